@@ -1,0 +1,170 @@
+//! Everything to do, and what a cell puts out.
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::Recorded;
+use crate::id::{AgentId, CallId, LegId, PartyId, QueueId, RequestId};
+use crate::media::Graph;
+use crate::number::DialString;
+use crate::refusal::Refusal;
+use crate::sip::{LegCause, SipTarget};
+use crate::time::Timestamp;
+
+/// One output of a cell. Order matters and is kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Output {
+    /// Something happened.
+    Event(Recorded),
+    /// Something has to be done.
+    Effect(Effect),
+    /// The view of something changed and should be pushed again.
+    Touched(Topic),
+}
+
+/// What a page can watch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Topic {
+    /// One agent's own state, offer, call and wrap-up.
+    Agent(AgentId),
+    /// One queue's live figures.
+    Queue(QueueId),
+}
+
+/// When an effect may be carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plane {
+    /// At once: a call never waits for a disk.
+    Now,
+    /// A row of the same commit as the events before it.
+    WithCommit,
+    /// A promise: only after the commit.
+    AfterCommit,
+}
+
+/// Something to do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// Answer the customer's leg.
+    Answer {
+        /// The leg.
+        leg: LegId,
+    },
+    /// Refuse the customer's leg.
+    Refuse {
+        /// The leg.
+        leg: LegId,
+        /// SIP status, 404 or 503.
+        status: u16,
+    },
+    /// Ring a SIP device. The shell prepares media, dials, and reports `LegRinging`, `LegUp`,
+    /// `LegEnded`.
+    Dial {
+        /// The new leg, minted by the cell.
+        leg: LegId,
+        /// Where to.
+        target: SipTarget,
+        /// The number to show.
+        caller: Option<DialString>,
+    },
+    /// End a leg: CANCEL, BYE or refusal. `LegEnded` follows.
+    Hangup {
+        /// The leg.
+        leg: LegId,
+        /// Why.
+        cause: LegCause,
+    },
+    /// Put this graph into force.
+    Media {
+        /// The call.
+        call: CallId,
+        /// Grows by one with each graph of the call.
+        rev: u64,
+        /// The wish.
+        graph: Graph,
+    },
+    /// The call is over: no graph any more.
+    MediaEnd {
+        /// The call.
+        call: CallId,
+    },
+    /// Keep what the caller chose or typed.
+    SaveFact {
+        /// The call.
+        call: CallId,
+        /// What.
+        fact: Fact,
+    },
+    /// Keep the agent's note.
+    SaveNote {
+        /// The call.
+        call: CallId,
+        /// Who wrote.
+        agent: AgentId,
+        /// At most `limits::NOTE_CHARS_MAX` characters.
+        text: String,
+    },
+    /// Put the caller on the call-back list.
+    ListCallback {
+        /// The call that was lost.
+        call: CallId,
+        /// Whom to call.
+        party: PartyId,
+        /// For which queue.
+        queue: QueueId,
+        /// Since when the caller had waited.
+        waiting_since: Timestamp,
+    },
+    /// Answer a command.
+    Reply {
+        /// Which.
+        request: RequestId,
+        /// Done, or why not.
+        result: Result<(), Refusal>,
+    },
+}
+
+impl Effect {
+    /// When this effect may be carried out.
+    #[must_use]
+    pub fn plane(&self) -> Plane {
+        match self {
+            Self::Answer { .. }
+            | Self::Refuse { .. }
+            | Self::Dial { .. }
+            | Self::Hangup { .. }
+            | Self::Media { .. }
+            | Self::MediaEnd { .. } => Plane::Now,
+            Self::SaveFact { .. } | Self::SaveNote { .. } | Self::ListCallback { .. } => {
+                Plane::WithCommit
+            }
+            // A refusal promises nothing, but it must not overtake the reply before it.
+            Self::Reply { .. } => Plane::AfterCommit,
+        }
+    }
+}
+
+/// What a caller chose or typed, in words an agent can read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact {
+    /// How it came.
+    pub kind: FactKind,
+    /// The node's name for a choice, the variable for a typed value.
+    pub key: String,
+    /// The label of the choice or of the variable.
+    pub label: String,
+    /// The key or the digits.
+    pub value: String,
+}
+
+/// How a fact came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FactKind {
+    /// Chosen in a menu.
+    Chosen,
+    /// Typed.
+    Typed,
+}

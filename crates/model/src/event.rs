@@ -1,0 +1,199 @@
+//! Everything that happened: the journal's vocabulary. Ids and codes only, never names, numbers or
+//! text, so that erasing a person never rewrites history.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{
+    AgentId, CallId, FlowId, LegId, OfferId, PartyId, QueueEntryId, QueueId, RecordingId, TenantId,
+};
+use crate::number::DialString;
+use crate::sip::LegCause;
+use crate::time::Timestamp;
+
+/// An event with its place in the tenant's journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// Whose journal.
+    pub tenant: TenantId,
+    /// Place in the journal: contiguous from 1 per tenant.
+    pub seq: u64,
+    /// When.
+    pub at: Timestamp,
+    /// The configuration version it happened under.
+    pub config: u64,
+    /// What.
+    pub event: Event,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// A call arrived.
+    CallStarted {
+        call: CallId,
+        leg: LegId,
+        party: PartyId,
+        dialled: DialString,
+        flow: FlowId,
+        flow_version: u64,
+    },
+    /// The customer's leg was answered.
+    CallAnswered { call: CallId },
+    /// The flow entered a node.
+    NodeEntered { call: CallId, node: String },
+    /// The caller chose in a menu.
+    Chosen { call: CallId, node: String, key: char },
+    /// The caller typed a value; the value itself is a fact row.
+    Collected { call: CallId, node: String, variable: String },
+    /// The caller was told of recording.
+    ConsentTaken { call: CallId, consent: Consent },
+    /// A wait began.
+    Queued { call: CallId, entry: QueueEntryId, queue: QueueId, priority: i32 },
+    /// A wait ended. Exactly one per `Queued`.
+    QueueLeft {
+        call: CallId,
+        entry: QueueEntryId,
+        queue: QueueId,
+        outcome: QueueOutcome,
+        waited_us: i64,
+    },
+    /// An agent's slot was leased for a contact.
+    Offered {
+        call: CallId,
+        entry: QueueEntryId,
+        queue: QueueId,
+        offer: OfferId,
+        agent: AgentId,
+        ready_since: Timestamp,
+    },
+    /// The lease ended. Exactly one per `Offered`.
+    OfferEnded { call: CallId, offer: OfferId, agent: AgentId, outcome: OfferOutcome },
+    /// Agent and customer are connected.
+    Connected { call: CallId, entry: QueueEntryId, queue: QueueId, agent: AgentId, leg: LegId },
+    /// The agent left the conversation.
+    Disconnected { call: CallId, queue: QueueId, agent: AgentId, leg: LegId, cause: LegCause },
+    /// The customer was put on hold.
+    HoldStarted { call: CallId, agent: AgentId },
+    /// Hold ended, by the agent or with the conversation.
+    HoldEnded { call: CallId, agent: AgentId },
+    /// The page of the talking agent was lost; the customer hears music.
+    AgentLost { call: CallId, agent: AgentId },
+    /// The page came back.
+    AgentRegained { call: CallId, agent: AgentId },
+    /// A recording began.
+    RecordingStarted { call: CallId, recording: RecordingId },
+    /// The recording ended.
+    RecordingEnded { call: CallId, recording: RecordingId },
+    /// Wrap-up began.
+    WrapUpStarted { call: CallId, queue: QueueId, agent: AgentId, until: Timestamp },
+    /// Wrap-up got more time.
+    WrapUpExtended { call: CallId, agent: AgentId, until: Timestamp },
+    /// Wrap-up ended.
+    WrapUpEnded {
+        call: CallId,
+        queue: QueueId,
+        agent: AgentId,
+        disposition: Option<String>,
+        resolved: Option<bool>,
+    },
+    /// The call is over. Exactly one per `CallStarted`.
+    CallEnded { call: CallId, cause: LegCause, outcome: CallOutcome },
+    /// A caller who could not be kept was put on the call-back list.
+    CallbackListed { call: CallId, party: PartyId, queue: QueueId },
+    /// An agent's state changed.
+    AgentState { agent: AgentId, state: AgentState, reason: Option<String> },
+    /// The telephone of an agent was connected.
+    DeviceUp { agent: AgentId, leg: LegId },
+    /// The telephone of an agent was lost.
+    DeviceDown { agent: AgentId, leg: LegId },
+    /// Events could not be saved and are missing.
+    RecordGap { from_seq: u64, until_seq: u64 },
+}
+
+/// Whether the caller agreed to be recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Consent {
+    /// Never asked: nothing is recorded.
+    #[default]
+    Unasked,
+    /// Told and did not refuse.
+    Given,
+    /// Refused.
+    Refused,
+}
+
+/// How a wait ended. The identity of kpi.md counts each once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QueueOutcome {
+    /// An agent took it.
+    Answered,
+    /// The caller left after the short-abandon threshold.
+    Abandoned,
+    /// The caller left before it.
+    ShortAbandoned,
+    /// The longest wait passed and the flow went on.
+    TimedOut,
+    /// The house failed.
+    Lost,
+}
+
+/// How an offer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OfferOutcome {
+    /// The agent took it.
+    Accepted,
+    /// The agent gave it back.
+    Declined,
+    /// The ring time passed.
+    NoAnswer,
+    /// The caller left, or the longest wait passed.
+    Withdrawn,
+    /// The agent's telephone was lost or could not be reached.
+    DeviceLost,
+}
+
+/// How a call ended, as one word for its record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallOutcome {
+    /// At least one agent talked to the customer.
+    Handled,
+    /// Left while waiting.
+    Abandoned,
+    /// Left in the flow before any wait.
+    LeftInFlow,
+    /// The flow itself came to its end.
+    FlowEnded,
+    /// Refused: no such number, limits.
+    Refused,
+    /// The house failed.
+    Failed,
+}
+
+/// The state of an agent, derived from intent and leases, one word everywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AgentState {
+    /// Not on shift.
+    SignedOut,
+    /// On a break, with a reason.
+    Break,
+    /// On a break because an offer was not answered.
+    DidNotAnswer,
+    /// Wants offers but the telephone is not connected.
+    NoDevice,
+    /// Waits for work.
+    Ready,
+    /// An offer rings.
+    Offered,
+    /// Talks.
+    Talking,
+    /// Talks, the customer is on hold.
+    Hold,
+    /// Wraps up.
+    WrapUp,
+}

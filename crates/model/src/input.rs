@@ -1,0 +1,159 @@
+//! Everything that arrives at a cell.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::TenantConfig;
+use crate::id::{AgentId, CallId, LegId, OfferId, PartyId, PlayId, RequestId};
+use crate::number::DialString;
+use crate::sip::LegCause;
+
+/// One arrival. The shell stamps it with `now`; the cell does exactly one mutation for it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Input {
+    /// A new configuration.
+    Config(Arc<TenantConfig>),
+    /// The deadline that the cell named has come. Harmless when too early or repeated.
+    Wake,
+    /// A customer rings. Answered with `Effect::Answer` or `Effect::Refuse`.
+    CallOffered {
+        /// The customer's leg.
+        leg: LegId,
+        /// The number of the customer as shown, for branches; never copied into an event.
+        caller: Option<DialString>,
+        /// Who it is, as a row the shell writes.
+        party: PartyId,
+        /// The number that was dialled.
+        dialled: DialString,
+    },
+    /// A leg that we dialled or answered is up, with media.
+    LegUp {
+        /// The leg.
+        leg: LegId,
+    },
+    /// A leg that we dialled rings.
+    LegRinging {
+        /// The leg.
+        leg: LegId,
+    },
+    /// A leg is over, for the first and only time.
+    LegEnded {
+        /// The leg.
+        leg: LegId,
+        /// Why.
+        cause: LegCause,
+    },
+    /// A key was pressed on a leg.
+    Digit {
+        /// The leg.
+        leg: LegId,
+        /// `0-9 * # A-D`.
+        digit: char,
+    },
+    /// A play-out came to its end.
+    PlayEnded {
+        /// The call.
+        call: CallId,
+        /// Which one.
+        play: PlayId,
+    },
+    /// The media plane put a graph into force.
+    Applied {
+        /// The call.
+        call: CallId,
+        /// Its revision.
+        rev: u64,
+    },
+    /// The page of an agent has its media leg up. A second one replaces the first.
+    DeviceUp {
+        /// The agent.
+        agent: AgentId,
+        /// The browser leg.
+        leg: LegId,
+    },
+    /// The page of an agent is gone (socket closed, media lost).
+    DeviceDown {
+        /// The agent.
+        agent: AgentId,
+        /// The browser leg that went.
+        leg: LegId,
+    },
+    /// Handling of this call panicked in the shell's guard: end it alone.
+    CallFailed {
+        /// The call.
+        call: CallId,
+    },
+    /// Somebody commands. Answered by `Effect::Reply` when `request` is given.
+    Command {
+        /// Names the reply.
+        request: Option<RequestId>,
+        /// Who acts.
+        agent: AgentId,
+        /// What to do.
+        command: Command,
+    },
+}
+
+/// What an agent can ask for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// Begin the shift: signed in, on a break until ready.
+    SignIn,
+    /// End the shift. A call that is up is kept and followed by sign-out.
+    SignOut,
+    /// Take offers.
+    Ready,
+    /// Take no offers after the present contact.
+    Break {
+        /// A code of `TenantConfig::break_reasons`.
+        reason: String,
+    },
+    /// Take the offer.
+    Accept {
+        /// The offer.
+        offer: OfferId,
+    },
+    /// Give the offer back; the contact keeps its place and does not come back at once.
+    Decline {
+        /// The offer.
+        offer: OfferId,
+        /// Why, free of personal data.
+        reason: String,
+    },
+    /// Let the customer hear music and nobody else.
+    Hold {
+        /// The call.
+        call: CallId,
+    },
+    /// Talk again.
+    Resume {
+        /// The call.
+        call: CallId,
+    },
+    /// End the call for both.
+    Hangup {
+        /// The call.
+        call: CallId,
+    },
+    /// More time to wrap up.
+    ExtendWrapUp {
+        /// The call.
+        call: CallId,
+        /// Milliseconds more.
+        by_ms: i64,
+    },
+    /// Finish the wrap-up.
+    WrapUp {
+        /// The call.
+        call: CallId,
+        /// A code of `TenantConfig::dispositions`.
+        disposition: String,
+        /// Was the customer's request resolved?
+        resolved: bool,
+        /// Free text; goes to the call's note, never into an event.
+        note: String,
+    },
+}

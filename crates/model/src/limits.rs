@@ -1,0 +1,87 @@
+//! Every limit of the house, named, with its unit at the end. What is over gets a clear refusal.
+
+/// Live calls in one tenant's cell.
+pub const CALLS_PER_CELL_MAX: usize = 5_000;
+/// Contacts that wait in one queue.
+pub const QUEUE_ENTRIES_MAX: usize = 2_000;
+/// Queues of a tenant.
+pub const QUEUES_PER_TENANT_MAX: usize = 500;
+/// Agents of a tenant.
+pub const AGENTS_PER_TENANT_MAX: usize = 5_000;
+/// Skills that one agent can have or one contact can ask for.
+pub const SKILLS_MAX: usize = 64;
+/// Highest proficiency of a skill; the lowest is 1.
+pub const PROFICIENCY_MAX: u8 = 10;
+/// Inputs that may wait for a cell; over it a call gets 503 and a command 503.
+pub const CELL_MAILBOX_INPUTS_MAX: usize = 8_192;
+/// Events that wait for a slow disk before the oldest are dropped and a gap is recorded.
+pub const UNSAVED_EVENTS_MAX: usize = 100_000;
+/// Time a commit may take before the house is degraded, in milliseconds.
+pub const COMMIT_LATE_MS: i64 = 500;
+
+/// Nodes of one flow.
+pub const FLOW_NODES_MAX: usize = 500;
+/// Nodes that one call may pass without waiting for the caller or for time.
+pub const FLOW_STEPS_WITHOUT_WAIT_MAX: u32 = 100;
+/// Nodes that one call may pass in its whole life.
+pub const FLOW_STEPS_PER_CALL_MAX: u32 = 1_000;
+/// Bytes of one flow document.
+pub const FLOW_BYTES_MAX: usize = 512 * 1_024;
+/// Characters of a name of a node, variable, skill or queue.
+pub const NAME_CHARS_MAX: usize = 64;
+/// Variables of one call.
+pub const CALL_VARIABLES_MAX: usize = 64;
+/// Characters of a variable's value.
+pub const CALL_VARIABLE_CHARS_MAX: usize = 256;
+/// Digits that one `collect` may ask for.
+pub const COLLECT_DIGITS_MAX: u8 = 32;
+/// Digits per second that one leg may send; the rest are dropped and counted.
+pub const DIGITS_PER_SECOND_MAX: u32 = 20;
+
+/// Time a customer waits for a lost agent's page to come back, in milliseconds.
+pub const DEVICE_GRACE_MS: i64 = 30_000;
+/// Longest wrap-up, in milliseconds, extensions included.
+pub const WRAP_UP_MS_MAX: i64 = 3_600_000;
+/// Longest time a call may live, in milliseconds. What is older is a fault and is ended.
+pub const CALL_MS_MAX: i64 = 12 * 3_600_000;
+/// Characters of a note at wrap-up.
+pub const NOTE_CHARS_MAX: usize = 4_000;
+
+/// Characters of a dialled number or extension.
+pub const DIAL_STRING_CHARS_MAX: usize = 64;
+/// Bytes of one SIP message over UDP; longer ones are refused before they are parsed.
+pub const SIP_MESSAGE_BYTES_MAX: usize = 8_000;
+/// SIP requests outside a dialog that one source address may send per second.
+pub const SIP_REQUESTS_PER_SOURCE_PER_SECOND_MAX: u32 = 200;
+/// Source addresses whose rate is kept; the oldest leave first.
+pub const SIP_SOURCES_MAX: usize = 10_000;
+/// SIP legs at once in the whole process.
+pub const SIP_LEGS_MAX: usize = 20_000;
+/// Payload types of one media offer that are looked at.
+pub const MEDIA_PAYLOADS_MAX: usize = 32;
+/// Bytes of one session description.
+pub const SDP_BYTES_MAX: usize = 16 * 1_024;
+
+/// Milliseconds of one media frame. All prompts, mixes and recordings work in it.
+pub const FRAME_MS: i64 = 20;
+/// Samples of one frame at 8 kHz.
+pub const FRAME_SAMPLES: usize = 160;
+/// Frames that a jitter buffer may hold (200 ms).
+pub const JITTER_FRAMES_MAX: usize = 10;
+/// Seconds of one prompt.
+pub const PROMPT_S_MAX: u32 = 600;
+/// Prompts that one play-out may name.
+pub const PLAY_ITEMS_MAX: usize = 16;
+/// Milliseconds of audio in one recording block.
+pub const RECORDING_BLOCK_MS: i64 = 1_000;
+
+/// Bytes of a WebSocket frame from a client.
+pub const WS_FRAME_BYTES_MAX: usize = 64 * 1_024;
+/// Topics of one WebSocket.
+pub const WS_TOPICS_MAX: usize = 200;
+/// Bytes that may wait for one slow WebSocket before it is closed.
+pub const WS_QUEUED_BYTES_MAX: usize = 256 * 1_024;
+/// Bytes of a REST body.
+pub const HTTP_BODY_BYTES_MAX: usize = 1_024 * 1_024;
+/// Rows of one page.
+pub const PAGE_ROWS_MAX: u32 = 200;

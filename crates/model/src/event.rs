@@ -48,6 +48,8 @@ pub enum Event {
     Collected { call: CallId, node: String, variable: String },
     /// The caller was told of recording.
     ConsentTaken { call: CallId, consent: Consent },
+    /// The language of the call was chosen: BCP 47 tag.
+    LanguageSet { call: CallId, language: String },
     /// A wait began.
     Queued { call: CallId, entry: QueueEntryId, queue: QueueId, priority: i32 },
     /// A wait ended. Exactly one per `Queued`.
@@ -109,6 +111,43 @@ pub enum Event {
     DeviceDown { agent: AgentId, leg: LegId },
     /// Events could not be saved and are missing.
     RecordGap { from_seq: u64, until_seq: u64 },
+}
+
+impl Event {
+    /// The call it is about; none for the events of agents and of the journal itself.
+    #[must_use]
+    pub fn call(&self) -> Option<CallId> {
+        match self {
+            Self::CallStarted { call, .. }
+            | Self::CallAnswered { call }
+            | Self::NodeEntered { call, .. }
+            | Self::Chosen { call, .. }
+            | Self::Collected { call, .. }
+            | Self::ConsentTaken { call, .. }
+            | Self::LanguageSet { call, .. }
+            | Self::Queued { call, .. }
+            | Self::QueueLeft { call, .. }
+            | Self::Offered { call, .. }
+            | Self::OfferEnded { call, .. }
+            | Self::Connected { call, .. }
+            | Self::Disconnected { call, .. }
+            | Self::HoldStarted { call, .. }
+            | Self::HoldEnded { call, .. }
+            | Self::AgentLost { call, .. }
+            | Self::AgentRegained { call, .. }
+            | Self::RecordingStarted { call, .. }
+            | Self::RecordingEnded { call, .. }
+            | Self::WrapUpStarted { call, .. }
+            | Self::WrapUpExtended { call, .. }
+            | Self::WrapUpEnded { call, .. }
+            | Self::CallEnded { call, .. }
+            | Self::CallbackListed { call, .. } => Some(*call),
+            Self::AgentState { .. }
+            | Self::DeviceUp { .. }
+            | Self::DeviceDown { .. }
+            | Self::RecordGap { .. } => None,
+        }
+    }
 }
 
 /// Whether the caller agreed to be recorded.

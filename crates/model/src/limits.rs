@@ -68,6 +68,8 @@ pub const FRAME_MS: i64 = 20;
 pub const FRAME_SAMPLES: usize = 160;
 /// Frames that a jitter buffer may hold (200 ms).
 pub const JITTER_FRAMES_MAX: usize = 10;
+/// Time without a packet from a peer that should send before its leg is ended, in milliseconds.
+pub const SILENT_MS_MAX: i64 = 30_000;
 /// Seconds of one prompt.
 pub const PROMPT_S_MAX: u32 = 600;
 /// Prompts that one play-out may name.

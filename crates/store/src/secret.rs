@@ -1,0 +1,165 @@
+//! Secrets: made by the operating system's generator, kept only as digests, never printed.
+
+use std::fmt;
+
+use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash as Parsed};
+use argon2::{Algorithm, Argon2, Params, Version};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+/// A bearer secret as its owner holds it. Printing it shows nothing; [`Token::reveal`] does.
+#[derive(Clone)]
+pub struct Token(String);
+
+impl Token {
+    /// 256 random bits, for sessions.
+    #[must_use]
+    pub fn session() -> Self {
+        Self(random_text::<32>())
+    }
+
+    /// 256 random bits behind the prefix `ant_`, for API keys: people and scanners recognise it.
+    #[must_use]
+    pub fn api_key() -> Self {
+        Self(format!("{API_KEY_PREFIX}{}", random_text::<32>()))
+    }
+
+    /// 128 random bits, for the first start and for one-use tickets.
+    #[must_use]
+    pub fn short() -> Self {
+        Self(random_text::<16>())
+    }
+
+    /// The text, to hand it to its owner once.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// What is kept of it.
+    #[must_use]
+    pub fn digest(&self) -> TokenDigest {
+        TokenDigest::of(&self.0)
+    }
+}
+
+/// How every API key begins.
+pub const API_KEY_PREFIX: &str = "ant_";
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(..)")
+    }
+}
+
+/// SHA-256 of a token. Enough for secrets of 128 random bits and more; passwords need argon2.
+#[derive(Clone, Copy, Debug, Eq, PartialOrd, Ord)]
+pub struct TokenDigest([u8; 32]);
+
+impl TokenDigest {
+    /// The digest of what a client presented.
+    #[must_use]
+    pub fn of(presented: &str) -> Self {
+        Self(Sha256::digest(presented.as_bytes()).into())
+    }
+
+    /// As it is stored.
+    #[must_use]
+    pub fn to_hex(&self) -> String {
+        hex(&self.0)
+    }
+}
+
+impl PartialEq for TokenDigest {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+/// An argon2id hash in PHC form.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash(String);
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash(..)")
+    }
+}
+
+impl PasswordHash {
+    /// Hashes a password: argon2id, 19 MiB, 2 passes, 1 lane (OWASP password storage sheet).
+    /// Takes tens of milliseconds of CPU: not for an async thread.
+    #[must_use]
+    pub fn make(password: &str) -> Self {
+        let hash = argon2()
+            .hash_password(password.as_bytes())
+            .expect("parameters are constant and the salt comes from the system's generator");
+        Self(hash.to_string())
+    }
+
+    /// Whether this is the password. As slow as [`PasswordHash::make`].
+    #[must_use]
+    pub fn verify(&self, password: &str) -> bool {
+        Parsed::new(&self.0)
+            .is_ok_and(|parsed| argon2().verify_password(password.as_bytes(), &parsed).is_ok())
+    }
+
+    pub(crate) fn stored(text: String) -> Self {
+        Self(text)
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+fn argon2() -> Argon2<'static> {
+    let params = Params::new(19 * 1_024, 2, 1, None).expect("constant parameters are in range");
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+}
+
+fn random_text<const N: usize>() -> String {
+    URL_SAFE_NO_PAD.encode(random_bytes::<N>())
+}
+
+pub(crate) fn random_bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0_u8; N];
+    getrandom::fill(&mut bytes).expect("the operating system hands out random bytes");
+    bytes
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a string cannot fail");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_show_nothing_and_differ() {
+        let (a, b) = (Token::api_key(), Token::api_key());
+        assert_ne!(a.reveal(), b.reveal());
+        assert!(a.reveal().starts_with(API_KEY_PREFIX) && a.reveal().len() == 4 + 43);
+        assert_eq!(format!("{a:?}"), "Token(..)");
+        assert_eq!(a.digest(), TokenDigest::of(a.reveal()));
+        assert_ne!(a.digest(), b.digest());
+    }
+
+    #[test]
+    fn a_password_is_verified_by_its_hash_only() {
+        let hash = PasswordHash::make("correct horse battery");
+        assert!(hash.verify("correct horse battery"));
+        assert!(!hash.verify("correct horse batterz"));
+        assert!(!hash.verify(""));
+        assert!(hash.text().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+        assert_eq!(format!("{hash:?}"), "PasswordHash(..)");
+        assert!(!PasswordHash::stored(String::new()).verify(""));
+    }
+}

@@ -88,8 +88,10 @@ mod tests {
             exceptions: [("25.12.2026".to_owned(), vec![]), ("2026-12-25".to_owned(), vec![])]
                 .into(),
         };
-        let found: Vec<_> =
-            check(&calendar, "UTC").into_iter().map(|f| format!("{} {}", f.pointer, f.code)).collect();
+        let found: Vec<_> = check(&calendar, "UTC")
+            .into_iter()
+            .map(|f| format!("{} {}", f.pointer, f.code))
+            .collect();
         assert_eq!(
             found,
             [

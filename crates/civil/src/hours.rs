@@ -18,11 +18,7 @@ const DAYS_AHEAD: u32 = 400;
 /// # Errors
 ///
 /// The zone is unknown or `now` is outside of the calendar.
-pub fn is_open(
-    calendar: &Calendar,
-    tenant_zone: &str,
-    now: Timestamp,
-) -> Result<bool, ZoneError> {
+pub fn is_open(calendar: &Calendar, tenant_zone: &str, now: Timestamp) -> Result<bool, ZoneError> {
     let zone = zone::of(calendar, tenant_zone)?;
     Ok(open_at(calendar, &zone::civil(&zone, now)?))
 }

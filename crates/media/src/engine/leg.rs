@@ -1,0 +1,422 @@
+//! One leg: what it takes from its peer and what it sends.
+//!
+//! Invariant: taking and sending a packet neither allocates nor locks nor logs.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use model::limits::FRAME_SAMPLES;
+use model::media::{Codec, Direction, LegQuality, MediaDesc, MediaFault};
+use model::{CallId, LegId};
+
+use super::plan::Plan;
+use super::ports::PortPair;
+use crate::dtmf;
+use crate::g711;
+use crate::jitter::JitterBuffer;
+use crate::lock::SourceLock;
+use crate::metrics::{Count, Counters};
+use crate::rtp::{self, HEADER_BYTES, Header, PACKET_BYTES_MAX};
+use crate::stream::{Incoming, OutStream, Source, Stamp};
+
+/// Payload type of telephone-event in our own offers.
+const DTMF_PAYLOAD_TYPE: u8 = 101;
+
+/// One point in time in the units the plane works with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Now {
+    pub(crate) instant: Instant,
+    /// Milliseconds since the plane started.
+    pub(crate) ms: u64,
+    /// 8 kHz samples since the plane started, wrapping.
+    pub(crate) samples: u32,
+}
+
+impl Now {
+    pub(crate) fn read(start: Instant) -> Self {
+        let instant = Instant::now();
+        let micros = instant.saturating_duration_since(start).as_micros();
+        Self { instant, ms: (micros / 1_000) as u64, samples: (micros * 8 / 1_000) as u32 }
+    }
+}
+
+/// What a datagram brought.
+#[derive(Debug)]
+pub(crate) enum Taken<'a> {
+    Nothing,
+    Audio { header: Header, codec: Codec, payload: &'a [u8] },
+    Key { header: Header, payload: &'a [u8], reception: dtmf::Reception },
+}
+
+/// One plain RTP leg.
+#[derive(Debug)]
+pub(crate) struct Leg {
+    pub(crate) id: LegId,
+    pub(crate) call: Option<CallId>,
+    pub(crate) pair: PortPair,
+    pub(crate) plan: Plan,
+    /// Slots of the legs that hear this one by relay.
+    pub(crate) listeners: Vec<u32>,
+    /// There while somebody mixes this leg.
+    pub(crate) jitter: Option<Box<JitterBuffer>>,
+    /// What this leg said in this tick, while somebody mixes it.
+    pub(crate) said: [i16; FRAME_SAMPLES],
+    /// When something was last relayed to this leg, milliseconds.
+    pub(crate) fed_ms: u64,
+    local: MediaDesc,
+    lock: SourceLock,
+    /// Codecs the peer may send, by payload type.
+    accepts: Vec<Codec>,
+    /// The codec we send.
+    codec: Codec,
+    /// Payload type of key events that we send, if the peer takes them.
+    dtmf_out: Option<u8>,
+    sends: bool,
+    expects: bool,
+    keys: dtmf::Receiver,
+    reception: Reception,
+    out: OutStream,
+    ssrc: u32,
+    heard_ms: u64,
+    silent_told_ms: u64,
+}
+
+impl Leg {
+    /// A leg on `pair`; answers `remote` where there is one, else describes our offer.
+    pub(crate) fn new(
+        id: LegId,
+        pair: PortPair,
+        advertise: std::net::IpAddr,
+        remote: Option<&MediaDesc>,
+        now: Now,
+    ) -> Result<Self, MediaFault> {
+        let mut random = [0; 10];
+        getrandom::fill(&mut random).map_err(|_| MediaFault::Overloaded)?;
+        let word = |at: usize| u32::from_be_bytes([0, 1, 2, 3].map(|n| random[at + n]));
+        let local = MediaDesc {
+            address: advertise,
+            port: pair.port,
+            codecs: vec![Codec::Pcmu, Codec::Pcma],
+            dtmf: Some(DTMF_PAYLOAD_TYPE),
+            direction: Direction::SendRecv,
+            ptime_ms: 20,
+        };
+        let sequence = u16::from_be_bytes([random[8], random[9]]);
+        let mut leg = Self {
+            id,
+            call: None,
+            pair,
+            plan: Plan::Idle,
+            listeners: Vec::new(),
+            jitter: None,
+            said: [0; FRAME_SAMPLES],
+            fed_ms: now.ms,
+            local,
+            lock: SourceLock::default(),
+            accepts: Vec::new(),
+            codec: Codec::Pcmu,
+            dtmf_out: None,
+            sends: false,
+            expects: false,
+            keys: dtmf::Receiver::default(),
+            reception: Reception::default(),
+            out: OutStream::new(now.samples, sequence, word(4)),
+            ssrc: word(0),
+            heard_ms: now.ms,
+            silent_told_ms: 0,
+        };
+        if let Some(remote) = remote {
+            leg.answer(remote, now)?;
+        }
+        Ok(leg)
+    }
+
+    /// Takes the peer's offer and narrows our description to the answer.
+    pub(crate) fn answer(&mut self, remote: &MediaDesc, now: Now) -> Result<(), MediaFault> {
+        let codec = *remote.codecs.first().ok_or(MediaFault::NoCodec)?;
+        if remote.port == 0 {
+            return Err(MediaFault::BadDescription);
+        }
+        self.local.codecs = vec![codec];
+        self.local.dtmf = remote.dtmf;
+        self.local.direction = match remote.direction {
+            Direction::SendRecv => Direction::SendRecv,
+            Direction::SendOnly => Direction::RecvOnly,
+            Direction::RecvOnly => Direction::SendOnly,
+            Direction::Inactive => Direction::Inactive,
+        };
+        self.remote(remote, now);
+        Ok(())
+    }
+
+    /// Our description as last told.
+    pub(crate) fn local(&self) -> &MediaDesc {
+        &self.local
+    }
+
+    /// The codec we send.
+    pub(crate) fn codec(&self) -> Codec {
+        self.codec
+    }
+
+    /// Takes the peer's newest description. Unlocks the source lock.
+    pub(crate) fn remote(&mut self, remote: &MediaDesc, now: Now) {
+        let reachable = remote.port != 0 && !remote.address.is_unspecified();
+        let address = SocketAddr::new(remote.address, remote.port);
+        self.lock.signal(reachable.then_some(address));
+        self.accepts =
+            self.local.codecs.iter().copied().filter(|c| remote.codecs.contains(c)).collect();
+        // A re-INVITE may bring another codec than the one agreed on first.
+        if let Some(first) = remote.codecs.first() {
+            self.codec = *first;
+            if !self.accepts.contains(first) {
+                self.accepts.push(*first);
+            }
+        }
+        self.dtmf_out = remote.dtmf;
+        let (to_us, from_us) = match remote.direction {
+            Direction::SendRecv => (true, true),
+            Direction::SendOnly => (true, false),
+            Direction::RecvOnly => (false, true),
+            Direction::Inactive => (false, false),
+        };
+        let usable = remote.port != 0 && !remote.codecs.is_empty();
+        self.sends = usable && reachable && from_us;
+        self.expects = usable && to_us;
+        (self.heard_ms, self.silent_told_ms) = (now.ms, 0);
+    }
+
+    /// Reads one datagram: refuses what is not ours, keeps the figures.
+    pub(crate) fn take<'a>(
+        &mut self,
+        now: Now,
+        source: SocketAddr,
+        datagram: &'a [u8],
+        counters: &Counters,
+    ) -> Taken<'a> {
+        let refuse = |reception: &mut Reception, why| {
+            reception.refused += 1;
+            counters.count(why);
+            Taken::Nothing
+        };
+        let Ok((header, payload)) = rtp::parse(datagram) else {
+            return refuse(&mut self.reception, Count::Malformed);
+        };
+        let codec = self.accepts.iter().copied().find(|c| c.payload_type() == header.payload_type);
+        if codec.is_none() && self.local.dtmf != Some(header.payload_type) {
+            return refuse(&mut self.reception, Count::PayloadType);
+        }
+        if !self.lock.admit(now.ms, source, header.sequence, header.ssrc) {
+            return refuse(&mut self.reception, Count::Stranger);
+        }
+        counters.count(Count::PacketsIn);
+        (self.heard_ms, self.silent_told_ms) = (now.ms, 0);
+        self.reception.take(now.samples, &header, codec.is_some());
+        match codec {
+            Some(codec) => {
+                if let Some(jitter) = &mut self.jitter {
+                    jitter.push(header.ssrc, header.timestamp, codec, payload);
+                }
+                Taken::Audio { header, codec, payload }
+            }
+            None => {
+                let reception = self.keys.receive(now.ms, header.timestamp, payload);
+                if reception == dtmf::Reception::Refused {
+                    counters.count(Count::Digit);
+                }
+                Taken::Key { header, payload, reception }
+            }
+        }
+    }
+
+    /// Passes on another leg's packet of sound at once.
+    pub(crate) fn relay_audio(
+        &mut self,
+        now: Now,
+        source: Source,
+        (header, codec, payload): (Header, Codec, &[u8]),
+        counters: &Counters,
+    ) {
+        self.fed_ms = now.ms;
+        if !self.sends {
+            return;
+        }
+        let packet = Incoming {
+            marker: header.marker,
+            sequence: header.sequence,
+            timestamp: header.timestamp,
+            samples: payload.len() as u32,
+        };
+        let Some(stamp) = self.out.relay(now.samples, source, packet) else { return };
+        let mut datagram = [0; PACKET_BYTES_MAX];
+        let end = HEADER_BYTES + payload.len().min(PACKET_BYTES_MAX - HEADER_BYTES);
+        g711::transcode_slice(codec, payload, self.codec, &mut datagram[HEADER_BYTES..end]);
+        self.send(stamp, self.codec.payload_type(), &mut datagram[..end], counters);
+    }
+
+    /// Passes on another leg's key event, if the peer takes such events.
+    pub(crate) fn relay_key(
+        &mut self,
+        now: Now,
+        source: Source,
+        (header, payload): (Header, &[u8]),
+        counters: &Counters,
+    ) {
+        let (Some(payload_type), true, Some(payload)) =
+            (self.dtmf_out, self.sends, payload.first_chunk::<{ dtmf::EVENT_BYTES }>())
+        else {
+            self.out.skip(source, header.sequence);
+            return;
+        };
+        self.fed_ms = now.ms;
+        let packet = Incoming {
+            marker: header.marker,
+            sequence: header.sequence,
+            timestamp: header.timestamp,
+            samples: 0,
+        };
+        let Some(stamp) = self.out.relay(now.samples, source, packet) else { return };
+        let mut datagram = [0; HEADER_BYTES + dtmf::EVENT_BYTES];
+        datagram[HEADER_BYTES..].copy_from_slice(payload);
+        self.send(stamp, payload_type, &mut datagram, counters);
+    }
+
+    /// A packet of another leg that is not passed on.
+    pub(crate) fn skip(&mut self, source: Source, sequence: u16) {
+        self.out.skip(source, sequence);
+    }
+
+    /// Sends one frame made by the clock, in our codec.
+    pub(crate) fn send_frame(
+        &mut self,
+        now: Now,
+        source: Source,
+        frame: &[u8; FRAME_SAMPLES],
+        counters: &Counters,
+    ) {
+        if !self.sends {
+            return;
+        }
+        let stamp = self.out.clocked(now.samples, source, FRAME_SAMPLES as u32);
+        let mut datagram = [0; HEADER_BYTES + FRAME_SAMPLES];
+        datagram[HEADER_BYTES..].copy_from_slice(frame);
+        self.send(stamp, self.codec.payload_type(), &mut datagram, counters);
+    }
+
+    fn send(&mut self, stamp: Stamp, payload_type: u8, datagram: &mut [u8], counters: &Counters) {
+        let Some(target) = self.lock.target() else { return };
+        let header = Header {
+            marker: stamp.marker,
+            payload_type,
+            sequence: stamp.sequence,
+            timestamp: stamp.timestamp,
+            ssrc: self.ssrc,
+        };
+        datagram[..HEADER_BYTES].copy_from_slice(&header.to_bytes());
+        match self.pair.rtp.send_to(datagram, target) {
+            Ok(_) => {
+                self.reception.sent += 1;
+                counters.count(Count::PacketsOut);
+            }
+            Err(_) => counters.count(Count::SendFailed),
+        }
+    }
+
+    /// Milliseconds without a packet, once per `every_ms`, while the peer should send.
+    pub(crate) fn silent(&mut self, now: Now, every_ms: u64) -> Option<u64> {
+        let silent = now.ms.saturating_sub(self.heard_ms);
+        if !self.expects || silent < self.silent_told_ms + every_ms {
+            return None;
+        }
+        self.silent_told_ms = silent - silent % every_ms;
+        Some(silent)
+    }
+
+    /// The silence watchdog begins anew.
+    pub(crate) fn expect_now(&mut self, now: Now) {
+        (self.heard_ms, self.silent_told_ms) = (now.ms, 0);
+    }
+
+    /// The figures so far.
+    pub(crate) fn quality(&self) -> LegQuality {
+        self.reception.quality()
+    }
+}
+
+/// Figures of the incoming stream (RFC 3550 sections 6.4.1 and A.3).
+#[derive(Debug, Clone, Copy, Default)]
+struct Reception {
+    stream: Option<Stream>,
+    /// Packets of the streams before this one.
+    taken: u64,
+    lost: u64,
+    refused: u64,
+    sent: u64,
+    jitter_samples_max: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Stream {
+    ssrc: u32,
+    first: u64,
+    /// Extended highest sequence number.
+    highest: u64,
+    taken: u64,
+    transit: u32,
+    /// Sixteen times the jitter, in samples.
+    jitter16: u32,
+}
+
+impl Stream {
+    fn lost(&self) -> u64 {
+        (self.highest - self.first + 1).saturating_sub(self.taken)
+    }
+}
+
+impl Reception {
+    /// A jump of the sequence of more than this is a new beginning.
+    const JUMP: u16 = 3_000;
+
+    fn take(&mut self, now: u32, header: &Header, audio: bool) {
+        self.taken += 1;
+        let transit = now.wrapping_sub(header.timestamp);
+        let known = self.stream.filter(|stream| {
+            let jump = rtp::sequence_distance(stream.highest as u16, header.sequence);
+            stream.ssrc == header.ssrc && jump.unsigned_abs() <= Self::JUMP
+        });
+        let Some(mut stream) = known else {
+            self.lost += self.stream.map_or(0, |stream| stream.lost());
+            // One turn of the counter ahead, so that packets from before the first can be counted.
+            let first = 0x1_0000 + u64::from(header.sequence);
+            let ssrc = header.ssrc;
+            self.stream =
+                Some(Stream { ssrc, first, highest: first, taken: 1, transit, jitter16: 0 });
+            return;
+        };
+        let ahead = rtp::sequence_distance(stream.highest as u16, header.sequence);
+        stream.taken += 1;
+        if ahead > 0 {
+            stream.highest += u64::from(ahead.unsigned_abs());
+        }
+        if audio {
+            let change = rtp::timestamp_distance(stream.transit, transit).unsigned_abs();
+            stream.transit = transit;
+            // A jump of the clock (longer than 5 s) is no jitter.
+            if change < 40_000 {
+                stream.jitter16 = stream.jitter16 + change - ((stream.jitter16 + 8) >> 4);
+                self.jitter_samples_max = self.jitter_samples_max.max(stream.jitter16 >> 4);
+            }
+        }
+        self.stream = Some(stream);
+    }
+
+    fn quality(&self) -> LegQuality {
+        LegQuality {
+            packets_in: self.taken,
+            packets_out: self.sent,
+            packets_lost: self.lost + self.stream.map_or(0, |stream| stream.lost()),
+            packets_refused: self.refused,
+            jitter_us_max: self.jitter_samples_max.saturating_mul(125),
+        }
+    }
+}

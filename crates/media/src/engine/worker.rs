@@ -1,0 +1,355 @@
+//! A media thread: commands, packets and the clock in one loop.
+//!
+//! Invariant: a fault in one call's handling ends that call only; the loop goes on.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+use model::limits::FRAME_MS;
+use model::media::{ClipId, Codec, MediaCommand, MediaDesc, MediaEvent, MediaFault};
+use model::{CallId, LegId};
+use tokio::sync::mpsc::Sender;
+
+use super::MediaConfig;
+use super::call::Call;
+use super::leg::{Leg, Now, Taken};
+use super::outbox::Outbox;
+use super::ports::Ports;
+use super::sound::{Sound, Sounds};
+use crate::dtmf::Reception;
+use crate::metrics::{Count, Counters};
+use crate::rtp::Header;
+use crate::stream::Source;
+use crate::sys::{self, Poller, Ticker, Waker};
+
+/// Readiness that one turn of the loop handles.
+const BATCH: usize = 256;
+/// Commands that one turn handles, so that packets never wait for many of them.
+const ORDERS_PER_TURN: usize = 64;
+
+const TOKEN_WAKE: u64 = u64::MAX;
+const TOKEN_TICK: u64 = u64::MAX - 1;
+/// Marks the token of an RTCP socket; the rest is the slot.
+const TOKEN_RTCP: u64 = 1 << 32;
+
+/// What a thread is asked to do.
+#[derive(Debug)]
+pub(crate) enum Order {
+    Command(MediaCommand),
+    Sound(ClipId, Arc<Sound>),
+    Stop,
+}
+
+/// Everything one media thread owns.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(super) config: MediaConfig,
+    pub(super) start: Instant,
+    pub(super) legs: Vec<Option<Box<Leg>>>,
+    pub(super) slots: BTreeMap<LegId, u32>,
+    pub(super) calls: BTreeMap<CallId, Call>,
+    pub(super) sounds: Sounds,
+    pub(super) outbox: Outbox,
+    pub(super) counters: Arc<Counters>,
+    pub(super) ticks: u64,
+    pub(super) shed: super::clock::Shed,
+    free: Vec<u32>,
+    ports: Arc<Ports>,
+    inbox: Receiver<Order>,
+    waker: Arc<Waker>,
+    poller: Poller,
+    ticker: Ticker,
+    stopping: bool,
+}
+
+impl Worker {
+    pub(crate) fn new(
+        config: MediaConfig,
+        ports: Arc<Ports>,
+        inbox: Receiver<Order>,
+        waker: Arc<Waker>,
+        counters: Arc<Counters>,
+        events: Sender<MediaEvent>,
+    ) -> io::Result<Self> {
+        let poller = Poller::new(BATCH)?;
+        let ticker = Ticker::new(Duration::from_millis(FRAME_MS.unsigned_abs()))?;
+        poller.add(&*waker, TOKEN_WAKE)?;
+        poller.add(&ticker, TOKEN_TICK)?;
+        Ok(Self {
+            config,
+            start: Instant::now(),
+            legs: Vec::new(),
+            slots: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            sounds: Sounds::new(),
+            outbox: Outbox::new(events, Arc::clone(&counters)),
+            counters,
+            ticks: 0,
+            shed: super::clock::Shed::default(),
+            free: Vec::new(),
+            ports,
+            inbox,
+            waker,
+            poller,
+            ticker,
+            stopping: false,
+        })
+    }
+
+    /// Runs until it is told to stop.
+    pub(crate) fn run(mut self) {
+        if self.config.realtime && sys::realtime() {
+            self.counters.set(Count::Realtime, 1);
+        }
+        let mut buffer = [0; 2_048];
+        while !self.stopping {
+            let ready = match self.poller.wait() {
+                Ok(ready) => ready,
+                Err(error) => {
+                    tracing::error!(%error, "the media thread cannot wait for packets and ends");
+                    break;
+                }
+            };
+            let now = Now::read(self.start);
+            for index in 0..ready {
+                match self.poller.token(index) {
+                    TOKEN_WAKE => self.orders(),
+                    TOKEN_TICK => {
+                        let elapsed = self.ticker.elapsed();
+                        self.advance(elapsed);
+                    }
+                    token if token & TOKEN_RTCP != 0 => self.rtcp(token as u32, &mut buffer),
+                    token => self.guarded(token as u32, |worker, slot| {
+                        worker.packet(now, slot, &mut buffer);
+                    }),
+                }
+            }
+        }
+        self.end_everything();
+    }
+
+    /// One step for the leg in `slot`. A panic ends the leg's call, nothing else.
+    pub(super) fn guarded(&mut self, slot: u32, step: impl FnOnce(&mut Self, u32)) {
+        if catch_unwind(AssertUnwindSafe(|| step(self, slot))).is_err() {
+            self.fail(slot);
+        }
+    }
+
+    fn orders(&mut self) {
+        self.waker.clear();
+        for _ in 0..ORDERS_PER_TURN {
+            match self.inbox.try_recv() {
+                Ok(Order::Command(command)) => {
+                    // The command is gone with a panic in it; the loop and the calls are not.
+                    if catch_unwind(AssertUnwindSafe(|| self.command(command))).is_err() {
+                        self.counters.count(Count::Panics);
+                    }
+                }
+                Ok(Order::Sound(clip, sound)) => {
+                    self.sounds.insert(clip, sound);
+                }
+                Ok(Order::Stop) => self.stopping = true,
+                Err(_) => return,
+            }
+        }
+        self.waker.wake();
+    }
+
+    fn command(&mut self, command: MediaCommand) {
+        match command {
+            MediaCommand::Prepare { leg, remote } => self.prepare(leg, remote.as_ref()),
+            MediaCommand::Remote { leg, remote } => {
+                let now = Now::read(self.start);
+                if let Some(leg) = self.slot(leg).and_then(|slot| self.leg_mut(slot)) {
+                    leg.remote(&remote, now);
+                }
+            }
+            MediaCommand::BrowserOffer { leg, .. } => {
+                let why = MediaFault::BadDescription;
+                self.outbox.tell(MediaEvent::PrepareFailed { leg, why });
+            }
+            // Encoded by the handle before it came here.
+            MediaCommand::Clip { clip, samples } => {
+                self.sounds.insert(clip, Arc::new(Sound::encode(&samples)));
+            }
+            MediaCommand::Graph { call, tenant, rev, graph, recording_file } => {
+                self.apply(call, tenant, rev, graph, recording_file);
+            }
+            MediaCommand::CallEnded { call } => self.end_call(call),
+            MediaCommand::Close { leg } => {
+                if let Some(slot) = self.slot(leg) {
+                    self.close(slot);
+                }
+            }
+        }
+    }
+
+    /// Makes a leg, or answers anew for a leg that is there.
+    fn prepare(&mut self, id: LegId, remote: Option<&MediaDesc>) {
+        let now = Now::read(self.start);
+        let prepared = match self.slot(id).and_then(|slot| self.leg_mut(slot)) {
+            Some(leg) => remote
+                .map_or(Ok(()), |remote| leg.answer(remote, now))
+                .map(|()| leg.local().clone()),
+            None => self.new_leg(id, remote, now),
+        };
+        self.outbox.tell(match prepared {
+            Ok(local) => MediaEvent::Prepared { leg: id, local },
+            Err(why) => MediaEvent::PrepareFailed { leg: id, why },
+        });
+    }
+
+    fn new_leg(
+        &mut self,
+        id: LegId,
+        remote: Option<&MediaDesc>,
+        now: Now,
+    ) -> Result<MediaDesc, MediaFault> {
+        if self.shed.overloaded() {
+            return Err(MediaFault::Overloaded);
+        }
+        let pair = self.ports.take().ok_or(MediaFault::NoPort)?;
+        let leg = Leg::new(id, pair, self.config.advertise, remote, now)?;
+        let local = leg.local().clone();
+        let slot = self.free.pop().unwrap_or(self.legs.len() as u32);
+        let watched =
+            self.poller.add(&leg.pair.rtp, u64::from(slot)).and_then(|()| match &leg.pair.rtcp {
+                Some(rtcp) => self.poller.add(rtcp, TOKEN_RTCP | u64::from(slot)),
+                None => Ok(()),
+            });
+        if slot as usize == self.legs.len() {
+            self.legs.push(None);
+        }
+        if watched.is_err() {
+            self.free.push(slot);
+            return Err(MediaFault::NoPort);
+        }
+        self.legs[slot as usize] = Some(Box::new(leg));
+        self.slots.insert(id, slot);
+        self.counters.set(Count::Legs, self.slots.len() as u64);
+        self.adopt(id);
+        Ok(local)
+    }
+
+    /// Ends a leg and tells its figures.
+    pub(super) fn close(&mut self, slot: u32) {
+        let Some(leg) = self.legs.get_mut(slot as usize).and_then(Option::take) else { return };
+        // The descriptors leave the poller when they are closed; asked for, it happens now.
+        let _ = self.poller.remove(&leg.pair.rtp);
+        if let Some(rtcp) = &leg.pair.rtcp {
+            let _ = self.poller.remove(rtcp);
+        }
+        self.slots.remove(&leg.id);
+        self.free.push(slot);
+        self.counters.set(Count::Legs, self.slots.len() as u64);
+        self.outbox.tell(MediaEvent::Closed { leg: leg.id, quality: leg.quality() });
+        if let Some(call) = leg.call {
+            self.compile(call);
+        }
+    }
+
+    /// Takes one packet and passes it on in the same turn.
+    fn packet(&mut self, now: Now, slot: u32, buffer: &mut [u8]) {
+        let Some(leg) = self.legs.get_mut(slot as usize).and_then(Option::as_deref_mut) else {
+            return;
+        };
+        let Ok((length, from)) = leg.pair.rtp.recv_from(buffer) else { return };
+        match leg.take(now, from, &buffer[..length], &self.counters) {
+            Taken::Nothing => {}
+            Taken::Audio { header, codec, payload } => {
+                self.spread_audio(now, slot, (header, codec, payload));
+            }
+            Taken::Key { header, payload, reception } => {
+                if let Reception::Pressed(digit) = reception {
+                    let leg = leg.id;
+                    self.outbox.tell(MediaEvent::Digit { leg, digit });
+                }
+                self.spread_key(now, slot, (header, payload), reception != Reception::Refused);
+            }
+        }
+    }
+
+    fn spread_audio(&mut self, now: Now, slot: u32, sound: (Header, Codec, &[u8])) {
+        let source = Source::Relay(slot, sound.0.ssrc);
+        let listeners = self.listeners(slot);
+        for listener in &listeners {
+            if let Some(Some(leg)) = self.legs.get_mut(*listener as usize) {
+                leg.relay_audio(now, source, sound, &self.counters);
+            }
+        }
+        self.give_back(slot, listeners);
+    }
+
+    fn spread_key(&mut self, now: Now, slot: u32, key: (Header, &[u8]), pass: bool) {
+        let source = Source::Relay(slot, key.0.ssrc);
+        let listeners = self.listeners(slot);
+        for listener in &listeners {
+            if let Some(Some(leg)) = self.legs.get_mut(*listener as usize) {
+                if pass {
+                    leg.relay_key(now, source, key, &self.counters);
+                } else {
+                    leg.skip(source, key.0.sequence);
+                }
+            }
+        }
+        self.give_back(slot, listeners);
+    }
+
+    /// Lends the list of listeners, so that they can be changed while it is read.
+    fn listeners(&mut self, slot: u32) -> Vec<u32> {
+        self.leg_mut(slot).map(|leg| std::mem::take(&mut leg.listeners)).unwrap_or_default()
+    }
+
+    fn give_back(&mut self, slot: u32, listeners: Vec<u32>) {
+        if let Some(leg) = self.leg_mut(slot) {
+            leg.listeners = listeners;
+        }
+    }
+
+    /// RTCP is read, so that peers get no ICMP errors, and not used yet.
+    fn rtcp(&mut self, slot: u32, buffer: &mut [u8]) {
+        if let Some(rtcp) = self.leg_mut(slot).and_then(|leg| leg.pair.rtcp.as_ref()) {
+            let _ = rtcp.recv_from(buffer);
+        }
+    }
+
+    /// A fault of ours: the call of this leg ends, its legs are closed.
+    fn fail(&mut self, slot: u32) {
+        self.counters.count(Count::Panics);
+        let Some(leg) = self.leg_mut(slot) else { return };
+        let Some(call) = leg.call else { return self.close(slot) };
+        tracing::error!(%call, leg = %leg.id, "a fault in the media of one call; it is ended");
+        let legs = self.legs_of(call);
+        self.end_call(call);
+        for slot in legs {
+            self.close(slot);
+        }
+    }
+
+    fn end_everything(&mut self) {
+        let calls: Vec<CallId> = self.calls.keys().copied().collect();
+        for call in calls {
+            self.end_call(call);
+        }
+        for slot in 0..self.legs.len() as u32 {
+            self.close(slot);
+        }
+        self.outbox.flush();
+    }
+
+    pub(super) fn slot(&self, leg: LegId) -> Option<u32> {
+        self.slots.get(&leg).copied()
+    }
+
+    pub(super) fn leg(&self, slot: u32) -> Option<&Leg> {
+        self.legs.get(slot as usize).and_then(Option::as_deref)
+    }
+
+    pub(super) fn leg_mut(&mut self, slot: u32) -> Option<&mut Leg> {
+        self.legs.get_mut(slot as usize).and_then(Option::as_deref_mut)
+    }
+}

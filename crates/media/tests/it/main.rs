@@ -1,0 +1,6 @@
+//! The media plane as its users see it: real sockets on loopback, commands in, events out.
+
+mod keys;
+mod play;
+mod relay;
+mod support;

@@ -86,6 +86,13 @@ impl From<sqlx::Error> for StoreError {
             .and_then(|fault| fault.code())
             .and_then(|code| code.parse::<i64>().ok())
             .map(|code| code & 0xff);
+        let unique = error.as_database_error().filter(|fault| fault.is_unique_violation());
+        if let Some(fault) = unique {
+            return Self::Conflict { what: taken(fault.message()) };
+        }
+        if error.as_database_error().is_some_and(|fault| fault.is_foreign_key_violation()) {
+            return Self::Conflict { what: "a thing that is still referred to" };
+        }
         match (primary, &error) {
             (Some(SQLITE_FULL), _) => Self::Full,
             (Some(SQLITE_IOERR), _) => Self::Stopped,
@@ -97,6 +104,19 @@ impl From<sqlx::Error> for StoreError {
             _ => Self::Database(error),
         }
     }
+}
+
+/// Which thing a violated constraint is about, in words of the API.
+fn taken(message: &str) -> &'static str {
+    const PLACES: [(&str, &str); 6] = [
+        ("number.dialled", "the number"),
+        ("app_user.mail", "the mail address"),
+        ("config_item", "the name"),
+        ("flow.", "the name"),
+        ("api_key", "the name of the key"),
+        ("event.seq", "the place in the journal"),
+    ];
+    PLACES.iter().find(|(place, _)| message.contains(place)).map_or("the id", |(_, what)| *what)
 }
 
 // Primary result codes of https://www.sqlite.org/rescode.html

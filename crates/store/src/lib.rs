@@ -1,15 +1,35 @@
 //! The record: everything that must survive, in one SQLite file and folders of blobs and
 //! recordings beside it.
+//!
+//! All writes go through one task (`writer`), all queries of a tenant through its fence
+//! ([`TenantDb`]), all configuration through drafts that become immutable versions ([`Edit`]).
+//! Read `store` for the folder, `floor` for what cells hand in, `config` for what people change.
 
+mod blob;
+mod call;
+mod config;
+mod connect;
 mod error;
-mod floor {
-    mod row;
-    pub use row::{CallRow, FloorBatch, FloorRow, RecordingRow};
-}
+mod floor;
+mod id;
+mod journal;
+mod migrate;
 mod secret;
+mod session;
+mod store;
 mod tenant;
+mod text;
+mod user;
+mod writer;
 
+pub use call::{CallFilter, CallPlace, Callback, ListedCall, Note};
+pub use config::{ConfigDraft, ConfigVersion, Edit, Edited, FlowDraft, NewTenant};
 pub use error::StoreError;
-pub use floor::{CallRow, FloorBatch, FloorRow, RecordingRow};
+pub use floor::{CallRow, FloorBatch, FloorLane, FloorRow, RecordingRow};
+pub use id::fresh_id;
 pub use secret::{API_KEY_PREFIX, PasswordHash, Token, TokenDigest};
-pub use tenant::{Actor, Ctx, Tenant};
+pub use session::{ApiKey, SETUP_TOKEN_LASTS, Session, SetupToken, TICKET_LASTS, Tickets};
+pub use store::Store;
+pub use tenant::{Actor, Ctx, Tenant, TenantDb};
+pub use user::{Role, User, fold_mail};
+pub use writer::Figures;

@@ -1,6 +1,13 @@
-//! Tenants, and the fence: whatever belongs to one is reached through [`TenantDb`] alone.
+//! Tenants, and the fence: whatever belongs to one is reached through [`TenantDb`] alone, and each
+//! of its queries names the tenant of its [`Ctx`].
+
+use std::fmt;
 
 use model::{TenantId, Timestamp, UserId};
+
+use crate::error::StoreError;
+use crate::store::Store;
+use crate::text::Columns;
 
 /// On whose behalf and why a query runs.
 #[derive(Debug, Clone)]
@@ -13,7 +20,15 @@ pub struct Ctx {
     pub request: String,
 }
 
-/// Who acts.
+impl Ctx {
+    /// The house itself acts for a tenant.
+    #[must_use]
+    pub fn system(tenant: TenantId) -> Self {
+        Self { tenant, actor: Actor::System, request: String::new() }
+    }
+}
+
+/// Who acts. Printed as `system`, `user:<id>`, `key:<name>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Actor {
     /// The house itself.
@@ -22,6 +37,29 @@ pub enum Actor {
     User(UserId),
     /// A program with an API key, by the name of that key.
     ApiKey(String),
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::System => f.write_str("system"),
+            Self::User(user) => write!(f, "user:{user}"),
+            Self::ApiKey(name) => write!(f, "key:{name}"),
+        }
+    }
+}
+
+impl std::str::FromStr for Actor {
+    type Err = StoreError;
+    fn from_str(text: &str) -> Result<Self, StoreError> {
+        let unknown = || StoreError::damaged("an actor of no known form");
+        match text.split_once(':') {
+            None if text == "system" => Ok(Self::System),
+            Some(("user", id)) => id.parse().map(Self::User).map_err(|_| unknown()),
+            Some(("key", name)) => Ok(Self::ApiKey(name.to_owned())),
+            _ => Err(unknown()),
+        }
+    }
 }
 
 /// A tenant.
@@ -37,4 +75,53 @@ pub struct Tenant {
     pub language: String,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+/// Everything of one tenant, and nothing else.
+#[derive(Debug, Clone)]
+pub struct TenantDb {
+    pub(crate) store: Store,
+    pub(crate) ctx: Ctx,
+}
+
+impl TenantDb {
+    /// Whose it is, and who acts.
+    #[must_use]
+    pub fn ctx(&self) -> &Ctx {
+        &self.ctx
+    }
+
+    /// The tenant as a parameter.
+    pub(crate) fn id(&self) -> String {
+        self.ctx.tenant.to_string()
+    }
+
+    pub(crate) fn readers(&self) -> &sqlx::SqlitePool {
+        &self.store.inner.readers
+    }
+}
+
+impl Store {
+    /// Every tenant, oldest first.
+    ///
+    /// # Errors
+    /// Faults of the database.
+    pub async fn tenants(&self) -> Result<Vec<Tenant>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT id, name, zone, language, created_at FROM tenant ORDER BY created_at, id",
+        )
+        .fetch_all(&self.inner.readers)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Tenant {
+                    id: row.parsed("id")?,
+                    name: row.text("name")?,
+                    zone: row.text("zone")?,
+                    language: row.text("language")?,
+                    created_at: row.time("created_at")?,
+                })
+            })
+            .collect()
+    }
 }

@@ -1,0 +1,364 @@
+//! Call records, call-backs, recordings and what agents wanted: read by screens and after a crash.
+
+use model::effect::Fact;
+use model::event::CallOutcome;
+use model::{AgentId, CallId, PartyId, QueueId, Timestamp};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Sqlite};
+
+use crate::error::StoreError;
+use crate::floor::{CallRow, RecordingRow};
+use crate::tenant::TenantDb;
+use crate::text::{Columns, word};
+
+/// Which calls to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CallFilter {
+    /// Of this queue.
+    pub queue: Option<QueueId>,
+    /// Of this agent.
+    pub agent: Option<AgentId>,
+    /// That ended so.
+    pub outcome: Option<CallOutcome>,
+    /// That started at or after.
+    pub from: Option<Timestamp>,
+    /// That started before.
+    pub until: Option<Timestamp>,
+    /// Whose caller's number begins so.
+    pub caller_prefix: Option<String>,
+    /// Listed after this one: the last of the page before.
+    pub after: Option<CallPlace>,
+}
+
+/// A place in the list of calls, newest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallPlace {
+    /// When the call started.
+    pub started_at: Timestamp,
+    /// Which.
+    pub call: CallId,
+}
+
+/// A call with who called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedCall {
+    /// Its record.
+    pub row: CallRow,
+    /// The caller's number as shown.
+    pub number: Option<String>,
+    /// The caller's name as shown.
+    pub name: Option<String>,
+}
+
+/// A note of an agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// Who wrote.
+    pub agent: AgentId,
+    /// Free text.
+    pub text: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A caller to be called back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Callback {
+    /// The call that was lost.
+    pub call: CallId,
+    /// Whom.
+    pub party: PartyId,
+    /// The number as shown.
+    pub number: Option<String>,
+    /// For which queue.
+    pub queue: QueueId,
+    /// Since when the caller had waited.
+    pub waiting_since: Timestamp,
+    /// When it was listed.
+    pub listed_at: Timestamp,
+    /// When somebody did it.
+    pub done_at: Option<Timestamp>,
+}
+
+/// Call-backs shown at once; those to be done come first.
+const CALLBACKS_MAX: i64 = 500;
+
+impl TenantDb {
+    /// Calls, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// Faults of the database; damaged rows.
+    pub async fn calls(
+        &self,
+        filter: &CallFilter,
+        limit: u32,
+    ) -> Result<Vec<ListedCall>, StoreError> {
+        let mut sql = QueryBuilder::<Sqlite>::new(
+            "SELECT c.*, p.number AS party_number, p.name AS party_name FROM call c
+             LEFT JOIN party p ON p.tenant_id = c.tenant_id AND p.id = c.party_id
+             WHERE c.tenant_id = ",
+        );
+        sql.push_bind(self.id());
+        if let Some(queue) = filter.queue {
+            sql.push(" AND c.queue_id = ").push_bind(queue.to_string());
+        }
+        if let Some(agent) = filter.agent {
+            sql.push(" AND c.agent_id = ").push_bind(agent.to_string());
+        }
+        if let Some(outcome) = &filter.outcome {
+            sql.push(" AND c.outcome = ").push_bind(word(outcome));
+        }
+        if let Some(from) = filter.from {
+            sql.push(" AND c.started_at >= ").push_bind(from.micros());
+        }
+        if let Some(until) = filter.until {
+            sql.push(" AND c.started_at < ").push_bind(until.micros());
+        }
+        if let Some(prefix) = &filter.caller_prefix {
+            // A range instead of LIKE: the prefix may hold any character, and order is binary.
+            sql.push(" AND p.number >= ").push_bind(prefix.clone());
+            sql.push(" AND p.number < ").push_bind(format!("{prefix}\u{10ffff}"));
+        }
+        if let Some(place) = filter.after {
+            sql.push(" AND (c.started_at < ").push_bind(place.started_at.micros());
+            sql.push(" OR (c.started_at = ").push_bind(place.started_at.micros());
+            sql.push(" AND c.id < ").push_bind(place.call.to_string()).push("))");
+        }
+        sql.push(" ORDER BY c.started_at DESC, c.id DESC LIMIT ").push_bind(i64::from(limit));
+        let rows = sql.build().fetch_all(self.readers()).await?;
+        rows.iter().map(read_listed).collect()
+    }
+
+    /// One call.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`]; faults of the database.
+    pub async fn call(&self, call: CallId) -> Result<ListedCall, StoreError> {
+        let row = sqlx::query(
+            "SELECT c.*, p.number AS party_number, p.name AS party_name FROM call c
+             LEFT JOIN party p ON p.tenant_id = c.tenant_id AND p.id = c.party_id
+             WHERE c.tenant_id = $1 AND c.id = $2",
+        )
+        .bind(self.id())
+        .bind(call.to_string())
+        .fetch_one(self.readers())
+        .await?;
+        read_listed(&row)
+    }
+
+    /// Calls that were alive when the process ended, oldest first.
+    ///
+    /// # Errors
+    /// Faults of the database; damaged rows.
+    pub async fn open_calls(&self) -> Result<Vec<CallRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM call WHERE tenant_id = $1 AND ended_at IS NULL ORDER BY started_at, id",
+        )
+        .bind(self.id())
+        .fetch_all(self.readers())
+        .await?;
+        rows.iter().map(read_call).collect()
+    }
+
+    /// What the caller chose and typed, in order.
+    ///
+    /// # Errors
+    /// Faults of the database; damaged rows.
+    pub async fn facts(&self, call: CallId) -> Result<Vec<Fact>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT kind, key, label, value FROM fact WHERE tenant_id = $1 AND call_id = $2
+             ORDER BY n",
+        )
+        .bind(self.id())
+        .bind(call.to_string())
+        .fetch_all(self.readers())
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Fact {
+                    kind: row.word("kind")?,
+                    key: row.text("key")?,
+                    label: row.text("label")?,
+                    value: row.text("value")?,
+                })
+            })
+            .collect()
+    }
+
+    /// The notes of a call, oldest first.
+    ///
+    /// # Errors
+    /// Faults of the database; damaged rows.
+    pub async fn notes(&self, call: CallId) -> Result<Vec<Note>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT agent_id, text, at FROM note WHERE tenant_id = $1 AND call_id = $2 ORDER BY at",
+        )
+        .bind(self.id())
+        .bind(call.to_string())
+        .fetch_all(self.readers())
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Note {
+                    agent: row.parsed("agent_id")?,
+                    text: row.text("text")?,
+                    at: row.time("at")?,
+                })
+            })
+            .collect()
+    }
+
+    /// The recordings of a call in order.
+    ///
+    /// # Errors
+    /// Faults of the database; damaged rows.
+    pub async fn recordings(&self, call: CallId) -> Result<Vec<RecordingRow>, StoreError> {
+        let rows =
+            sqlx::query("SELECT * FROM recording WHERE tenant_id = $1 AND call_id = $2 ORDER BY n")
+                .bind(self.id())
+                .bind(call.to_string())
+                .fetch_all(self.readers())
+                .await?;
+        rows.iter().map(read_recording).collect()
+    }
+
+    /// Recordings that were not finished when the process ended.
+    ///
+    /// # Errors
+    /// Faults of the database; damaged rows.
+    pub async fn open_recordings(&self) -> Result<Vec<RecordingRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT r.* FROM recording r JOIN call c ON c.tenant_id = r.tenant_id AND c.id = r.call_id
+             WHERE r.tenant_id = $1 AND c.ended_at IS NULL ORDER BY r.started_at",
+        )
+        .bind(self.id())
+        .fetch_all(self.readers())
+        .await?;
+        rows.iter().map(read_recording).collect()
+    }
+
+    /// Who is to be called back: open ones first, the longest wait first, then the newest done.
+    ///
+    /// # Errors
+    /// Faults of the database; damaged rows.
+    pub async fn callbacks(&self) -> Result<Vec<Callback>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT b.call_id, b.party_id, p.number, b.queue_id, b.waiting_since, b.listed_at, b.done_at
+             FROM callback b
+             LEFT JOIN party p ON p.tenant_id = b.tenant_id AND p.id = b.party_id
+             WHERE b.tenant_id = $1
+             ORDER BY CASE WHEN b.done_at IS NULL THEN 0 ELSE 1 END, b.done_at DESC, b.waiting_since
+             LIMIT $2",
+        )
+        .bind(self.id())
+        .bind(CALLBACKS_MAX)
+        .fetch_all(self.readers())
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Callback {
+                    call: row.parsed("call_id")?,
+                    party: row.parsed("party_id")?,
+                    number: row.text_opt("number")?,
+                    queue: row.parsed("queue_id")?,
+                    waiting_since: row.time("waiting_since")?,
+                    listed_at: row.time("listed_at")?,
+                    done_at: row.time_opt("done_at")?,
+                })
+            })
+            .collect()
+    }
+
+    /// Marks a call-back as done. Doing it twice keeps the first time.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`]; faults of the database.
+    pub async fn callback_done(&self, call: CallId, at: Timestamp) -> Result<(), StoreError> {
+        let (tenant, actor) = (self.id(), self.ctx.actor.to_string());
+        let changed = self
+            .store
+            .inner
+            .writer
+            .run(move |conn| {
+                Box::pin(async move {
+                    let done = sqlx::query(
+                        "UPDATE callback SET done_at = COALESCE(done_at, $3),
+                             done_by = COALESCE(done_by, $4)
+                         WHERE tenant_id = $1 AND call_id = $2",
+                    )
+                    .bind(tenant)
+                    .bind(call.to_string())
+                    .bind(at.micros())
+                    .bind(actor)
+                    .execute(conn)
+                    .await?;
+                    Ok(done.rows_affected())
+                })
+            })
+            .await?;
+        if changed == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+    }
+
+    /// What each agent wanted when it was last written: the cell's own documents.
+    ///
+    /// # Errors
+    /// Faults of the database; damaged rows.
+    pub async fn agent_intents(&self) -> Result<Vec<(AgentId, serde_json::Value)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT agent_id, intent FROM agent_intent WHERE tenant_id = $1 ORDER BY agent_id",
+        )
+        .bind(self.id())
+        .fetch_all(self.readers())
+        .await?;
+        rows.iter().map(|row| Ok((row.parsed("agent_id")?, row.json("intent")?))).collect()
+    }
+}
+
+fn read_listed(row: &SqliteRow) -> Result<ListedCall, StoreError> {
+    Ok(ListedCall {
+        row: read_call(row)?,
+        number: row.text_opt("party_number")?,
+        name: row.text_opt("party_name")?,
+    })
+}
+
+fn read_call(row: &SqliteRow) -> Result<CallRow, StoreError> {
+    Ok(CallRow {
+        call: row.parsed("id")?,
+        party: row.parsed("party_id")?,
+        leg: row.parsed("leg_id")?,
+        dialled: row.parsed("dialled")?,
+        flow: row.parsed("flow_id")?,
+        flow_version: row.count("flow_version")?,
+        language: row.text("language")?,
+        consent: row.word("consent")?,
+        started_at: row.time("started_at")?,
+        answered_at: row.time_opt("answered_at")?,
+        ended_at: row.time_opt("ended_at")?,
+        queue: row.parsed_opt("queue_id")?,
+        waiting_since: row.time_opt("waiting_since")?,
+        agent: row.parsed_opt("agent_id")?,
+        waited_us: row.number("waited_us")?,
+        talk_us: row.number("talk_us")?,
+        hold_us: row.number("hold_us")?,
+        wrap_us: row.number("wrap_us")?,
+        outcome: row.word_opt("outcome")?,
+        cause: row.word_opt("cause")?,
+        disposition: row.text_opt("disposition")?,
+        resolved: row.flag_opt("resolved")?,
+        recorded: row.flag("recorded")?,
+    })
+}
+
+fn read_recording(row: &SqliteRow) -> Result<RecordingRow, StoreError> {
+    Ok(RecordingRow {
+        recording: row.parsed("id")?,
+        call: row.parsed("call_id")?,
+        n: u32::try_from(row.number("n")?).map_err(|_| StoreError::damaged("recording.n"))?,
+        started_at: row.time("started_at")?,
+        path: row.text("path")?,
+        length_ms: row.number("length_ms")?,
+        complete: row.flag("complete")?,
+        sha256: row.text_opt("sha256")?,
+    })
+}

@@ -1,0 +1,91 @@
+//! Reading the journal: a tenant's events in the order they happened.
+
+use model::{AgentId, CallId, Recorded, Timestamp};
+use sqlx::sqlite::SqliteRow;
+
+use crate::error::StoreError;
+use crate::tenant::TenantDb;
+use crate::text::Columns;
+
+impl TenantDb {
+    /// The place of the newest event, 0 when there is none.
+    ///
+    /// # Errors
+    /// Faults of the database.
+    pub async fn last_seq(&self) -> Result<u64, StoreError> {
+        let row =
+            sqlx::query("SELECT COALESCE(MAX(seq), 0) AS seq FROM event WHERE tenant_id = $1")
+                .bind(self.id())
+                .fetch_one(self.readers())
+                .await?;
+        row.count("seq")
+    }
+
+    /// At most `limit` events from `from_seq` on.
+    ///
+    /// # Errors
+    /// Faults of the database; damaged rows.
+    pub async fn events(&self, from_seq: u64, limit: u32) -> Result<Vec<Recorded>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT seq, at, config_n, body FROM event
+             WHERE tenant_id = $1 AND seq >= $2 ORDER BY seq LIMIT $3",
+        )
+        .bind(self.id())
+        .bind(i64::try_from(from_seq).unwrap_or(i64::MAX))
+        .bind(i64::from(limit))
+        .fetch_all(self.readers())
+        .await?;
+        self.recorded(&rows)
+    }
+
+    /// Every event of one call.
+    ///
+    /// # Errors
+    /// Faults of the database; damaged rows.
+    pub async fn call_events(&self, call: CallId) -> Result<Vec<Recorded>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT seq, at, config_n, body FROM event
+             WHERE tenant_id = $1 AND call_id = $2 ORDER BY seq",
+        )
+        .bind(self.id())
+        .bind(call.to_string())
+        .fetch_all(self.readers())
+        .await?;
+        self.recorded(&rows)
+    }
+
+    /// Every event about one agent since a time, in the order of the journal.
+    ///
+    /// # Errors
+    /// Faults of the database; damaged rows.
+    pub async fn agent_events(
+        &self,
+        agent: AgentId,
+        since: Timestamp,
+    ) -> Result<Vec<Recorded>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT seq, at, config_n, body FROM event
+             WHERE tenant_id = $1 AND agent_id = $2 AND at >= $3 ORDER BY seq",
+        )
+        .bind(self.id())
+        .bind(agent.to_string())
+        .bind(since.micros())
+        .fetch_all(self.readers())
+        .await?;
+        self.recorded(&rows)
+    }
+
+    fn recorded(&self, rows: &[SqliteRow]) -> Result<Vec<Recorded>, StoreError> {
+        rows.iter()
+            .map(|row| {
+                Ok(Recorded {
+                    tenant: self.ctx.tenant,
+                    seq: row.count("seq")?,
+                    at: row.time("at")?,
+                    config: row.count("config_n")?,
+                    event: row.json("body")?,
+                })
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,173 @@
+//! The schema: ordered scripts, each applied once, never changed after a release.
+//!
+//! Invariant: a file is either at a schema this build knows or it is not opened.
+
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{Connection, Row};
+
+use crate::error::StoreError;
+use crate::secret::hex;
+
+struct Migration {
+    n: i64,
+    sql: &'static str,
+}
+
+const MIGRATIONS: [Migration; 3] = [
+    Migration { n: 1, sql: include_str!("../migrations/0001_house.sql") },
+    Migration { n: 2, sql: include_str!("../migrations/0002_config.sql") },
+    Migration { n: 3, sql: include_str!("../migrations/0003_floor.sql") },
+];
+
+/// The schema this build writes.
+pub(crate) const SCHEMA: i64 = MIGRATIONS[MIGRATIONS.len() - 1].n;
+
+/// Brings the file to [`SCHEMA`], after copying it beside itself if it holds anything.
+pub(crate) async fn migrate(conn: &mut SqliteConnection, file: &Path) -> Result<(), StoreError> {
+    sqlx::query("CREATE TABLE IF NOT EXISTS migration (n BIGINT NOT NULL PRIMARY KEY, sha256 TEXT NOT NULL)")
+        .execute(&mut *conn)
+        .await?;
+    let found = check(conn).await?;
+    if found == SCHEMA {
+        return Ok(());
+    }
+    if found > 0 {
+        let copy = copy_name(file, found);
+        tracing::info!(copy = %copy.display(), found, wanted = SCHEMA, "copying before a migration");
+        copy_to(conn, &copy).await?;
+    }
+    for migration in MIGRATIONS.iter().filter(|migration| migration.n > found) {
+        let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
+        sqlx::raw_sql(migration.sql).execute(&mut *tx).await?;
+        sqlx::query("INSERT INTO migration (n, sha256) VALUES ($1, $2)")
+            .bind(migration.n)
+            .bind(digest(migration.sql))
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+/// The schema of an opened file; refuses what this build does not know.
+pub(crate) async fn check(conn: &mut SqliteConnection) -> Result<i64, StoreError> {
+    let rows =
+        sqlx::query("SELECT n, sha256 FROM migration ORDER BY n").fetch_all(&mut *conn).await?;
+    let mut found = 0;
+    for row in rows {
+        found = row.try_get::<i64, _>("n")?;
+        let Some(known) = MIGRATIONS.iter().find(|migration| migration.n == found) else {
+            return Err(StoreError::NewerSchema { found, known: SCHEMA });
+        };
+        if row.try_get::<String, _>("sha256")? != digest(known.sql) {
+            return Err(StoreError::damaged(format!("migration {found} is not the one released")));
+        }
+    }
+    Ok(found)
+}
+
+/// A consistent copy of the database while it is in use.
+pub(crate) async fn copy_to(conn: &mut SqliteConnection, target: &Path) -> Result<(), StoreError> {
+    let target = target
+        .to_str()
+        .ok_or_else(|| StoreError::damaged("the target's path is not valid Unicode"))?;
+    sqlx::query("VACUUM INTO $1").bind(target).execute(conn).await?;
+    Ok(())
+}
+
+fn copy_name(file: &Path, schema: i64) -> PathBuf {
+    let free = |n: u32| {
+        let path = file.with_extension(format!("db.schema-{schema}.{n}"));
+        (!path.exists()).then_some(path)
+    };
+    (1..).find_map(free).expect("a folder does not hold four thousand million copies")
+}
+
+fn digest(sql: &str) -> String {
+    hex(&Sha256::digest(sql.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Tables without a tenant: the list of tenants itself.
+    const HOUSE_WIDE: [&str; 1] = ["tenant"];
+
+    #[test]
+    fn every_table_names_its_tenant_and_only_portable_types() {
+        for migration in &MIGRATIONS {
+            let code: String = migration
+                .sql
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("--"))
+                .collect::<Vec<_>>()
+                .join("\n");
+            for table in code.split("CREATE TABLE ").skip(1) {
+                let (name, rest) = table.split_once(' ').unwrap();
+                let body = rest.split_once(");").unwrap().0;
+                assert!(
+                    HOUSE_WIDE.contains(&name) || body.contains("tenant_id TEXT NOT NULL"),
+                    "{name} has no tenant_id"
+                );
+            }
+            for word in
+                ["INTEGER", "NUMERIC", "TIMESTAMP", "JSONB", "UUID", "AUTOINCREMENT", "ROWID"]
+            {
+                assert!(!code.contains(word), "{word} in migration {}", migration.n);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_newer_file_and_a_changed_script_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a.db");
+        let mut conn = crate::connect::writer(&file).await.unwrap();
+        migrate(&mut conn, &file).await.unwrap();
+        migrate(&mut conn, &file).await.unwrap();
+
+        sqlx::query("INSERT INTO migration (n, sha256) VALUES (999, '')")
+            .execute(&mut conn)
+            .await
+            .unwrap();
+        let error = migrate(&mut conn, &file).await.unwrap_err();
+        assert!(matches!(error, StoreError::NewerSchema { found: 999, known: SCHEMA }), "{error}");
+
+        sqlx::query("DELETE FROM migration WHERE n = 999").execute(&mut conn).await.unwrap();
+        sqlx::query("UPDATE migration SET sha256 = 'x' WHERE n = 1")
+            .execute(&mut conn)
+            .await
+            .unwrap();
+        assert!(matches!(migrate(&mut conn, &file).await, Err(StoreError::Damaged { .. })));
+    }
+
+    #[tokio::test]
+    async fn the_file_is_copied_before_it_is_migrated() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a.db");
+        let mut conn = crate::connect::writer(&file).await.unwrap();
+        migrate(&mut conn, &file).await.unwrap();
+        // As if the last script were new: the copy must hold the state before it.
+        for table in
+            ["event", "party", "call", "fact", "note", "callback", "agent_intent", "recording"]
+        {
+            sqlx::query(sqlx::AssertSqlSafe(format!("DROP TABLE {table}")))
+                .execute(&mut conn)
+                .await
+                .unwrap();
+        }
+        sqlx::query("DELETE FROM migration WHERE n = 3").execute(&mut conn).await.unwrap();
+        migrate(&mut conn, &file).await.unwrap();
+        let mut copy = crate::connect::writer(&copy_of(&dir)).await.unwrap();
+        assert_eq!(check(&mut copy).await.unwrap(), 2);
+        assert_eq!(check(&mut conn).await.unwrap(), SCHEMA);
+    }
+
+    fn copy_of(dir: &tempfile::TempDir) -> PathBuf {
+        dir.path().join("a.db.schema-2.1")
+    }
+}

@@ -1,0 +1,176 @@
+//! People who sign in, their roles, and finding them by what they present.
+
+use model::{TenantId, UserId};
+use serde::{Deserialize, Serialize};
+use sqlx::sqlite::SqliteRow;
+
+use crate::error::StoreError;
+use crate::secret::PasswordHash;
+use crate::store::Store;
+use crate::tenant::TenantDb;
+use crate::text::Columns;
+
+/// What somebody may do. Each role may do what the one before may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Takes calls and sees their own.
+    Agent,
+    /// Sees every call of the tenant.
+    Supervisor,
+    /// Changes the configuration.
+    Administrator,
+}
+
+/// Somebody who signs in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// Names them.
+    pub id: UserId,
+    /// The mail address they sign in with, folded by [`fold_mail`].
+    pub mail: String,
+    /// The name colleagues see.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+    /// BCP 47 tag of their screens.
+    pub language: String,
+}
+
+/// Mail addresses are compared without case and outer blanks.
+#[must_use]
+pub fn fold_mail(mail: &str) -> String {
+    mail.trim().to_lowercase()
+}
+
+/// People with one mail address whose password is tried, over all tenants.
+const SIGN_IN_CANDIDATES_MAX: i64 = 4;
+
+impl Store {
+    /// Finds who signs in with this mail address and password, in whichever tenant.
+    ///
+    /// Takes the time of at least one password hash, whether or not the address is known.
+    ///
+    /// # Errors
+    /// Faults of the database.
+    pub async fn sign_in(
+        &self,
+        mail: &str,
+        password: &str,
+    ) -> Result<Option<(TenantId, User)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT tenant_id, id, mail, name, role, language, password_hash FROM app_user
+             WHERE mail = $1 AND password_hash IS NOT NULL ORDER BY tenant_id LIMIT $2",
+        )
+        .bind(fold_mail(mail))
+        .bind(SIGN_IN_CANDIDATES_MAX)
+        .fetch_all(&self.inner.readers)
+        .await?;
+        let mut candidates = Vec::new();
+        for row in &rows {
+            let hash = PasswordHash::stored(row.text("password_hash")?);
+            candidates.push((row.parsed("tenant_id")?, read_user(row)?, hash));
+        }
+        let _permit = self.inner.passwords.acquire().await.map_err(|_| StoreError::Closed)?;
+        let password = password.to_owned();
+        let found = tokio::task::spawn_blocking(move || {
+            if candidates.is_empty() {
+                // The same work for nobody, so that time does not tell who exists.
+                let _ = nobody().verify(&password);
+            }
+            candidates.into_iter().find(|(_, _, hash)| hash.verify(&password))
+        });
+        let found = found.await.map_err(|_| StoreError::Closed)?;
+        Ok(found.map(|(tenant, user, _)| (tenant, user)))
+    }
+
+    /// Hashes a password off the async threads, a few at a time.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`] while the process ends.
+    pub async fn hash_password(&self, password: String) -> Result<PasswordHash, StoreError> {
+        let _permit = self.inner.passwords.acquire().await.map_err(|_| StoreError::Closed)?;
+        tokio::task::spawn_blocking(move || PasswordHash::make(&password))
+            .await
+            .map_err(|_| StoreError::Closed)
+    }
+}
+
+fn nobody() -> &'static PasswordHash {
+    static NOBODY: std::sync::LazyLock<PasswordHash> =
+        std::sync::LazyLock::new(|| PasswordHash::make("a password that nobody has"));
+    &NOBODY
+}
+
+impl TenantDb {
+    /// Everybody, by name.
+    ///
+    /// # Errors
+    /// Faults of the database.
+    pub async fn users(&self) -> Result<Vec<User>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT id, mail, name, role, language FROM app_user WHERE tenant_id = $1
+             ORDER BY name, id",
+        )
+        .bind(self.id())
+        .fetch_all(self.readers())
+        .await?;
+        rows.iter().map(read_user).collect()
+    }
+
+    /// One of them.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`]; faults of the database.
+    pub async fn user(&self, user: UserId) -> Result<User, StoreError> {
+        let row = sqlx::query(
+            "SELECT id, mail, name, role, language FROM app_user WHERE tenant_id = $1 AND id = $2",
+        )
+        .bind(self.id())
+        .bind(user.to_string())
+        .fetch_one(self.readers())
+        .await?;
+        read_user(&row)
+    }
+
+    /// Changes the language of somebody's screens.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`]; faults of the database.
+    pub async fn set_user_language(
+        &self,
+        user: UserId,
+        language: String,
+    ) -> Result<(), StoreError> {
+        let tenant = self.id();
+        let changed = self
+            .store
+            .inner
+            .writer
+            .run(move |conn| {
+                Box::pin(async move {
+                    let done = sqlx::query(
+                        "UPDATE app_user SET language = $3 WHERE tenant_id = $1 AND id = $2",
+                    )
+                    .bind(tenant)
+                    .bind(user.to_string())
+                    .bind(language)
+                    .execute(conn)
+                    .await?;
+                    Ok(done.rows_affected())
+                })
+            })
+            .await?;
+        if changed == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+    }
+}
+
+pub(crate) fn read_user(row: &SqliteRow) -> Result<User, StoreError> {
+    Ok(User {
+        id: row.parsed("id")?,
+        mail: row.text("mail")?,
+        name: row.text("name")?,
+        role: row.word("role")?,
+        language: row.text("language")?,
+    })
+}

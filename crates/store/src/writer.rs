@@ -1,0 +1,399 @@
+//! The one writer: everything that changes the file goes through its task, so no write ever waits
+//! for a lock, and a promise is answered only after the commit that keeps it.
+//!
+//! Two lanes. The floor's batches go first and share transactions; other work follows, one job per
+//! transaction. Invariant: a sender hears `Ok` only after `COMMIT` returned, which with
+//! `synchronous=FULL` is after the WAL was synced.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use futures::future::BoxFuture;
+use sqlx::sqlite::SqliteConnection;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::connect;
+use crate::error::StoreError;
+use crate::floor::encode::{Encoded, Group};
+
+/// Batches of the floor that may wait; a cell sends one per turn.
+const FLOOR_LANE_BATCHES_MAX: usize = 16_384;
+/// Other jobs that may wait.
+const WORK_LANE_JOBS_MAX: usize = 1_024;
+/// A floor transaction takes further batches for this long.
+const GROUP_TIME_MAX: Duration = Duration::from_millis(10);
+/// A transaction longer than this is reported.
+const TRANSACTION_TIME_MAX: Duration = Duration::from_millis(20);
+
+pub(crate) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// A batch and who waits for it.
+pub(crate) struct FloorItem {
+    pub(crate) batch: Encoded,
+    pub(crate) reply: Reply<()>,
+}
+
+/// What one write transaction does beside the floor.
+trait Job: Send {
+    fn apply<'c>(
+        &'c mut self,
+        conn: &'c mut SqliteConnection,
+    ) -> BoxFuture<'c, Result<(), StoreError>>;
+    fn finish(self: Box<Self>, result: Result<(), StoreError>);
+}
+
+enum Work {
+    Job(Box<dyn Job>),
+    Close(oneshot::Sender<()>),
+}
+
+/// What the writer did since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Figures {
+    /// Transactions committed.
+    pub commits: u64,
+    /// Floor batches kept.
+    pub batches: u64,
+    /// Events kept.
+    pub events: u64,
+    /// Transactions that failed.
+    pub failures: u64,
+    /// The longest transaction, microseconds.
+    pub commit_us_max: u64,
+}
+
+#[derive(Default)]
+struct Counters {
+    commits: AtomicU64,
+    batches: AtomicU64,
+    events: AtomicU64,
+    failures: AtomicU64,
+    commit_us_max: AtomicU64,
+}
+
+/// The sending side of the two lanes.
+#[derive(Clone)]
+pub(crate) struct Writer {
+    floor: mpsc::Sender<FloorItem>,
+    work: mpsc::Sender<Work>,
+    stopped: watch::Receiver<bool>,
+    counters: Arc<Counters>,
+}
+
+impl Writer {
+    /// Starts the task on an opened connection.
+    pub(crate) fn start(conn: SqliteConnection, file: PathBuf) -> Self {
+        let (floor, floor_rx) = mpsc::channel(FLOOR_LANE_BATCHES_MAX);
+        let (work, work_rx) = mpsc::channel(WORK_LANE_JOBS_MAX);
+        let (stop, stopped) = watch::channel(false);
+        let counters = Arc::new(Counters::default());
+        let task = Task {
+            conn,
+            file,
+            floor: floor_rx,
+            work: work_rx,
+            stop,
+            counters: Arc::clone(&counters),
+        };
+        tokio::spawn(task.run());
+        Self { floor, work, stopped, counters }
+    }
+
+    /// Puts a batch on the floor lane, at once and in order.
+    pub(crate) fn send_floor(&self, item: FloorItem) {
+        if let Err(refused) = self.floor.try_send(item) {
+            let (item, error) = match refused {
+                mpsc::error::TrySendError::Full(item) => (item, StoreError::Busy),
+                mpsc::error::TrySendError::Closed(item) => (item, StoreError::Closed),
+            };
+            // Nobody may be waiting any more; then nobody needs the answer.
+            let _ = item.reply.send(Err(error));
+        }
+    }
+
+    /// Runs `work` in a transaction of its own and answers after the commit.
+    pub(crate) async fn run<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, StoreError>>
+            + Send
+            + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job = TypedJob { work: Some(work), value: None, reply };
+        self.work.try_send(Work::Job(Box::new(job))).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => StoreError::Busy,
+            mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
+        })?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Finishes what waits, then closes the connection.
+    pub(crate) async fn close(&self) {
+        let (done, closed) = oneshot::channel();
+        if self.work.send(Work::Close(done)).await.is_ok() {
+            let _ = closed.await;
+        }
+    }
+
+    /// Resolves when the disk failed and nothing more is written.
+    pub(crate) async fn stopped(&self) {
+        let mut stopped = self.stopped.clone();
+        if stopped.wait_for(|stopped| *stopped).await.is_err() {
+            // The task ended in good order: it will never fail.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        *self.stopped.borrow()
+    }
+
+    pub(crate) fn figures(&self) -> Figures {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Figures {
+            commits: read(&self.counters.commits),
+            batches: read(&self.counters.batches),
+            events: read(&self.counters.events),
+            failures: read(&self.counters.failures),
+            commit_us_max: read(&self.counters.commit_us_max),
+        }
+    }
+}
+
+struct TypedJob<T, F> {
+    work: Option<F>,
+    value: Option<T>,
+    reply: Reply<T>,
+}
+
+impl<T, F> Job for TypedJob<T, F>
+where
+    T: Send,
+    F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, StoreError>> + Send,
+{
+    fn apply<'c>(
+        &'c mut self,
+        conn: &'c mut SqliteConnection,
+    ) -> BoxFuture<'c, Result<(), StoreError>> {
+        Box::pin(async move {
+            let work = self.work.take().ok_or(StoreError::Closed)?;
+            self.value = Some(work(conn).await?);
+            Ok(())
+        })
+    }
+
+    fn finish(self: Box<Self>, result: Result<(), StoreError>) {
+        let Self { value, reply, .. } = *self;
+        let answer = result.and_then(|()| value.ok_or(StoreError::Closed));
+        // The caller may have given up; what was committed stays committed.
+        let _ = reply.send(answer);
+    }
+}
+
+struct Task {
+    conn: SqliteConnection,
+    file: PathBuf,
+    floor: mpsc::Receiver<FloorItem>,
+    work: mpsc::Receiver<Work>,
+    stop: watch::Sender<bool>,
+    counters: Arc<Counters>,
+}
+
+impl Task {
+    async fn run(mut self) {
+        loop {
+            tokio::select! {
+                biased;
+                Some(first) = self.floor.recv() => {
+                    self.floor_turn(first).await;
+                    // One job after each floor transaction, so that a busy floor starves nobody.
+                    if let Ok(work) = self.work.try_recv()
+                        && self.work_turn(work).await.is_break()
+                    {
+                        return;
+                    }
+                }
+                Some(work) = self.work.recv() => {
+                    if self.work_turn(work).await.is_break() {
+                        return;
+                    }
+                }
+                else => return,
+            }
+        }
+    }
+
+    async fn work_turn(&mut self, work: Work) -> std::ops::ControlFlow<()> {
+        match work {
+            Work::Job(mut job) => {
+                let result = self.transaction(Unit::Job(job.as_mut())).await;
+                job.finish(result);
+                std::ops::ControlFlow::Continue(())
+            }
+            Work::Close(done) => {
+                self.close(done).await;
+                std::ops::ControlFlow::Break(())
+            }
+        }
+    }
+
+    /// One group commit: batches are taken until none waits or [`GROUP_TIME_MAX`] passed.
+    async fn floor_turn(&mut self, first: FloorItem) {
+        let mut taken = Vec::new();
+        let result = self.transaction(Unit::Floor { first, taken: &mut taken }).await;
+        match result {
+            Ok(()) => {
+                for item in taken {
+                    self.count_batch(&item.batch);
+                    let _ = item.reply.send(Ok(()));
+                }
+            }
+            // One bad batch must not cost the others their place: each gets its own transaction.
+            Err(StoreError::Stopped) => refuse(taken, || StoreError::Stopped),
+            Err(StoreError::Full) => refuse(taken, || StoreError::Full),
+            Err(_) => {
+                for item in taken {
+                    let result = self.transaction(Unit::Batch(&item.batch)).await;
+                    if result.is_ok() {
+                        self.count_batch(&item.batch);
+                    }
+                    let _ = item.reply.send(result);
+                }
+            }
+        }
+    }
+
+    /// Begins, applies, commits. Whatever fails leaves nothing behind.
+    async fn transaction(&mut self, unit: Unit<'_>) -> Result<(), StoreError> {
+        let began = Instant::now();
+        let result = if *self.stop.borrow() {
+            unit.give_back();
+            Err(StoreError::Stopped)
+        } else {
+            self.attempt(unit, began).await
+        };
+        let took = began.elapsed();
+        let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.counters.commit_us_max.fetch_max(took_us, Ordering::Relaxed);
+        if took > TRANSACTION_TIME_MAX {
+            tracing::debug!(took_us, "long write transaction");
+        }
+        match &result {
+            Ok(()) => _ = self.counters.commits.fetch_add(1, Ordering::Relaxed),
+            Err(error) => {
+                self.counters.failures.fetch_add(1, Ordering::Relaxed);
+                self.after_failure(error).await;
+            }
+        }
+        result
+    }
+
+    async fn attempt(&mut self, unit: Unit<'_>, began: Instant) -> Result<(), StoreError> {
+        let begin = sqlx::query("BEGIN IMMEDIATE").execute(&mut self.conn).await;
+        if let Err(error) = begin {
+            unit.give_back();
+            return Err(error.into());
+        }
+        unit.apply(&mut self.conn, &mut self.floor, began).await?;
+        sqlx::query("COMMIT").execute(&mut self.conn).await?;
+        Ok(())
+    }
+
+    /// Rolls back, or opens the file anew where SQLite's own state is no longer certain.
+    async fn after_failure(&mut self, error: &StoreError) {
+        if error.is_fatal() {
+            tracing::error!("the disk failed while saving: no more is written");
+            self.stop.send_replace(true);
+            return;
+        }
+        let clean = sqlx::query("ROLLBACK").execute(&mut self.conn).await.is_ok();
+        if clean {
+            return;
+        }
+        // After SQLITE_FULL the transaction may be gone already, with the connection's idea of it.
+        match connect::writer(&self.file).await {
+            Ok(conn) => self.conn = conn,
+            Err(error) => tracing::error!(%error, "the database file cannot be opened again"),
+        }
+    }
+
+    async fn close(&mut self, done: oneshot::Sender<()>) {
+        self.floor.close();
+        self.work.close();
+        while let Ok(item) = self.floor.try_recv() {
+            self.floor_turn(item).await;
+        }
+        while let Ok(work) = self.work.try_recv() {
+            if let Work::Job(mut job) = work {
+                let result = self.transaction(Unit::Job(job.as_mut())).await;
+                job.finish(result);
+            }
+        }
+        let checkpoint = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut self.conn);
+        if let Err(error) = checkpoint.await {
+            tracing::warn!(%error, "the last checkpoint was not made");
+        }
+        let _ = done.send(());
+    }
+
+    fn count_batch(&self, batch: &Encoded) {
+        self.counters.batches.fetch_add(1, Ordering::Relaxed);
+        self.counters.events.fetch_add(batch.events.len() as u64, Ordering::Relaxed);
+    }
+}
+
+/// What one transaction holds.
+enum Unit<'a> {
+    /// `first` and whatever else waits on the floor lane; all end up in `taken`.
+    Floor { first: FloorItem, taken: &'a mut Vec<FloorItem> },
+    /// One batch alone.
+    Batch(&'a Encoded),
+    /// Other work.
+    Job(&'a mut dyn Job),
+}
+
+impl Unit<'_> {
+    async fn apply(
+        self,
+        conn: &mut SqliteConnection,
+        lane: &mut mpsc::Receiver<FloorItem>,
+        began: Instant,
+    ) -> Result<(), StoreError> {
+        match self {
+            Self::Job(job) => job.apply(conn).await,
+            Self::Batch(batch) => {
+                let mut group = Group::default();
+                group.add(conn, batch).await?;
+                group.flush(conn).await
+            }
+            Self::Floor { first, taken } => {
+                let mut group = Group::default();
+                let mut next = Some(first);
+                while let Some(item) = next {
+                    taken.push(item);
+                    let item = taken.last().expect("it was pushed just now");
+                    group.add(conn, &item.batch).await?;
+                    next =
+                        (began.elapsed() < GROUP_TIME_MAX).then(|| lane.try_recv().ok()).flatten();
+                }
+                group.flush(conn).await
+            }
+        }
+    }
+
+    /// The transaction never began: the batch is handed back for its answer.
+    fn give_back(self) {
+        if let Self::Floor { first, taken } = self {
+            taken.push(first);
+        }
+    }
+}
+
+fn refuse(items: Vec<FloorItem>, why: impl Fn() -> StoreError) {
+    for item in items {
+        let _ = item.reply.send(Err(why()));
+    }
+}

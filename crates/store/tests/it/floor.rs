@@ -1,0 +1,146 @@
+//! What cells hand in comes back as it was, whole or not at all.
+
+use model::effect::{Fact, FactKind};
+use model::event::{AgentState, CallOutcome};
+use model::sip::LegCause;
+use model::{Event, RecordingId, Span};
+use store::{
+    CallFilter, CallPlace, FloorBatch, FloorRow, RecordingRow, Store, StoreError, fresh_id,
+};
+
+use crate::house::{self, NOW};
+
+#[tokio::test]
+async fn a_call_comes_back_as_it_was_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).await.unwrap();
+    let house = house::found(&store, "100").await.unwrap();
+    let db = store.system(house.tenant);
+    let (call, mut first) = house::arrival(&house, 1, NOW, "+302105550142");
+    let FloorRow::Call(row) = first.rows[1].clone() else { panic!("the second row is the call") };
+    let fact = Fact {
+        kind: FactKind::Typed,
+        key: "order".into(),
+        label: "Order number".into(),
+        value: "4711".into(),
+    };
+    first.rows.push(FloorRow::Fact { call, n: 0, fact: fact.clone(), at: NOW });
+    store.floor().commit(first.clone()).await.unwrap();
+    assert_eq!(db.open_calls().await.unwrap(), [(*row).clone()]);
+
+    let mut ended = *row;
+    ended.ended_at = Some(NOW + Span::from_secs(60));
+    ended.outcome = Some(CallOutcome::Handled);
+    ended.cause = Some(LegCause::FarHangup);
+    ended.queue = Some(house.queue);
+    ended.agent = Some(house.agent);
+    ended.resolved = Some(true);
+    ended.disposition = Some("done".into());
+    ended.talk_us = 42_000_000;
+    let recording = RecordingRow {
+        recording: fresh_id::<RecordingId>(NOW),
+        call,
+        n: 1,
+        started_at: NOW,
+        path: db.recording_place(call, 1, "2026-09-21"),
+        length_ms: 42_000,
+        complete: true,
+        sha256: Some("00".repeat(32)),
+    };
+    let text = "Asked about an order.".to_owned();
+    let event =
+        Event::CallEnded { call, cause: LegCause::FarHangup, outcome: CallOutcome::Handled };
+    let batch = FloorBatch {
+        tenant: house.tenant,
+        events: vec![house::recorded(house.tenant, 2, NOW, event)],
+        rows: vec![
+            FloorRow::Call(Box::new(ended.clone())),
+            FloorRow::Note { call, agent: house.agent, text: text.clone(), at: NOW },
+            FloorRow::Recording(recording.clone()),
+            FloorRow::AgentIntent {
+                agent: house.agent,
+                intent: serde_json::json!({"ready": true}),
+            },
+        ],
+    };
+    store.floor().commit(batch.clone()).await.unwrap();
+
+    let listed = db.call(call).await.unwrap();
+    assert_eq!(listed.row, ended);
+    assert_eq!(listed.number.as_deref(), Some("+302105550142"));
+    assert_eq!(db.facts(call).await.unwrap(), [fact]);
+    assert_eq!(db.notes(call).await.unwrap()[0].text, text);
+    assert_eq!(db.recordings(call).await.unwrap(), std::slice::from_ref(&recording));
+    assert!(store.recording_file(&recording).unwrap().starts_with(dir.path().join("recordings")));
+    assert!(db.open_calls().await.unwrap().is_empty());
+    assert_eq!(db.agent_intents().await.unwrap()[0].1["ready"], true);
+    let events = db.call_events(call).await.unwrap();
+    assert_eq!(events, [first.events, batch.events].concat());
+    assert_eq!(db.events(2, 10).await.unwrap().len(), 1);
+    assert_eq!(db.last_seq().await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn one_bad_batch_costs_the_others_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).await.unwrap();
+    let house = house::found(&store, "100").await.unwrap();
+    let floor = store.floor();
+    let state = |seq| {
+        let agent = house.agent;
+        let event = Event::AgentState { agent, state: AgentState::Ready, reason: None };
+        let events = vec![house::recorded(house.tenant, seq, NOW, event)];
+        FloorBatch { tenant: house.tenant, events, rows: vec![] }
+    };
+    let mut stranger = state(9);
+    stranger.tenant = fresh_id(NOW);
+    assert!(matches!(floor.commit(stranger).await, Err(StoreError::Damaged { .. })));
+
+    // All four are in the lane before the first is written, so they share a transaction.
+    let sent = [1, 2, 2, 3].map(|seq| floor.commit(state(seq)));
+    let kept = futures::future::join_all(sent).await;
+    assert!(kept[0].is_ok() && kept[1].is_ok() && kept[3].is_ok(), "{kept:?}");
+    assert!(matches!(kept[2], Err(StoreError::Conflict { .. })), "{kept:?}");
+    let db = store.system(house.tenant);
+    assert_eq!(db.events(1, 10).await.unwrap().len(), 3);
+    assert_eq!(db.agent_events(house.agent, NOW).await.unwrap().len(), 3);
+    assert_eq!(store.figures().events, 3);
+    store.close().await;
+    assert!(matches!(floor.commit(state(4)).await, Err(StoreError::Closed)));
+}
+
+#[tokio::test]
+async fn the_list_is_filtered_and_paged() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).await.unwrap();
+    let house = house::found(&store, "100").await.unwrap();
+    let db = store.system(house.tenant);
+    let mut made = Vec::new();
+    for n in 0..5_i64 {
+        // Pairs share a start, so that the id decides.
+        let at = NOW + Span::from_secs(n / 2);
+        let number = if n % 2 == 0 { "+30210" } else { "+370" };
+        let (call, batch) = house::arrival(&house, n as u64 + 1, at, &format!("{number}{n}"));
+        store.floor().commit(batch).await.unwrap();
+        made.push(call);
+    }
+    let mut pages = Vec::new();
+    let mut filter = CallFilter::default();
+    loop {
+        let page = db.calls(&filter, 2).await.unwrap();
+        let Some(last) = page.last() else { break };
+        filter.after = Some(CallPlace { started_at: last.row.started_at, call: last.row.call });
+        pages.extend(page.into_iter().map(|listed| listed.row.call));
+    }
+    let mut sorted = pages.clone();
+    sorted.sort();
+    sorted.dedup();
+    assert_eq!((pages.len(), sorted.len(), pages[0]), (5, 5, made[4]));
+
+    let greek = CallFilter { caller_prefix: Some("+30".into()), ..CallFilter::default() };
+    assert_eq!(db.calls(&greek, 10).await.unwrap().len(), 3);
+    let late = CallFilter { from: Some(NOW + Span::from_secs(2)), ..CallFilter::default() };
+    assert_eq!(db.calls(&late, 10).await.unwrap().len(), 1);
+    let handled = CallFilter { outcome: Some(CallOutcome::Handled), ..CallFilter::default() };
+    assert!(db.calls(&handled, 10).await.unwrap().is_empty());
+}

@@ -1,6 +1,6 @@
 //! Starting: the house, its tenants, and a tenant again when its configuration changes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
 use floor::Cell;
@@ -114,7 +114,7 @@ impl Hub {
     /// no graph names an unknown one.
     async fn load_config(&self, tenant: TenantId) -> Result<Arc<TenantConfig>, StartError> {
         let db = self.house.store.tenant(Ctx::system(tenant));
-        let config = Arc::new(db.config().await?);
+        let config = db.config().await?;
         let clips = config.prompts.values().flat_map(|prompt| prompt.variants.values());
         for clip in clips.map(|variant| variant.clip) {
             match db.blob(clip).await {
@@ -129,8 +129,9 @@ impl Hub {
     }
 
     async fn renew_numbers(&self) -> Result<(), StartError> {
+        let plan = self.house.store.number_plan().await?;
         let numbers: HashMap<DialString, TenantId> =
-            self.house.store.number_plan().await?.into_iter().collect();
+            plan.into_iter().map(|(dialled, tenant, _)| (dialled, tenant)).collect();
         let _ = self.house.switchboard.send(Request::Numbers(numbers));
         Ok(())
     }
@@ -152,7 +153,7 @@ async fn close_what_is_open(
     db: &TenantDb,
     now: Timestamp,
     config: &TenantConfig,
-    intents: &BTreeMap<AgentId, serde_json::Value>,
+    intents: &[(AgentId, serde_json::Value)],
 ) -> Result<u64, StoreError> {
     let mut closing = Closing::new(config.tenant, now, config.n, db.last_seq().await? + 1);
     for row in db.open_calls().await? {
@@ -175,7 +176,7 @@ async fn close_what_is_open(
 /// What the agents wanted when the house stopped, as commands.
 fn wanted(
     config: &TenantConfig,
-    intents: &BTreeMap<AgentId, serde_json::Value>,
+    intents: &[(AgentId, serde_json::Value)],
 ) -> Vec<(AgentId, Command)> {
     let known = intents.iter().filter(|(agent, _)| config.agents.contains_key(agent));
     let commands = known.filter_map(|(agent, intent)| Some((*agent, command_of(intent)?)));

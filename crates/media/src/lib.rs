@@ -9,7 +9,7 @@
 pub mod dtmf;
 pub mod g711;
 pub mod jitter;
-
+pub mod recording;
 pub mod rtp;
 
 mod engine;

@@ -6,6 +6,7 @@
 //!
 //! No RTCP is sent yet; what arrives on the RTCP port is read and dropped.
 
+pub mod clip;
 pub mod dtmf;
 pub mod g711;
 pub mod jitter;

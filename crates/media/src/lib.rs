@@ -6,9 +6,11 @@
 //!
 //! No RTCP is sent yet; what arrives on the RTCP port is read and dropped.
 
+pub mod clip;
 pub mod dtmf;
 pub mod g711;
 pub mod jitter;
+pub mod recording;
 pub mod rtp;
 pub mod webrtc;
 

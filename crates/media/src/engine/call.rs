@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use model::media::{Graph, Hears, MediaEvent};
-use model::{CallId, LegId, PlayId, TenantId};
+use model::{CallId, LegId, PlayId, RecordingId, TenantId};
 
 use super::leg::Now;
 use super::plan::Plan;
@@ -20,6 +20,8 @@ use crate::metrics::Count;
 pub(crate) struct Call {
     rev: u64,
     graph: Graph,
+    /// The newest recording, in progress or over.
+    pub(super) recording: Option<RecordingId>,
 }
 
 impl Worker {
@@ -27,18 +29,20 @@ impl Worker {
     pub(super) fn apply(
         &mut self,
         call: CallId,
-        _tenant: TenantId,
+        tenant: TenantId,
         rev: u64,
         graph: Graph,
-        _recording_file: Option<PathBuf>,
+        recording_file: Option<PathBuf>,
     ) {
         let known = self.calls.entry(call).or_default();
         if rev < known.rev {
             return;
         }
+        let wish = graph.record.clone();
         (known.rev, known.graph) = (rev, graph);
         self.counters.set(Count::Calls, self.calls.len() as u64);
         self.compile(call);
+        self.record((call, tenant), wish.as_ref(), recording_file);
         self.outbox.tell(MediaEvent::Applied { call, rev });
     }
 
@@ -49,6 +53,7 @@ impl Worker {
         }
         self.counters.set(Count::Calls, self.calls.len() as u64);
         for slot in self.legs_of(call) {
+            self.finish_recording(slot);
             if let Some(leg) = self.leg_mut(slot) {
                 leg.call = None;
                 leg.plan = Plan::Idle;
@@ -110,10 +115,12 @@ impl Worker {
         let now = Now::read(self.start);
         let mut robbed = Vec::new();
         for id in graph.hears.keys() {
-            let Some(leg) = self.slot(*id).and_then(|slot| self.leg_mut(slot)) else { continue };
-            if leg.call == Some(call) {
+            let Some(slot) = self.slot(*id) else { continue };
+            if self.leg(slot).is_none_or(|leg| leg.call == Some(call)) {
                 continue;
             }
+            self.finish_recording(slot);
+            let Some(leg) = self.leg_mut(slot) else { continue };
             robbed.extend(leg.call.replace(call));
             leg.plan = Plan::Idle;
             leg.expect_now(now);

@@ -70,16 +70,23 @@ impl Worker {
         self.counters.tick_late(late);
         self.shed.tick(late);
         for slot in 0..self.legs.len() as u32 {
-            if let Some(leg) = self.leg_mut(slot)
-                && let Some(jitter) = &mut leg.jitter
-            {
-                leg.said = jitter.pop();
-            }
+            self.guarded(slot, |worker, slot| {
+                if let Some(Some(leg)) = worker.legs.get_mut(slot as usize)
+                    && let Some(jitter) = &mut leg.jitter
+                {
+                    leg.said = jitter.pop();
+                }
+            });
         }
         for slot in 0..self.legs.len() as u32 {
-            self.guarded(slot, |worker, slot| worker.tick_leg(now, slot));
+            self.guarded(slot, |worker, slot| {
+                worker.tick_leg(now, slot);
+                worker.watch(now, slot);
+                worker.cut_recording(now, slot);
+            });
         }
         self.outbox.flush();
+        self.tray.flush();
         if self.ticks.is_multiple_of(SECOND_TICKS) {
             let cpu = sys::thread_cpu().as_micros();
             self.counters.set(Count::CpuMicros, u64::try_from(cpu).unwrap_or(u64::MAX));
@@ -96,7 +103,7 @@ impl Worker {
             Plan::Silence => frame.fill(g711::silence(codec)),
             Plan::Relay => {
                 if now.ms.saturating_sub(leg.fed_ms) < STARVED_MS {
-                    return self.watch(now, slot);
+                    return;
                 }
                 frame.fill(g711::silence(codec));
             }
@@ -120,7 +127,6 @@ impl Worker {
             let source = leg.plan.source();
             leg.send_frame(now, source, &frame, &self.counters);
         }
-        self.watch(now, slot);
     }
 
     /// What the legs of `sources` say together, limited to what 16 bits hold.

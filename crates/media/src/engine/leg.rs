@@ -11,11 +11,13 @@ use model::{CallId, LegId};
 
 use super::plan::Plan;
 use super::ports::PortPair;
+use super::record::Recorder;
 use crate::dtmf;
 use crate::g711;
 use crate::jitter::JitterBuffer;
 use crate::lock::SourceLock;
 use crate::metrics::{Count, Counters};
+use crate::recording::tape::Side;
 use crate::rtp::{self, HEADER_BYTES, Header, PACKET_BYTES_MAX};
 use crate::stream::{Incoming, OutStream, Source, Stamp};
 
@@ -61,6 +63,8 @@ pub(crate) struct Leg {
     pub(crate) jitter: Option<Box<JitterBuffer>>,
     /// What this leg said in this tick, while somebody mixes it.
     pub(crate) said: [i16; FRAME_SAMPLES],
+    /// There while this leg is recorded.
+    pub(crate) recorder: Option<Box<Recorder>>,
     /// When something was last relayed to this leg, milliseconds.
     pub(crate) fed_ms: u64,
     local: MediaDesc,
@@ -110,6 +114,7 @@ impl Leg {
             listeners: Vec::new(),
             jitter: None,
             said: [0; FRAME_SAMPLES],
+            recorder: None,
             fed_ms: now.ms,
             local,
             lock: SourceLock::default(),
@@ -217,6 +222,10 @@ impl Leg {
                 if let Some(jitter) = &mut self.jitter {
                     jitter.push(header.ssrc, header.timestamp, codec, payload);
                 }
+                if let Some(recorder) = &mut self.recorder {
+                    let at = (header.ssrc, header.timestamp);
+                    recorder.tape.write(now.samples, Side::Said, at, codec, payload);
+                }
                 Taken::Audio { header, codec, payload }
             }
             None => {
@@ -252,6 +261,7 @@ impl Leg {
         let end = HEADER_BYTES + payload.len().min(PACKET_BYTES_MAX - HEADER_BYTES);
         g711::transcode_slice(codec, payload, self.codec, &mut datagram[HEADER_BYTES..end]);
         self.send(stamp, self.codec.payload_type(), &mut datagram[..end], counters);
+        self.record_heard(now, stamp, &datagram[HEADER_BYTES..end]);
     }
 
     /// Passes on another leg's key event, if the peer takes such events.
@@ -301,6 +311,14 @@ impl Leg {
         let mut datagram = [0; HEADER_BYTES + FRAME_SAMPLES];
         datagram[HEADER_BYTES..].copy_from_slice(frame);
         self.send(stamp, self.codec.payload_type(), &mut datagram, counters);
+        self.record_heard(now, stamp, frame);
+    }
+
+    fn record_heard(&mut self, now: Now, stamp: Stamp, sound: &[u8]) {
+        if let Some(recorder) = &mut self.recorder {
+            let at = (self.ssrc, stamp.timestamp);
+            recorder.tape.write(now.samples, Side::Heard, at, self.codec, sound);
+        }
     }
 
     fn send(&mut self, stamp: Stamp, payload_type: u8, datagram: &mut [u8], counters: &Counters) {

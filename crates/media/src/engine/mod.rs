@@ -9,6 +9,7 @@ mod leg;
 mod outbox;
 mod plan;
 mod ports;
+mod record;
 mod sound;
 mod worker;
 
@@ -22,9 +23,12 @@ use std::thread::JoinHandle;
 use model::media::{MediaCommand, MediaEvent};
 
 use crate::metrics::{Counters, Metrics};
+use crate::recording::writer::Writer;
 use crate::sys::{self, Waker};
 
+use self::outbox::Outbox;
 use self::ports::Ports;
+use self::record::Tray;
 use self::sound::Sound;
 use self::worker::{Order, Worker};
 
@@ -74,6 +78,7 @@ pub struct MediaHandle {
     waker: Arc<Waker>,
     counters: Arc<Counters>,
     thread: JoinHandle<()>,
+    writer: Writer,
 }
 
 /// Starts the media plane. Events go to `events` and never wait for room there.
@@ -92,10 +97,12 @@ pub fn start(
     let waker = Arc::new(Waker::new()?);
     let counters = Arc::new(Counters::default());
     let ports = Arc::new(Ports::new(config.bind, &config.rtp_ports));
+    let (writer, link) = Writer::start(events.clone())?;
+    let ends = (Outbox::new(events, Arc::clone(&counters)), Tray::new(link));
     let worker =
-        Worker::new(config, ports, inbox, Arc::clone(&waker), Arc::clone(&counters), events)?;
+        Worker::new(config, ports, inbox, Arc::clone(&waker), Arc::clone(&counters), ends)?;
     let thread = std::thread::Builder::new().name("media-0".into()).spawn(move || worker.run())?;
-    Ok(MediaHandle { orders, waker, counters, thread })
+    Ok(MediaHandle { orders, waker, counters, thread, writer })
 }
 
 impl MediaHandle {
@@ -132,6 +139,7 @@ impl MediaHandle {
         self.waker.wake();
         // A panic of the media thread was counted and reported by its own hook.
         let _ = self.thread.join();
+        self.writer.join();
     }
 
     fn order(&self, order: Order) -> Result<(), Full> {

@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 use model::limits::FRAME_MS;
 use model::media::{ClipId, Codec, MediaCommand, MediaDesc, MediaEvent, MediaFault};
 use model::{CallId, LegId};
-use tokio::sync::mpsc::Sender;
 
 use super::MediaConfig;
 use super::call::Call;
 use super::leg::{Leg, Now, Taken};
 use super::outbox::Outbox;
 use super::ports::Ports;
+use super::record::Tray;
 use super::sound::{Sound, Sounds};
 use crate::dtmf::Reception;
 use crate::metrics::{Count, Counters};
@@ -54,6 +54,7 @@ pub(crate) struct Worker {
     pub(super) calls: BTreeMap<CallId, Call>,
     pub(super) sounds: Sounds,
     pub(super) outbox: Outbox,
+    pub(super) tray: Tray,
     pub(super) counters: Arc<Counters>,
     pub(super) ticks: u64,
     pub(super) shed: super::clock::Shed,
@@ -73,7 +74,7 @@ impl Worker {
         inbox: Receiver<Order>,
         waker: Arc<Waker>,
         counters: Arc<Counters>,
-        events: Sender<MediaEvent>,
+        (outbox, tray): (Outbox, Tray),
     ) -> io::Result<Self> {
         let poller = Poller::new(BATCH)?;
         let ticker = Ticker::new(Duration::from_millis(FRAME_MS.unsigned_abs()))?;
@@ -86,7 +87,8 @@ impl Worker {
             slots: BTreeMap::new(),
             calls: BTreeMap::new(),
             sounds: Sounds::new(),
-            outbox: Outbox::new(events, Arc::clone(&counters)),
+            outbox,
+            tray,
             counters,
             ticks: 0,
             shed: super::clock::Shed::default(),
@@ -134,8 +136,16 @@ impl Worker {
 
     /// One step for the leg in `slot`. A panic ends the leg's call, nothing else.
     pub(super) fn guarded(&mut self, slot: u32, step: impl FnOnce(&mut Self, u32)) {
-        if catch_unwind(AssertUnwindSafe(|| step(self, slot))).is_err() {
-            self.fail(slot);
+        if catch_unwind(AssertUnwindSafe(|| step(self, slot))).is_ok() {
+            return;
+        }
+        self.counters.count(Count::Panics);
+        if catch_unwind(AssertUnwindSafe(|| self.fail(slot))).is_err()
+            && let Some(leg) = self.legs.get_mut(slot as usize).and_then(Option::take)
+        {
+            // It cannot even be ended in order: its sockets are closed, the rest is forgotten.
+            self.slots.remove(&leg.id);
+            self.free.push(slot);
         }
     }
 
@@ -237,6 +247,7 @@ impl Worker {
 
     /// Ends a leg and tells its figures.
     pub(super) fn close(&mut self, slot: u32) {
+        self.finish_recording(slot);
         let Some(leg) = self.legs.get_mut(slot as usize).and_then(Option::take) else { return };
         // The descriptors leave the poller when they are closed; asked for, it happens now.
         let _ = self.poller.remove(&leg.pair.rtp);
@@ -319,7 +330,6 @@ impl Worker {
 
     /// A fault of ours: the call of this leg ends, its legs are closed.
     fn fail(&mut self, slot: u32) {
-        self.counters.count(Count::Panics);
         let Some(leg) = self.leg_mut(slot) else { return };
         let Some(call) = leg.call else { return self.close(slot) };
         tracing::error!(%call, leg = %leg.id, "a fault in the media of one call; it is ended");
@@ -330,7 +340,7 @@ impl Worker {
         }
     }
 
-    fn end_everything(&mut self) {
+    fn end_everything(mut self) {
         let calls: Vec<CallId> = self.calls.keys().copied().collect();
         for call in calls {
             self.end_call(call);
@@ -339,6 +349,7 @@ impl Worker {
             self.close(slot);
         }
         self.outbox.flush();
+        self.tray.close();
     }
 
     pub(super) fn slot(&self, leg: LegId) -> Option<u32> {

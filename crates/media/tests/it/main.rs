@@ -2,5 +2,6 @@
 
 mod keys;
 mod play;
+mod record;
 mod relay;
 mod support;

@@ -286,12 +286,11 @@ fn what_cannot_be_prepared_is_told() {
     }
     let ports = [plane.prepared(first.leg).port, plane.prepared(second.leg).port];
     assert!(ports.contains(&41_000) && ports.contains(&41_002), "{ports:?}");
-    plane.wait(|event| match event {
-        MediaEvent::PrepareFailed { why, .. } => {
-            Some(assert_eq!(*why, model::media::MediaFault::NoPort))
-        }
+    let why = plane.wait(|event| match event {
+        MediaEvent::PrepareFailed { why, .. } => Some(*why),
         _ => None,
     });
+    assert_eq!(why, model::media::MediaFault::NoPort);
     // A freed port can be had again.
     plane.send(MediaCommand::Close { leg: first.leg });
     let again = Peer::new(4, Codec::Pcmu);

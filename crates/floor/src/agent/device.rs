@@ -1,0 +1,82 @@
+//! Telephones of agents coming and going.
+//!
+//! Invariant: a page that is gone holds no offer, and holds a conversation for the grace at most.
+
+use model::event::OfferOutcome;
+use model::{AgentId, CallId, Event, LegId, Span, limits};
+
+use crate::agent::Lease;
+use crate::cell::{Cell, LegOwner};
+use crate::mutation::Mutation;
+use crate::timer::Reason;
+
+impl Cell {
+    /// The page of an agent has its media up. A second one replaces the first without a gap in
+    /// its offer; a conversation moves over.
+    pub(crate) fn device_up(&mut self, agent: AgentId, leg: LegId) {
+        let Some(slot) = self.agents.get(&agent) else { return };
+        if slot.page == Some(leg) || self.legs.contains_key(&leg) {
+            return;
+        }
+        if let Some(old) = slot.page {
+            self.page_gone(agent, old);
+        }
+        self.legs.insert(leg, LegOwner::Page(agent));
+        self.agents.entry(agent).and_modify(|slot| slot.page = Some(leg));
+        self.event(Event::DeviceUp { agent, leg });
+        if let Some(call) = self.browser_conversation(agent)
+            && let Some(talk) = self.talk_mut(call)
+        {
+            talk.leg = leg;
+            talk.lost = false;
+            self.timers.clear(Reason::DeviceGrace(agent));
+            self.event(Event::AgentRegained { call, agent });
+            self.changed.calls.insert(call);
+        }
+        self.refresh_agent(agent);
+    }
+
+    /// The page of an agent is gone. The loss of a page that was replaced is no news.
+    pub(crate) fn device_down(&mut self, agent: AgentId, leg: LegId) {
+        if self.agents.get(&agent).is_none_or(|slot| slot.page != Some(leg)) {
+            return;
+        }
+        self.page_gone(agent, leg);
+        if let Some(&Lease::Offer(offer)) = self.lease_of(agent)
+            && self.offers.get(&offer).is_some_and(|offer| offer.leg.is_none())
+        {
+            self.end_offer(offer, OfferOutcome::DeviceLost);
+        }
+        self.refresh_agent(agent);
+    }
+
+    fn page_gone(&mut self, agent: AgentId, leg: LegId) {
+        self.legs.remove(&leg);
+        self.agents.entry(agent).and_modify(|slot| slot.page = None);
+        self.event(Event::DeviceDown { agent, leg });
+        if let Some(call) = self.browser_conversation(agent)
+            && let Some(talk) = self.talk_mut(call)
+        {
+            talk.lost = true;
+            self.event(Event::AgentLost { call, agent });
+            let until = self.now + Span::from_millis(limits::DEVICE_GRACE_MS);
+            self.timers.set(until, Reason::DeviceGrace(agent));
+            self.changed.calls.insert(call);
+        }
+    }
+
+    /// The call that the agent talks on through the page.
+    fn browser_conversation(&self, agent: AgentId) -> Option<CallId> {
+        let Some(&Lease::Talk(call)) = self.lease_of(agent) else { return None };
+        self.talk(call).is_some_and(|talk| !talk.dialled).then_some(call)
+    }
+
+    /// The page did not come back: the customer goes to the old place, the agent is free.
+    pub(crate) fn device_grace_over(&mut self, agent: AgentId) {
+        let Some(&Lease::Talk(call)) = self.lease_of(agent) else { return };
+        if !self.mutated(Mutation::StuckAgent) {
+            self.lease(agent, None);
+        }
+        self.requeue(call);
+    }
+}

@@ -1,0 +1,62 @@
+//! The shift: sign-in, ready, break, sign-out.
+//!
+//! Invariant: a wish never interrupts a contact; it takes hold when the lease is over.
+
+use model::AgentId;
+use model::Refusal;
+use model::event::OfferOutcome;
+
+use crate::agent::{Intent, Lease};
+use crate::cell::Cell;
+
+impl Cell {
+    pub(crate) fn sign_in(&mut self, agent: AgentId) -> Result<(), Refusal> {
+        if self.intent(agent)? == &Intent::SignedOut {
+            self.intend(agent, Intent::Break(None));
+        }
+        Ok(())
+    }
+
+    /// A conversation and its wrap-up go on; an offer is given back.
+    pub(crate) fn sign_out(&mut self, agent: AgentId) -> Result<(), Refusal> {
+        if self.intent(agent)? == &Intent::SignedOut {
+            return Ok(());
+        }
+        self.intend(agent, Intent::SignedOut);
+        if let Some(&Lease::Offer(offer)) = self.lease_of(agent) {
+            self.end_offer(offer, OfferOutcome::Declined);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn ready(&mut self, agent: AgentId) -> Result<(), Refusal> {
+        if self.intent(agent)? == &Intent::SignedOut {
+            return Err(Refusal::WrongState);
+        }
+        self.intend(agent, Intent::Ready);
+        Ok(())
+    }
+
+    /// An offer that rings is still the agent's to take.
+    pub(crate) fn take_break(&mut self, agent: AgentId, reason: String) -> Result<(), Refusal> {
+        if self.intent(agent)? == &Intent::SignedOut {
+            return Err(Refusal::WrongState);
+        }
+        if !self.config.break_reasons.contains_key(&reason) {
+            return Err(Refusal::UnknownChoice);
+        }
+        self.intend(agent, Intent::Break(Some(reason)));
+        Ok(())
+    }
+
+    fn intent(&self, agent: AgentId) -> Result<&Intent, Refusal> {
+        self.agents.get(&agent).map(|slot| &slot.intent).ok_or(Refusal::NotFound)
+    }
+
+    fn intend(&mut self, agent: AgentId, intent: Intent) {
+        if let Some(slot) = self.agents.get_mut(&agent) {
+            slot.intent = intent;
+            self.refresh_agent(agent);
+        }
+    }
+}

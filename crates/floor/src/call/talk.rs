@@ -1,0 +1,184 @@
+//! Conversations: connect, hold, lose the agent, part.
+//!
+//! Invariant: every `Connected` is followed by exactly one `Disconnected`, and then the agent holds
+//! a wrap-up or nothing.
+
+use model::event::{CallOutcome, QueueOutcome};
+use model::flow::Node;
+use model::sip::LegCause;
+use model::view::ContactView;
+use model::{AgentId, CallId, Effect, Event, LegId, OfferId, Refusal};
+
+use crate::agent::{Intent, Lease};
+use crate::call::end::By;
+use crate::call::{Stage, Talk};
+use crate::cell::{Cell, LegOwner};
+use crate::offer::Offer;
+use crate::timer::Reason;
+
+impl Cell {
+    /// Connects the two: the offer was taken.
+    pub(crate) fn connect(&mut self, id: OfferId, offer: Offer, leg: LegId) {
+        let Offer { call, entry, queue, agent, .. } = offer;
+        let Some(queued_at) = self.wait(call).map(|wait| wait.queued_at) else { return };
+        let dialled = offer.leg.is_some();
+        self.leave_queue(call, QueueOutcome::Answered);
+        let talk = Talk {
+            agent,
+            leg,
+            dialled,
+            offer: id,
+            entry,
+            queue,
+            queued_at,
+            connected_at: self.now,
+            hold_since: None,
+            lost: false,
+        };
+        if let Some(call) = self.calls.get_mut(&call) {
+            call.stage = Stage::Talking(Box::new(talk));
+            call.was_handled = true;
+        }
+        if dialled {
+            self.legs.insert(leg, LegOwner::Talk(call));
+        }
+        self.changed.calls.insert(call);
+        self.lease(agent, Some(Lease::Talk(call)));
+        self.event(Event::Connected { call, entry, queue, agent, leg });
+    }
+
+    /// Parts the two and lets the agent's telephone go. The caller of this gives the call its next
+    /// stage and the agent the next lease.
+    pub(crate) fn disconnect(&mut self, call: CallId, cause: LegCause) -> Option<Talk> {
+        let talk = self.talk(call)?.clone();
+        let Talk { agent, leg, queue, .. } = talk;
+        if talk.hold_since.is_some() {
+            self.event(Event::HoldEnded { call, agent });
+        }
+        self.timers.clear(Reason::DeviceGrace(agent));
+        self.event(Event::Disconnected { call, queue, agent, leg, cause });
+        if talk.dialled && self.legs.remove(&leg).is_some() {
+            self.effect(Effect::Hangup { leg, cause: LegCause::Hangup });
+        }
+        Some(talk)
+    }
+
+    /// The talking agent is lost for good: the customer goes back to the old place in the queue.
+    pub(crate) fn requeue(&mut self, id: CallId) {
+        let Some(talk) = self.disconnect(id, LegCause::MediaTimeout) else { return };
+        match self.demand_of(id) {
+            Some(demand) => self.enqueue(id, demand, talk.queued_at),
+            None => self.go_on_without_queue(id),
+        }
+    }
+
+    /// The queue is gone: the flow goes on as after the longest wait.
+    pub(crate) fn go_on_without_queue(&mut self, id: CallId) {
+        match self.node_of(id) {
+            Some(Node::Queue { otherwise, .. }) => {
+                let otherwise = otherwise.clone();
+                self.enter_node(id, otherwise);
+            }
+            _ => self.end_call(id, LegCause::InternalError, By::House),
+        }
+    }
+
+    /// The dialled telephone of a talking agent is over.
+    pub(crate) fn talk_leg_ended(&mut self, call: CallId, cause: LegCause) {
+        let Some(agent) = self.talk(call).map(|talk| talk.agent) else { return };
+        match cause {
+            LegCause::Unreachable
+            | LegCause::NoAck
+            | LegCause::MediaTimeout
+            | LegCause::InternalError
+            | LegCause::NodeFailure => {
+                // Like a page that does not come back; nobody else shall be sent to it meanwhile.
+                self.agents.entry(agent).and_modify(|slot| {
+                    if slot.intent == Intent::Ready {
+                        slot.intent = Intent::DidNotAnswer;
+                    }
+                });
+                self.lease(agent, None);
+                self.requeue(call);
+            }
+            _ => self.end_call(call, LegCause::Hangup, By::House),
+        }
+    }
+
+    pub(crate) fn hold(&mut self, agent: AgentId, call: CallId) -> Result<(), Refusal> {
+        let now = self.now;
+        let talk = self.own_talk(agent, call)?;
+        if talk.lost {
+            return Err(Refusal::NoDevice);
+        }
+        if talk.hold_since.is_some() {
+            return Err(Refusal::WrongState);
+        }
+        talk.hold_since = Some(now);
+        self.changed.calls.insert(call);
+        self.changed.agents.insert(agent);
+        self.event(Event::HoldStarted { call, agent });
+        Ok(())
+    }
+
+    pub(crate) fn resume(&mut self, agent: AgentId, call: CallId) -> Result<(), Refusal> {
+        let talk = self.own_talk(agent, call)?;
+        if talk.lost {
+            return Err(Refusal::NoDevice);
+        }
+        talk.hold_since.take().ok_or(Refusal::WrongState)?;
+        self.changed.calls.insert(call);
+        self.changed.agents.insert(agent);
+        self.event(Event::HoldEnded { call, agent });
+        Ok(())
+    }
+
+    /// The agent ends the call for both.
+    pub(crate) fn hang_up(&mut self, agent: AgentId, call: CallId) -> Result<(), Refusal> {
+        self.own_talk(agent, call)?;
+        self.end_call(call, LegCause::Hangup, By::House);
+        Ok(())
+    }
+
+    fn own_talk(&mut self, agent: AgentId, call: CallId) -> Result<&mut Talk, Refusal> {
+        if !self.agents.contains_key(&agent) {
+            return Err(Refusal::NotFound);
+        }
+        self.talk_mut(call).filter(|talk| talk.agent == agent).ok_or(Refusal::NotFound)
+    }
+
+    /// Who is on the contact, for the agent it is offered to or was connected with.
+    pub(crate) fn contact_view(&self, id: CallId) -> Option<ContactView> {
+        let call = self.calls.get(&id)?;
+        let (queue, queued_at) = match &call.stage {
+            Stage::Waiting(wait) => (wait.queue, wait.queued_at),
+            Stage::Talking(talk) => (talk.queue, talk.queued_at),
+            Stage::Answering | Stage::Flow(_) => return None,
+        };
+        Some(ContactView {
+            call: id,
+            party: call.party,
+            caller: call.caller.clone(),
+            dialled: call.dialled.clone(),
+            queue,
+            language: call.language.clone(),
+            facts: call.facts.clone(),
+            queued_at,
+            consent: call.consent,
+        })
+    }
+
+    /// How the call ends as one word, if it ends now.
+    pub(crate) fn outcome_of(&self, id: CallId, cause: LegCause, by: By) -> Option<CallOutcome> {
+        let call = self.calls.get(&id)?;
+        let waits = matches!(call.stage, Stage::Waiting(_));
+        Some(match (cause, by) {
+            (LegCause::InternalError | LegCause::NodeFailure, _) => CallOutcome::Failed,
+            (LegCause::Refused, _) => CallOutcome::Refused,
+            _ if call.was_handled => CallOutcome::Handled,
+            (_, By::Customer) if waits => CallOutcome::Abandoned,
+            (_, By::Customer) => CallOutcome::LeftInFlow,
+            (_, By::House) => CallOutcome::FlowEnded,
+        })
+    }
+}

@@ -1,0 +1,239 @@
+//! The cell: the whole live floor of one tenant, and the order in which one input is worked off.
+//!
+//! Invariant: after every input no ready agent and waiting contact that fit are left unmatched,
+//! and everything that changed has been said.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use model::event::Recorded;
+use model::flow::Flow;
+use model::id::IdMint;
+use model::sip::LegCause;
+use model::{
+    AgentId, CallId, Effect, Event, FlowId, Input, LegId, OfferId, Output, QueueEntryId, QueueId,
+    Refusal, RequestId, TenantConfig, TenantId, Timestamp, Topic,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::agent::{AgentSlot, Lease};
+use crate::call::{By, Call};
+use crate::live::Live;
+use crate::offer::Offer;
+use crate::outbox::{Changed, Outbox};
+use crate::queue::Line;
+use crate::timer::{Reason, Timers};
+
+/// Whose leg it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum LegOwner {
+    /// The customer of a call.
+    Customer(CallId),
+    /// An agent's telephone that rings for an offer.
+    Offer(OfferId),
+    /// An agent's telephone that talks.
+    Talk(CallId),
+    /// The page of an agent.
+    Page(AgentId),
+}
+
+/// The live floor of one tenant.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Cell {
+    pub(crate) tenant: TenantId,
+    pub(crate) config: Arc<TenantConfig>,
+    /// Every flow version that a call may stand on.
+    pub(crate) flows: BTreeMap<FlowId, BTreeMap<u64, Arc<Flow>>>,
+    pub(crate) now: Timestamp,
+    pub(crate) mint: IdMint,
+    pub(crate) out: Outbox,
+    pub(crate) timers: Timers,
+    pub(crate) calls: BTreeMap<CallId, Call>,
+    pub(crate) entries: BTreeMap<QueueEntryId, CallId>,
+    pub(crate) offers: BTreeMap<OfferId, Offer>,
+    pub(crate) agents: BTreeMap<AgentId, AgentSlot>,
+    pub(crate) lines: BTreeMap<QueueId, Line>,
+    pub(crate) legs: BTreeMap<LegId, LegOwner>,
+    pub(crate) live: Live,
+    #[serde(skip)]
+    pub(crate) changed: Changed,
+    #[cfg(feature = "mutations")]
+    pub(crate) mutations: std::collections::BTreeSet<crate::Mutation>,
+}
+
+impl Cell {
+    /// An empty floor: nobody is signed in and nobody calls. `seed` must differ from that of every
+    /// other cell; `first_seq` is the sequence number of the first event.
+    #[must_use]
+    pub fn new(tenant: TenantId, seed: u64, first_seq: u64, config: Arc<TenantConfig>) -> Self {
+        let mut cell = Self {
+            tenant,
+            config: Arc::clone(&config),
+            flows: BTreeMap::new(),
+            now: Timestamp::default(),
+            mint: IdMint::new(seed),
+            out: Outbox { next_seq: first_seq, ..Outbox::default() },
+            timers: Timers::default(),
+            calls: BTreeMap::new(),
+            entries: BTreeMap::new(),
+            offers: BTreeMap::new(),
+            agents: BTreeMap::new(),
+            lines: BTreeMap::new(),
+            legs: BTreeMap::new(),
+            live: Live::default(),
+            changed: Changed::default(),
+            #[cfg(feature = "mutations")]
+            mutations: std::collections::BTreeSet::new(),
+        };
+        cell.configure(config);
+        // Nothing has happened yet: there is nothing to tell.
+        cell.changed = Changed::default();
+        cell
+    }
+
+    /// Works off one input. A `now` before the last one counts as the last one. The outputs of the
+    /// input before must have been taken with [`Cell::poll`].
+    pub fn handle(&mut self, now: Timestamp, input: Input) {
+        debug_assert!(self.out.queue.is_empty(), "the outputs of the last input were not drained");
+        self.now = self.now.max(now);
+        let reply = self.work_off(input);
+        self.match_free();
+        self.send_graphs();
+        self.announce();
+        // The reply is a promise about everything above, so it comes last.
+        if let Some((request, result)) = reply {
+            self.effect(Effect::Reply { request, result });
+        }
+    }
+
+    /// The next output, until `None`.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.out.queue.pop_front()
+    }
+
+    /// When the cell wants `Input::Wake`, and why.
+    #[must_use]
+    pub fn deadline(&self) -> Option<(Timestamp, Reason)> {
+        self.timers.first()
+    }
+
+    /// Counters of this instant.
+    #[must_use]
+    pub fn live(&self) -> Live {
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let mut live = self.live.clone();
+        for (queue, line) in &self.lines {
+            live.queues.entry(*queue).or_default().waiting = line.present.len() as u64;
+        }
+        live.calls = count(self.calls.len());
+        live.legs = count(self.legs.len());
+        live.offers = count(self.offers.len());
+        live.leased = count(self.agents.values().filter(|slot| slot.lease.is_some()).count());
+        live
+    }
+
+    /// Calls that are up, in the order of their ids.
+    pub fn open_calls(&self) -> impl Iterator<Item = CallId> {
+        self.calls.keys().copied()
+    }
+
+    /// The call that a leg belongs to now, as a customer's or as an agent's.
+    #[must_use]
+    pub fn call_of_leg(&self, leg: LegId) -> Option<CallId> {
+        match *self.legs.get(&leg)? {
+            LegOwner::Customer(call) | LegOwner::Talk(call) => Some(call),
+            LegOwner::Offer(offer) => self.offers.get(&offer).map(|offer| offer.call),
+            LegOwner::Page(agent) => match self.lease_of(agent) {
+                Some(&Lease::Talk(call)) => Some(call),
+                _ => None,
+            },
+        }
+    }
+
+    fn work_off(&mut self, input: Input) -> Option<(RequestId, Result<(), Refusal>)> {
+        match input {
+            Input::Config(config) => self.configure(config),
+            Input::Wake => self.wake(),
+            Input::CallOffered { leg, caller, party, dialled } => {
+                self.call_offered(leg, caller, party, dialled);
+            }
+            Input::LegUp { leg } => self.leg_up(leg),
+            Input::LegEnded { leg, cause } => self.leg_ended(leg, cause),
+            Input::Digit { leg, digit } => {
+                if let Some(&LegOwner::Customer(call)) = self.legs.get(&leg) {
+                    self.key(call, digit);
+                }
+            }
+            Input::PlayEnded { call, play } => self.play_ended(call, play),
+            Input::DeviceUp { agent, leg } => self.device_up(agent, leg),
+            Input::DeviceDown { agent, leg } => self.device_down(agent, leg),
+            Input::CallFailed { call } => {
+                self.end_call(call, LegCause::InternalError, By::House);
+            }
+            Input::Command { request, agent, command } => {
+                let result = self.command(agent, command);
+                return request.map(|request| (request, result));
+            }
+            // Nothing waits for these: a graph that is late is only late, and an offer rings by
+            // its own clock.
+            Input::Applied { .. } | Input::LegRinging { .. } => {}
+        }
+        None
+    }
+
+    /// Fires every timer that is due, one after the other as though each had come alone.
+    fn wake(&mut self) {
+        while let Some(reason) = self.timers.take_due(self.now) {
+            self.fire(reason);
+            self.match_free();
+        }
+    }
+
+    fn fire(&mut self, reason: Reason) {
+        match reason {
+            Reason::Ring(offer) => self.end_offer(offer, model::event::OfferOutcome::NoAnswer),
+            Reason::Exclusion(entry, agent) => self.end_exclusion(entry, agent),
+            Reason::LongestWait(entry) => {
+                if let Some(&call) = self.entries.get(&entry) {
+                    self.longest_wait_over(call);
+                }
+            }
+            Reason::Flow(call) => self.flow_timer(call),
+            Reason::DeviceGrace(agent) => self.device_grace_over(agent),
+            Reason::WrapUp(agent) => self.end_wrap_up(agent, None, None),
+            Reason::CallAge(call) => self.end_call(call, LegCause::InternalError, By::House),
+        }
+    }
+
+    /// Says what changed: the states of agents as events, and which views to push again.
+    fn announce(&mut self) {
+        for agent in std::mem::take(&mut self.changed.agents) {
+            let Some(slot) = self.agents.get(&agent) else { continue };
+            let (state, reason) = self.state_of(agent, slot);
+            if slot.announced != (state, reason.clone()) {
+                let now = self.now;
+                self.agents.entry(agent).and_modify(|slot| {
+                    slot.announced = (state, reason.clone());
+                    slot.since = now;
+                });
+                self.event(Event::AgentState { agent, state, reason });
+            }
+            self.out.queue.push_back(Output::Touched(Topic::Agent(agent)));
+            self.forget_if_removed(agent);
+        }
+        for queue in std::mem::take(&mut self.changed.queues) {
+            self.out.queue.push_back(Output::Touched(Topic::Queue(queue)));
+        }
+    }
+
+    pub(crate) fn event(&mut self, event: Event) {
+        let seq = self.out.next_seq;
+        self.out.next_seq += 1;
+        let (tenant, at, config) = (self.tenant, self.now, self.config.n);
+        self.out.queue.push_back(Output::Event(Recorded { tenant, seq, at, config, event }));
+    }
+
+    pub(crate) fn effect(&mut self, effect: Effect) {
+        self.out.queue.push_back(Output::Effect(effect));
+    }
+}

@@ -1,0 +1,64 @@
+//! What agents ask for.
+//!
+//! Invariant: a refused command has changed nothing.
+
+use model::event::OfferOutcome;
+use model::input::Command;
+use model::{AgentId, OfferId, Refusal};
+
+use crate::agent::Lease;
+use crate::cell::Cell;
+use crate::offer::Offer;
+
+impl Cell {
+    /// Carries out a command of an agent.
+    pub(crate) fn command(&mut self, agent: AgentId, command: Command) -> Result<(), Refusal> {
+        // Whoever is not configured any more only finishes what is still held.
+        if !self.agents.contains_key(&agent) {
+            return Err(Refusal::NotFound);
+        }
+        match command {
+            Command::SignIn => self.sign_in(agent),
+            Command::SignOut => self.sign_out(agent),
+            Command::Ready => self.ready(agent),
+            Command::Break { reason } => self.take_break(agent, reason),
+            Command::Accept { offer } => self.accept(agent, offer),
+            // The reason is for the agent's own list; events carry codes only.
+            Command::Decline { offer, .. } => self.decline(agent, offer),
+            Command::Hold { call } => self.hold(agent, call),
+            Command::Resume { call } => self.resume(agent, call),
+            Command::Hangup { call } => self.hang_up(agent, call),
+            Command::ExtendWrapUp { call, by_ms } => self.extend_wrap_up(agent, call, by_ms),
+            Command::WrapUp { call, disposition, resolved, note } => {
+                self.finish_wrap_up(agent, call, (disposition, resolved), note)
+            }
+        }
+    }
+
+    fn accept(&mut self, agent: AgentId, id: OfferId) -> Result<(), Refusal> {
+        // The page may ask twice: the answer to the first may have been lost on the way.
+        if let Some(&Lease::Talk(call)) = self.lease_of(agent)
+            && self.talk(call).is_some_and(|talk| talk.offer == id)
+        {
+            return Ok(());
+        }
+        let offer = self.own_offer(agent, id)?;
+        if offer.leg.is_some() {
+            // A SIP telephone is answered by lifting it.
+            return Err(Refusal::WrongState);
+        }
+        let page = self.agents.get(&agent).and_then(|slot| slot.page).ok_or(Refusal::NoDevice)?;
+        self.accept_offer(id, page);
+        Ok(())
+    }
+
+    fn decline(&mut self, agent: AgentId, id: OfferId) -> Result<(), Refusal> {
+        self.own_offer(agent, id)?;
+        self.end_offer(id, OfferOutcome::Declined);
+        Ok(())
+    }
+
+    fn own_offer(&self, agent: AgentId, id: OfferId) -> Result<&Offer, Refusal> {
+        self.offers.get(&id).filter(|offer| offer.agent == agent).ok_or(Refusal::OfferGone)
+    }
+}

@@ -1,0 +1,84 @@
+//! Views: what a page sees, computed from the cell when it is asked for.
+//!
+//! Invariant: reading a view changes nothing.
+
+use model::view::{AgentView, CallView, OfferView, QueueView, WrapUpView};
+use model::{AgentId, QueueId};
+
+use crate::agent::{Lease, WrapUp};
+use crate::cell::Cell;
+use crate::offer::Offer;
+
+impl Cell {
+    /// The agent's whole live situation, `None` for a stranger.
+    #[must_use]
+    pub fn agent_view(&self, agent: AgentId) -> Option<AgentView> {
+        let slot = self.agents.get(&agent)?;
+        let (state, reason) = self.state_of(agent, slot);
+        let mut view = AgentView {
+            agent,
+            state,
+            reason,
+            since: slot.since,
+            device_up: self.is_reachable(agent),
+            offer: None,
+            call: None,
+            wrap_up: None,
+        };
+        match &slot.lease {
+            Some(Lease::Offer(id)) => {
+                let offer = self.offers.get(id);
+                view.offer = offer.and_then(|offer| self.offer_view(*id, offer));
+            }
+            Some(Lease::Talk(call)) => view.call = self.call_view(*call),
+            Some(Lease::WrapUp(wrap_up)) => view.wrap_up = Some(wrap_up_view(wrap_up)),
+            None => {}
+        }
+        Some(view)
+    }
+
+    /// The queue's live figures, `None` for a stranger.
+    #[must_use]
+    pub fn queue_view(&self, queue: QueueId) -> Option<QueueView> {
+        let line = self.lines.get(&queue)?;
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Some(QueueView {
+            queue,
+            waiting: count(line.present.len()),
+            longest_since: line.present.first().map(|(since, _)| *since),
+            ready: count(line.ready.len()),
+            busy: count(line.busy.len()),
+        })
+    }
+
+    fn offer_view(&self, id: model::OfferId, offer: &Offer) -> Option<OfferView> {
+        Some(OfferView {
+            offer: id,
+            contact: self.contact_view(offer.call)?,
+            offered_at: offer.offered_at,
+            until: offer.until,
+            ready_since: offer.ready_since,
+            eligible: offer.eligible,
+        })
+    }
+
+    fn call_view(&self, call: model::CallId) -> Option<CallView> {
+        let talk = self.talk(call)?;
+        Some(CallView {
+            contact: self.contact_view(call)?,
+            connected_at: talk.connected_at,
+            leg: talk.leg,
+            hold_since: talk.hold_since,
+            recording: self.calls.get(&call)?.recording.is_some(),
+        })
+    }
+}
+
+fn wrap_up_view(wrap_up: &WrapUp) -> WrapUpView {
+    WrapUpView {
+        contact: wrap_up.contact.clone(),
+        since: wrap_up.since,
+        until: wrap_up.until,
+        talk_us: wrap_up.talk.micros(),
+    }
+}

@@ -1,0 +1,404 @@
+//! The ladder of one call: what customer, flow, queue and agents did beside each other, for the
+//! call's page. Labels are ids and codes; whoever shows them knows the names.
+
+use std::collections::BTreeMap;
+
+use model::event::{Consent, Event, OfferOutcome, QueueOutcome, Recorded};
+use model::id::{AgentId, QueueId, RecordingId};
+use model::sip::LegCause;
+use model::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::call::call_of;
+
+/// One call, drawn.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ladder {
+    /// When the call rang.
+    pub start_at: Timestamp,
+    /// When the last thing about it ended; `None` while something runs.
+    pub end_at: Option<Timestamp>,
+    /// Customer, flow and queue first, then the agents in the order of their first offer.
+    pub lanes: Vec<Lane>,
+    /// Points in time, oldest first.
+    pub marks: Vec<Mark>,
+}
+
+/// One actor's line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lane {
+    /// Whose line it is.
+    pub actor: Actor,
+    /// What happened on it, oldest first.
+    pub segments: Vec<Segment>,
+}
+
+/// Whose line it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Actor {
+    /// The customer.
+    Customer,
+    /// The flow.
+    Flow,
+    /// The waits, in whatever queue.
+    Queue,
+    /// One agent.
+    Agent(AgentId),
+}
+
+/// A stretch of time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Segment {
+    /// What it was.
+    pub kind: SegmentKind,
+    /// Beginning.
+    pub start_at: Timestamp,
+    /// End; `None` while it runs.
+    pub end_at: Option<Timestamp>,
+    /// How it ended, where that is more than "over".
+    pub detail: Option<Detail>,
+}
+
+/// What a stretch of time was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SegmentKind {
+    /// The customer heard ringing.
+    Ring,
+    /// The customer's leg was up.
+    Connected,
+    /// The flow was in this node.
+    Node(String),
+    /// A wait in this queue.
+    Waiting(QueueId),
+    /// The agent's telephone rang.
+    Offered,
+    /// Agent and customer talked.
+    Talking,
+    /// The customer was on hold.
+    Hold,
+    /// The agent's page was lost.
+    Lost,
+    /// The agent wrapped up.
+    WrapUp,
+}
+
+/// How a stretch ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Detail {
+    /// A wait.
+    Queue(QueueOutcome),
+    /// An offer.
+    Offer(OfferOutcome),
+    /// A leg.
+    Leg(LegCause),
+    /// The result chosen in a wrap-up.
+    Disposition(String),
+}
+
+/// A point in time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub kind: MarkKind,
+}
+
+/// What happened at a point in time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MarkKind {
+    /// The caller chose this key in this menu.
+    Chosen {
+        /// The menu.
+        node: String,
+        /// The key.
+        key: char,
+    },
+    /// The caller typed a value into this variable.
+    Collected {
+        /// The variable.
+        variable: String,
+    },
+    /// The caller was told of recording.
+    Consent(Consent),
+    /// A recording began.
+    RecordingStarted(RecordingId),
+    /// A recording ended.
+    RecordingEnded(RecordingId),
+    /// The wrap-up got more time.
+    WrapUpExtended(AgentId),
+    /// The caller was put on the call-back list.
+    CallbackListed(QueueId),
+}
+
+/// Draws the call that the first `CallStarted` of `events` begins; events of other calls and of
+/// other tenants are passed over. `None` when there is no `CallStarted`.
+#[must_use]
+pub fn ladder<'a>(events: impl IntoIterator<Item = &'a Recorded>) -> Option<Ladder> {
+    let mut events = events.into_iter();
+    let first = events.by_ref().find(|r| matches!(r.event, Event::CallStarted { .. }))?;
+    let call = call_of(&first.event);
+    let mut pen = Pen::default();
+    pen.open(Actor::Customer, SegmentKind::Ring, first.at);
+    for recorded in events {
+        if recorded.tenant == first.tenant && call_of(&recorded.event) == call {
+            pen.draw_course(recorded.at, &recorded.event);
+            pen.draw_agent(recorded.at, &recorded.event);
+            pen.draw_mark(recorded.at, &recorded.event);
+        }
+    }
+    Some(pen.finish(first.at))
+}
+
+#[derive(Default)]
+struct Pen {
+    lanes: BTreeMap<Actor, Vec<Segment>>,
+    agents: Vec<AgentId>,
+    talks: BTreeMap<AgentId, Talk>,
+    marks: Vec<Mark>,
+}
+
+/// A lost page is drawn over hold, hold over talk.
+#[derive(Default, Clone, Copy)]
+struct Talk {
+    hold: bool,
+    lost: bool,
+}
+
+impl Pen {
+    fn open(&mut self, actor: Actor, kind: SegmentKind, at: Timestamp) {
+        if let Actor::Agent(agent) = actor
+            && !self.agents.contains(&agent)
+        {
+            self.agents.push(agent);
+        }
+        let segment = Segment { kind, start_at: at, end_at: None, detail: None };
+        self.lanes.entry(actor).or_default().push(segment);
+    }
+
+    /// Ends what runs on the lane. Talk of no length, as between the end of hold and a hang-up in
+    /// the same instant, is not drawn: how it ended is told of the segment before it.
+    fn close(&mut self, actor: Actor, at: Timestamp, detail: Option<Detail>) {
+        let Some(lane) = self.lanes.get_mut(&actor) else { return };
+        let empty_talk = |s: &Segment| s.kind == SegmentKind::Talking && s.start_at == at;
+        if lane.len() > 1 && lane.last().is_some_and(empty_talk) {
+            lane.pop();
+            if let Some(before) = lane.last_mut() {
+                before.detail = detail.or(before.detail.take());
+            }
+        } else if let Some(segment) = lane.last_mut().filter(|segment| segment.end_at.is_none()) {
+            segment.end_at = Some(at);
+            segment.detail = detail;
+        }
+    }
+
+    fn next(&mut self, actor: Actor, kind: SegmentKind, at: Timestamp) {
+        self.close(actor, at, None);
+        self.open(actor, kind, at);
+    }
+
+    fn change_talk(&mut self, agent: AgentId, at: Timestamp, change: impl FnOnce(&mut Talk)) {
+        if let Some(talk) = self.talks.get_mut(&agent) {
+            change(talk);
+            self.talk(agent, at);
+        }
+    }
+
+    fn talk(&mut self, agent: AgentId, at: Timestamp) {
+        let kind = match self.talks.get(&agent) {
+            Some(Talk { lost: true, .. }) => SegmentKind::Lost,
+            Some(Talk { hold: true, .. }) => SegmentKind::Hold,
+            Some(_) => SegmentKind::Talking,
+            None => return,
+        };
+        let lane = self.lanes.get(&Actor::Agent(agent));
+        let same = lane.and_then(|lane| lane.last());
+        if !same.is_some_and(|segment| segment.end_at.is_none() && segment.kind == kind) {
+            self.next(Actor::Agent(agent), kind, at);
+        }
+    }
+
+    fn draw_course(&mut self, at: Timestamp, event: &Event) {
+        match event {
+            Event::CallAnswered { .. } => self.next(Actor::Customer, SegmentKind::Connected, at),
+            Event::NodeEntered { node, .. } => {
+                self.next(Actor::Flow, SegmentKind::Node(node.clone()), at);
+            }
+            Event::Queued { queue, .. } => {
+                self.next(Actor::Queue, SegmentKind::Waiting(*queue), at);
+            }
+            Event::QueueLeft { outcome, .. } => {
+                self.close(Actor::Queue, at, Some(Detail::Queue(*outcome)));
+            }
+            Event::Connected { .. } => self.close(Actor::Flow, at, None),
+            Event::CallEnded { cause, .. } => {
+                self.close(Actor::Flow, at, None);
+                self.close(Actor::Customer, at, Some(Detail::Leg(*cause)));
+            }
+            _ => {}
+        }
+    }
+
+    fn draw_agent(&mut self, at: Timestamp, event: &Event) {
+        match event {
+            Event::Offered { agent, .. } => {
+                self.open(Actor::Agent(*agent), SegmentKind::Offered, at);
+            }
+            Event::OfferEnded { agent, outcome, .. } => {
+                self.close(Actor::Agent(*agent), at, Some(Detail::Offer(*outcome)));
+            }
+            Event::Connected { agent, .. } => {
+                self.talks.insert(*agent, Talk::default());
+                self.talk(*agent, at);
+            }
+            Event::HoldStarted { agent, .. } => self.change_talk(*agent, at, |t| t.hold = true),
+            Event::HoldEnded { agent, .. } => self.change_talk(*agent, at, |t| t.hold = false),
+            Event::AgentLost { agent, .. } => self.change_talk(*agent, at, |t| t.lost = true),
+            Event::AgentRegained { agent, .. } => {
+                self.change_talk(*agent, at, |t| t.lost = false);
+            }
+            Event::Disconnected { agent, cause, .. } => {
+                self.talks.remove(agent);
+                self.close(Actor::Agent(*agent), at, Some(Detail::Leg(*cause)));
+            }
+            Event::WrapUpStarted { agent, .. } => {
+                self.next(Actor::Agent(*agent), SegmentKind::WrapUp, at);
+            }
+            Event::WrapUpEnded { agent, disposition, .. } => {
+                let detail = disposition.clone().map(Detail::Disposition);
+                self.close(Actor::Agent(*agent), at, detail);
+            }
+            _ => {}
+        }
+    }
+
+    fn draw_mark(&mut self, at: Timestamp, event: &Event) {
+        let kind = match event {
+            Event::Chosen { node, key, .. } => MarkKind::Chosen { node: node.clone(), key: *key },
+            Event::Collected { variable, .. } => MarkKind::Collected { variable: variable.clone() },
+            Event::ConsentTaken { consent, .. } => MarkKind::Consent(*consent),
+            Event::RecordingStarted { recording, .. } => MarkKind::RecordingStarted(*recording),
+            Event::RecordingEnded { recording, .. } => MarkKind::RecordingEnded(*recording),
+            Event::WrapUpExtended { agent, .. } => MarkKind::WrapUpExtended(*agent),
+            Event::CallbackListed { queue, .. } => MarkKind::CallbackListed(*queue),
+            _ => return,
+        };
+        self.marks.push(Mark { at, kind });
+    }
+
+    fn finish(mut self, start_at: Timestamp) -> Ladder {
+        let running = self.lanes.values().flatten().any(|segment| segment.end_at.is_none());
+        let last = self.lanes.values().flatten().filter_map(|segment| segment.end_at).max();
+        let agents = self.agents.iter().copied().map(Actor::Agent);
+        let lanes = [Actor::Customer, Actor::Flow, Actor::Queue]
+            .into_iter()
+            .chain(agents)
+            .map(|actor| Lane { actor, segments: self.lanes.remove(&actor).unwrap_or_default() })
+            .collect();
+        Ladder { start_at, end_at: last.filter(|_| !running), lanes, marks: self.marks }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::story::{Story, at, id};
+
+    type Row = (SegmentKind, i64, Option<i64>, Option<Detail>);
+
+    fn rows(lane: &Lane) -> Vec<Row> {
+        let secs = |t: Timestamp| t.since(at(0)).millis() / 1_000;
+        lane.segments
+            .iter()
+            .map(|s| (s.kind.clone(), secs(s.start_at), s.end_at.map(secs), s.detail.clone()))
+            .collect()
+    }
+
+    #[test]
+    fn a_whole_call_is_drawn_lane_by_lane() {
+        use Detail::{Disposition, Leg, Offer, Queue};
+        use SegmentKind::{Connected, Hold, Lost, Node, Offered, Ring, Talking, Waiting, WrapUp};
+        let drawn = ladder(&Story::whole_call().events).unwrap();
+        let far = Some(Leg(LegCause::FarHangup));
+        assert_eq!((drawn.start_at, drawn.end_at), (at(0), Some(at(170))));
+        assert_eq!(drawn.lanes.len(), 5);
+        assert_eq!(
+            rows(&drawn.lanes[0]),
+            [(Ring, 0, Some(1), None), (Connected, 1, Some(140), far.clone())]
+        );
+        assert_eq!(
+            rows(&drawn.lanes[1]),
+            [
+                (Node("menu".into()), 1, Some(5), None),
+                (Node("notice".into()), 5, Some(10), None),
+                (Node("wait".into()), 10, Some(40), None),
+            ]
+        );
+        let answered = Some(Queue(QueueOutcome::Answered));
+        assert_eq!(rows(&drawn.lanes[2]), [(Waiting(id(1)), 10, Some(40), answered)]);
+        assert_eq!(drawn.lanes[3].actor, Actor::Agent(id(60)));
+        let missed = Some(Offer(OfferOutcome::NoAnswer));
+        assert_eq!(rows(&drawn.lanes[3]), [(Offered, 10, Some(30), missed)]);
+        assert_eq!(drawn.lanes[4].actor, Actor::Agent(id(61)));
+        assert_eq!(
+            rows(&drawn.lanes[4]),
+            [
+                (Offered, 30, Some(40), Some(Offer(OfferOutcome::Accepted))),
+                (Talking, 40, Some(60), None),
+                (Hold, 60, Some(80), None),
+                (Talking, 80, Some(100), None),
+                (Lost, 100, Some(105), None),
+                (Talking, 105, Some(140), far),
+                (WrapUp, 140, Some(170), Some(Disposition("order".into()))),
+            ]
+        );
+        let marks: Vec<_> = drawn.marks.iter().map(|m| m.at).collect();
+        assert_eq!(marks, [at(5), at(9), at(40), at(140)]);
+    }
+
+    #[test]
+    fn hold_under_a_lost_page_comes_back_and_ends_with_the_call() {
+        let (call, bob) = (id(50), id(61));
+        let mut story = Story::new(1);
+        story.start(0, call);
+        story.connect(10, call, 70, bob);
+        story.add(20, Event::HoldStarted { call, agent: bob });
+        story.add(30, Event::AgentLost { call, agent: bob });
+        story.add(40, Event::AgentRegained { call, agent: bob });
+        story.add(50, Event::HoldEnded { call, agent: bob });
+        story.disconnect(50, call, bob);
+        let drawn = ladder(&story.events).unwrap();
+        let far = Some(Detail::Leg(LegCause::FarHangup));
+        assert_eq!(
+            rows(&drawn.lanes[3]),
+            [
+                (SegmentKind::Talking, 10, Some(20), None),
+                (SegmentKind::Hold, 20, Some(30), None),
+                (SegmentKind::Lost, 30, Some(40), None),
+                (SegmentKind::Hold, 40, Some(50), far),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_call_that_runs_is_open_at_its_end() {
+        let story = Story::whole_call();
+        let drawn = ladder(&story.events[..9]).unwrap();
+        assert_eq!(drawn.end_at, None);
+        assert_eq!(drawn.lanes[2].segments[0].end_at, None);
+        assert!(ladder(&story.events[1..]).is_none());
+    }
+
+    #[test]
+    fn other_calls_are_passed_over() {
+        let mut story = Story::whole_call();
+        let alone = ladder(&story.events);
+        story.start(3, id(51));
+        story.end(4, id(51), model::event::CallOutcome::LeftInFlow);
+        assert_eq!(ladder(&story.events), alone);
+    }
+}

@@ -1,0 +1,497 @@
+//! What happened in each queue, per quarter-hour and now.
+//!
+//! Invariant: `offered = answered + abandoned + short-abandoned + timed out + lost + waiting` at
+//! every instant. A wait counts in the interval it began in; handling in the one it ended in.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::event::{Event, QueueOutcome, Recorded};
+use model::id::{AgentId, CallId, QueueEntryId, QueueId};
+use model::time::{Span, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::call::TalkClock;
+use crate::interval::start_of;
+
+/// Threshold of the service level where the configuration names none: 20 s.
+pub const SERVICE_LEVEL: Span = Span::from_secs(20);
+
+/// Queue entries by how they ended. All counts are entries, all at the clock of entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct EntryFacts {
+    /// Waits that began.
+    pub offered: u64,
+    /// Ended by an agent.
+    pub answered: u64,
+    /// Of them, within the threshold of the service level.
+    pub answered_in_target: u64,
+    /// The caller left, not earlier than the short-abandon threshold.
+    pub abandoned: u64,
+    /// Of them, within the threshold of the service level.
+    pub abandoned_in_target: u64,
+    /// The caller left before the short-abandon threshold.
+    pub short_abandoned: u64,
+    /// The longest wait passed.
+    pub timed_out: u64,
+    /// The house failed.
+    pub lost: u64,
+    /// Sum of the waits of the answered, microseconds.
+    pub answered_wait_us: i64,
+}
+
+/// Conversations that are over, wrap-up included, at the clock of their end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct HandleFacts {
+    /// Conversations.
+    pub handled: u64,
+    /// Talking, microseconds.
+    pub talk_us: i64,
+    /// Hold, microseconds.
+    pub hold_us: i64,
+    /// Wrapping up, microseconds.
+    pub wrap_up_us: i64,
+}
+
+/// One queue in one quarter-hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct QueueInterval {
+    /// Entries that began in it.
+    pub entries: EntryFacts,
+    /// Handling that ended in it.
+    pub handling: HandleFacts,
+}
+
+/// The counters of one queue since the beginning, with what waits now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct QueueCounters {
+    /// Waits that began.
+    pub offered: u64,
+    /// Ended by an agent.
+    pub answered: u64,
+    /// The caller left.
+    pub abandoned: u64,
+    /// The caller left at once.
+    pub short_abandoned: u64,
+    /// The longest wait passed.
+    pub timed_out: u64,
+    /// The house failed.
+    pub lost: u64,
+    /// Waits that run.
+    pub waiting: u64,
+}
+
+impl QueueCounters {
+    /// The identity of the KPI book.
+    #[must_use]
+    pub fn balanced(&self) -> bool {
+        let left =
+            self.answered + self.abandoned + self.short_abandoned + self.timed_out + self.lost;
+        self.offered == left + self.waiting
+    }
+}
+
+impl EntryFacts {
+    /// Adds the facts of another interval or queue.
+    pub fn add(&mut self, other: &Self) {
+        self.offered += other.offered;
+        self.answered += other.answered;
+        self.answered_in_target += other.answered_in_target;
+        self.abandoned += other.abandoned;
+        self.abandoned_in_target += other.abandoned_in_target;
+        self.short_abandoned += other.short_abandoned;
+        self.timed_out += other.timed_out;
+        self.lost += other.lost;
+        self.answered_wait_us += other.answered_wait_us;
+    }
+
+    fn left(&mut self, outcome: QueueOutcome, waited_us: i64, target: Span) {
+        let in_target = u64::from(waited_us <= target.micros());
+        match outcome {
+            QueueOutcome::Answered => {
+                self.answered += 1;
+                self.answered_in_target += in_target;
+                self.answered_wait_us += waited_us;
+            }
+            QueueOutcome::Abandoned => {
+                self.abandoned += 1;
+                self.abandoned_in_target += in_target;
+            }
+            QueueOutcome::ShortAbandoned => self.short_abandoned += 1,
+            QueueOutcome::TimedOut => self.timed_out += 1,
+            QueueOutcome::Lost => self.lost += 1,
+        }
+    }
+}
+
+impl HandleFacts {
+    /// Adds the facts of another interval, queue or agent.
+    pub fn add(&mut self, other: &Self) {
+        self.handled += other.handled;
+        self.talk_us += other.talk_us;
+        self.hold_us += other.hold_us;
+        self.wrap_up_us += other.wrap_up_us;
+    }
+
+    fn take(&mut self, other: &Self) {
+        self.handled -= other.handled;
+        self.talk_us -= other.talk_us;
+        self.hold_us -= other.hold_us;
+        self.wrap_up_us -= other.wrap_up_us;
+    }
+}
+
+/// A wait that runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct OpenEntry {
+    queue: QueueId,
+    since: Timestamp,
+}
+
+/// The handling of one call by one agent: conversation, then perhaps wrap-up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+enum Handling {
+    Talking { queue: QueueId, clock: TalkClock },
+    Parted { queue: QueueId, at: Timestamp, facts: HandleFacts },
+    WrapUp { since: Timestamp, facts: HandleFacts },
+}
+
+/// Conversations under way, by call and agent. Turns events into finished handling.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Handlings {
+    open: BTreeMap<CallId, BTreeMap<AgentId, Handling>>,
+}
+
+/// Finished handling to be put into, or taken back out of, the facts of `at`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Booking {
+    pub(crate) queue: QueueId,
+    pub(crate) agent: AgentId,
+    pub(crate) at: Timestamp,
+    pub(crate) facts: HandleFacts,
+    /// A wrap-up began after all: the conversation counts when that is over.
+    pub(crate) taken_back: bool,
+}
+
+impl Booking {
+    pub(crate) fn book(&self, facts: &mut HandleFacts) {
+        if self.taken_back { facts.take(&self.facts) } else { facts.add(&self.facts) }
+    }
+}
+
+impl Handlings {
+    pub(crate) fn apply(&mut self, at: Timestamp, event: &Event) -> Option<Booking> {
+        match event {
+            Event::Connected { call, queue, agent, .. } => {
+                let talking = Handling::Talking { queue: *queue, clock: TalkClock::started(at) };
+                self.open.entry(*call).or_default().insert(*agent, talking);
+                None
+            }
+            Event::HoldStarted { call, agent } => self.clock(*call, *agent, |c| {
+                c.set_hold(at, true);
+            }),
+            Event::HoldEnded { call, agent } => self.clock(*call, *agent, |c| {
+                c.set_hold(at, false);
+            }),
+            Event::AgentLost { call, agent } => self.clock(*call, *agent, |c| {
+                c.set_lost(at, true);
+            }),
+            Event::AgentRegained { call, agent } => self.clock(*call, *agent, |c| {
+                c.set_lost(at, false);
+            }),
+            Event::Disconnected { call, agent, .. } => self.part(at, *call, *agent),
+            Event::WrapUpStarted { call, agent, .. } => self.wrap(at, *call, *agent),
+            Event::WrapUpEnded { call, queue, agent, .. } => {
+                self.wrapped(at, *call, *queue, *agent)
+            }
+            Event::CallEnded { call, .. } => {
+                self.forget_parted(*call);
+                None
+            }
+            _ => None,
+        }
+    }
+
+    fn clock(
+        &mut self,
+        call: CallId,
+        agent: AgentId,
+        change: impl FnOnce(&mut TalkClock),
+    ) -> Option<Booking> {
+        if let Some(Handling::Talking { clock, .. }) =
+            self.open.get_mut(&call).and_then(|agents| agents.get_mut(&agent))
+        {
+            change(clock);
+        }
+        None
+    }
+
+    fn part(&mut self, at: Timestamp, call: CallId, agent: AgentId) -> Option<Booking> {
+        let agents = self.open.get_mut(&call)?;
+        let Some(Handling::Talking { queue, clock }) = agents.remove(&agent) else { return None };
+        let (talk_us, hold_us) = clock.finish(at);
+        let facts = HandleFacts { handled: 1, talk_us, hold_us, wrap_up_us: 0 };
+        agents.insert(agent, Handling::Parted { queue, at, facts });
+        Some(Booking { queue, agent, at, facts, taken_back: false })
+    }
+
+    fn wrap(&mut self, at: Timestamp, call: CallId, agent: AgentId) -> Option<Booking> {
+        let agents = self.open.get_mut(&call)?;
+        let Some(Handling::Parted { queue, at: parted_at, facts }) = agents.remove(&agent) else {
+            return None;
+        };
+        agents.insert(agent, Handling::WrapUp { since: at, facts });
+        Some(Booking { queue, agent, at: parted_at, facts, taken_back: true })
+    }
+
+    fn wrapped(
+        &mut self,
+        at: Timestamp,
+        call: CallId,
+        queue: QueueId,
+        agent: AgentId,
+    ) -> Option<Booking> {
+        let agents = self.open.get_mut(&call)?;
+        let Some(Handling::WrapUp { since, mut facts }) = agents.remove(&agent) else {
+            return None;
+        };
+        if agents.is_empty() {
+            self.open.remove(&call);
+        }
+        facts.wrap_up_us = at.since(since).micros();
+        Some(Booking { queue, agent, at, facts, taken_back: false })
+    }
+
+    /// A wrap-up begins before the call ends, so what parted without one is over.
+    fn forget_parted(&mut self, call: CallId) {
+        if let Some(agents) = self.open.get_mut(&call) {
+            agents.retain(|_, handling| !matches!(handling, Handling::Parted { .. }));
+            if agents.is_empty() {
+                self.open.remove(&call);
+            }
+        }
+    }
+}
+
+/// All queues of a tenant.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueFold {
+    targets: BTreeMap<QueueId, Span>,
+    counters: BTreeMap<QueueId, QueueCounters>,
+    intervals: BTreeMap<QueueId, BTreeMap<Timestamp, QueueInterval>>,
+    changed: BTreeSet<(QueueId, Timestamp)>,
+    open: BTreeMap<QueueEntryId, OpenEntry>,
+    handlings: Handlings,
+}
+
+impl QueueFold {
+    /// Names the queue's threshold of the service level for waits that end from now on. What was
+    /// counted with another stays as it was.
+    pub fn set_target(&mut self, queue: QueueId, target: Span) {
+        self.targets.insert(queue, target);
+    }
+
+    /// Takes in one event. Each may be given only once: see [`crate::Cursor`].
+    pub fn apply(&mut self, recorded: &Recorded) {
+        let at = recorded.at;
+        match &recorded.event {
+            Event::Queued { entry, queue, .. } => {
+                self.open.insert(*entry, OpenEntry { queue: *queue, since: at });
+                let counters = self.counters.entry(*queue).or_default();
+                counters.offered += 1;
+                counters.waiting += 1;
+                self.interval(*queue, at).entries.offered += 1;
+            }
+            Event::QueueLeft { entry, outcome, waited_us, .. } => {
+                self.left(*entry, *outcome, *waited_us);
+            }
+            event => {
+                if let Some(booking) = self.handlings.apply(at, event) {
+                    booking.book(&mut self.interval(booking.queue, booking.at).handling);
+                }
+            }
+        }
+    }
+
+    fn left(&mut self, entry: QueueEntryId, outcome: QueueOutcome, waited_us: i64) {
+        let Some(OpenEntry { queue, since }) = self.open.remove(&entry) else { return };
+        let target = self.targets.get(&queue).copied().unwrap_or(SERVICE_LEVEL);
+        self.interval(queue, since).entries.left(outcome, waited_us, target);
+        let counters = self.counters.entry(queue).or_default();
+        counters.waiting -= 1;
+        *match outcome {
+            QueueOutcome::Answered => &mut counters.answered,
+            QueueOutcome::Abandoned => &mut counters.abandoned,
+            QueueOutcome::ShortAbandoned => &mut counters.short_abandoned,
+            QueueOutcome::TimedOut => &mut counters.timed_out,
+            QueueOutcome::Lost => &mut counters.lost,
+        } += 1;
+    }
+
+    fn interval(&mut self, queue: QueueId, at: Timestamp) -> &mut QueueInterval {
+        let start = start_of(at);
+        self.changed.insert((queue, start));
+        self.intervals.entry(queue).or_default().entry(start).or_default()
+    }
+
+    /// The counters of every queue that ever had an entry.
+    #[must_use]
+    pub fn counters(&self) -> &BTreeMap<QueueId, QueueCounters> {
+        &self.counters
+    }
+
+    /// When the longest wait of the queue began.
+    #[must_use]
+    pub fn longest_since(&self, queue: QueueId) -> Option<Timestamp> {
+        self.open.values().filter(|entry| entry.queue == queue).map(|entry| entry.since).min()
+    }
+
+    /// The quarter-hours of a queue, oldest first.
+    pub fn intervals(&self, queue: QueueId) -> impl Iterator<Item = (Timestamp, &QueueInterval)> {
+        self.intervals.get(&queue).into_iter().flatten().map(|(start, facts)| (*start, facts))
+    }
+
+    /// Puts a saved quarter-hour back, before a fold goes on with it after a start.
+    pub fn restore(&mut self, queue: QueueId, start: Timestamp, facts: QueueInterval) {
+        self.intervals.entry(queue).or_default().insert(start, facts);
+    }
+
+    /// The quarter-hours that changed since this was last asked, with their facts: rows to save.
+    pub fn take_changed(&mut self) -> Vec<(QueueId, Timestamp, QueueInterval)> {
+        std::mem::take(&mut self.changed)
+            .into_iter()
+            .filter_map(|(queue, start)| {
+                let facts = self.intervals.get(&queue)?.get(&start)?;
+                Some((queue, start, *facts))
+            })
+            .collect()
+    }
+
+    /// Forgets saved quarter-hours that began before `until`, so that memory stays bounded. A
+    /// quarter-hour with a wait that still runs is kept.
+    pub fn forget_before(&mut self, until: Timestamp) {
+        let needed: BTreeSet<_> =
+            self.open.values().map(|entry| (entry.queue, start_of(entry.since))).collect();
+        let changed = &self.changed;
+        for (queue, intervals) in &mut self.intervals {
+            intervals.retain(|start, _| {
+                let key = (*queue, *start);
+                *start >= until || needed.contains(&key) || changed.contains(&key)
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::story::{SECOND, Story, at, id};
+
+    fn fold(story: &Story) -> QueueFold {
+        let mut fold = QueueFold::default();
+        for event in &story.events {
+            fold.apply(event);
+            assert!(fold.counters().values().all(QueueCounters::balanced));
+        }
+        fold
+    }
+
+    #[test]
+    fn a_wait_counts_where_it_began_and_handling_where_it_ended() {
+        // at(0) is 1,764,000,000 s: 0 s after a quarter-hour. The wait spans a border.
+        let mut story = Story::new(1);
+        story.queue(890, id(50), 70, id(1));
+        story.leave(920, id(50), 70, QueueOutcome::Answered, 30);
+        story.connect(920, id(50), 70, id(60));
+        story.disconnect(1_700, id(50), id(60));
+        story.add(
+            1_700,
+            Event::WrapUpStarted { call: id(50), queue: id(1), agent: id(60), until: at(1_900) },
+        );
+        story.end(1_700, id(50), model::event::CallOutcome::Handled);
+        story.add(
+            1_810,
+            Event::WrapUpEnded {
+                call: id(50),
+                queue: id(1),
+                agent: id(60),
+                disposition: None,
+                resolved: None,
+            },
+        );
+        let fold = fold(&story);
+        let intervals: Vec<_> = fold.intervals(id(1)).collect();
+        assert_eq!(intervals.len(), 3);
+        let (first, second, third) = (intervals[0].1, intervals[1].1, intervals[2].1);
+        assert_eq!((first.entries.offered, first.entries.answered), (1, 1));
+        assert_eq!(first.entries.answered_in_target, 0);
+        assert_eq!(*second, QueueInterval::default(), "taken back when wrap-up began");
+        let expected =
+            HandleFacts { handled: 1, talk_us: 780 * SECOND, hold_us: 0, wrap_up_us: 110 * SECOND };
+        assert_eq!(third.handling, expected);
+        assert_eq!(fold.handlings, Handlings::default(), "nothing is kept");
+    }
+
+    #[test]
+    fn without_wrap_up_the_conversation_counts_when_it_ends() {
+        let mut story = Story::new(1);
+        story.queue(0, id(50), 70, id(1));
+        story.leave(5, id(50), 70, QueueOutcome::Answered, 5);
+        story.connect(5, id(50), 70, id(60));
+        story.disconnect(65, id(50), id(60));
+        story.end(65, id(50), model::event::CallOutcome::Handled);
+        let fold = fold(&story);
+        let (_, facts) = fold.intervals(id(1)).next().unwrap();
+        assert_eq!((facts.handling.handled, facts.handling.talk_us), (1, 60 * SECOND));
+        assert_eq!(facts.entries.answered_in_target, 1);
+        assert_eq!(fold.handlings, Handlings::default());
+    }
+
+    #[test]
+    fn every_outcome_has_its_counter_and_its_threshold() {
+        let mut story = Story::new(1);
+        let ends = [
+            (QueueOutcome::Answered, 20),
+            (QueueOutcome::Answered, 21),
+            (QueueOutcome::Abandoned, 6),
+            (QueueOutcome::Abandoned, 40),
+            (QueueOutcome::ShortAbandoned, 2),
+            (QueueOutcome::TimedOut, 60),
+            (QueueOutcome::Lost, 9),
+        ];
+        for (n, (outcome, waited_s)) in (70..).zip(ends) {
+            story.queue(0, id(n), n, id(1));
+            story.leave(waited_s, id(n), n, outcome, waited_s);
+        }
+        story.queue(61, id(90), 90, id(1));
+        let mut fold = fold(&story);
+        let expected = QueueCounters {
+            offered: 8,
+            answered: 2,
+            abandoned: 2,
+            short_abandoned: 1,
+            timed_out: 1,
+            lost: 1,
+            waiting: 1,
+        };
+        assert_eq!(fold.counters()[&id(1)], expected);
+        assert_eq!(fold.longest_since(id(1)), Some(at(61)));
+        let changed = fold.take_changed();
+        assert_eq!(changed.len(), 1);
+        assert_eq!(changed[0].2.entries.answered_in_target, 1);
+        assert_eq!(changed[0].2.entries.abandoned_in_target, 1);
+        assert!(fold.take_changed().is_empty());
+        fold.forget_before(at(10_000));
+        assert_eq!(fold.intervals(id(1)).count(), 1, "a wait that runs still needs it");
+    }
+
+    #[test]
+    fn a_configured_threshold_is_used() {
+        let mut story = Story::new(1);
+        story.queue(0, id(50), 70, id(1));
+        story.leave(25, id(50), 70, QueueOutcome::Answered, 25);
+        let mut fold = QueueFold::default();
+        fold.set_target(id(1), Span::from_secs(30));
+        story.events.iter().for_each(|event| fold.apply(event));
+        assert_eq!(fold.intervals(id(1)).next().unwrap().1.entries.answered_in_target, 1);
+    }
+}

@@ -83,14 +83,17 @@ impl From<sqlx::Error> for StoreError {
         // SQLite's extended code keeps the primary one in its low byte.
         let primary = error
             .as_database_error()
-            .and_then(|fault| fault.code())
+            .and_then(sqlx::error::DatabaseError::code)
             .and_then(|code| code.parse::<i64>().ok())
             .map(|code| code & 0xff);
         let unique = error.as_database_error().filter(|fault| fault.is_unique_violation());
         if let Some(fault) = unique {
             return Self::Conflict { what: taken(fault.message()) };
         }
-        if error.as_database_error().is_some_and(|fault| fault.is_foreign_key_violation()) {
+        if error
+            .as_database_error()
+            .is_some_and(sqlx::error::DatabaseError::is_foreign_key_violation)
+        {
             return Self::Conflict { what: "a thing that is still referred to" };
         }
         match (primary, &error) {

@@ -5,6 +5,7 @@
 //! ([`TenantDb`]), all configuration through drafts that become immutable versions ([`Edit`]).
 //! Read `store` for the folder, `floor` for what cells hand in, `config` for what people change.
 
+mod backup;
 mod blob;
 mod call;
 mod config;
@@ -22,6 +23,7 @@ mod text;
 mod user;
 mod writer;
 
+pub use backup::{Manifest, ManifestFile, restore};
 pub use call::{CallFilter, CallPlace, Callback, ListedCall, Note};
 pub use config::{ConfigDraft, ConfigVersion, Edit, Edited, FlowDraft, NewTenant};
 pub use error::StoreError;

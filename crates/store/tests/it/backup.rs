@@ -1,0 +1,98 @@
+//! A backup made under load holds everything acknowledged before it, and only an honest one is
+//! restored.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use model::Span;
+use store::{Store, StoreError, restore};
+
+use crate::house::{self, NOW};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_under_load_is_restored_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("data")).await.unwrap();
+    let house = house::found(&store, "100").await.unwrap();
+    let tenant = house.tenant;
+    let clip = store.system(tenant).put_blob(vec![7; 100_000], NOW).await.unwrap();
+    let recording = dir.path().join("data/recordings").join(tenant.to_string()).join("1.rec");
+    std::fs::create_dir_all(recording.parent().unwrap()).unwrap();
+    std::fs::write(&recording, [1, 2, 3]).unwrap();
+
+    let (kept, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let load = tokio::spawn({
+        let (store, kept, stop) = (store.clone(), Arc::clone(&kept), Arc::clone(&stop));
+        async move {
+            for seq in 1.. {
+                let at = NOW + Span::from_millis(i64::try_from(seq).unwrap());
+                let (_, batch) = house::arrival(&house, seq, at, "+302105550142");
+                store.floor().commit(batch).await.unwrap();
+                kept.store(seq, Ordering::SeqCst);
+                if stop.load(Ordering::SeqCst) {
+                    break;
+                }
+            }
+        }
+    });
+    while kept.load(Ordering::SeqCst) < 20 {
+        tokio::task::yield_now().await;
+    }
+    let before = kept.load(Ordering::SeqCst);
+    let backup = dir.path().join("backup");
+    let manifest = store.backup(&backup, NOW).await.unwrap();
+    let during = kept.load(Ordering::SeqCst);
+    stop.store(true, Ordering::SeqCst);
+    load.await.unwrap();
+    assert!(during > before, "writing went on");
+    assert_eq!(manifest.files.len(), 3);
+
+    let target = dir.path().join("restored");
+    assert_eq!(restore(&backup, &target).await.unwrap(), manifest);
+    assert!(matches!(restore(&backup, &target).await, Err(StoreError::Conflict { .. })));
+    let again = Store::open(&target).await.unwrap();
+    let db = again.system(tenant);
+    let last = db.last_seq().await.unwrap();
+    assert!(last >= before && last <= kept.load(Ordering::SeqCst));
+    assert_eq!(db.open_calls().await.unwrap().len() as u64, last);
+    assert_eq!(db.blob(clip).await.unwrap(), vec![7; 100_000]);
+    assert_eq!(db.config().await.unwrap(), store.system(tenant).config().await.unwrap());
+}
+
+#[tokio::test]
+async fn a_tampered_backup_is_refused_and_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("data")).await.unwrap();
+    let house = house::found(&store, "100").await.unwrap();
+    store.system(house.tenant).put_blob(vec![7; 1_000], NOW).await.unwrap();
+    let backup = dir.path().join("backup");
+    let manifest = store.backup(&backup, NOW).await.unwrap();
+    let target = dir.path().join("restored");
+    let text = std::fs::read_to_string(backup.join("manifest.json")).unwrap();
+    let blob = manifest.files[1].path.clone();
+
+    std::fs::write(dir.path().join("secret"), "outside").unwrap();
+    for evil in ["../secret", "/etc/passwd", "blobs/../../secret", "antiphon.lock"] {
+        std::fs::write(backup.join("manifest.json"), text.replace(&blob, evil)).unwrap();
+        refused(&backup, &target).await;
+    }
+    std::fs::write(backup.join("manifest.json"), &text).unwrap();
+    std::fs::write(backup.join(&blob), vec![8; 1_000]).unwrap();
+    refused(&backup, &target).await;
+
+    std::fs::remove_file(backup.join(&blob)).unwrap();
+    std::os::unix::fs::symlink(dir.path().join("secret"), backup.join(&blob)).unwrap();
+    refused(&backup, &target).await;
+
+    std::fs::remove_file(backup.join("manifest.json")).unwrap();
+    assert!(matches!(restore(&backup, &target).await, Err(StoreError::Io(_))));
+    let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().collect();
+    assert_eq!(left.len(), 3, "{left:?}");
+}
+
+async fn refused(backup: &Path, target: &Path) {
+    let error = restore(backup, target).await.unwrap_err();
+    assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+    assert!(!target.exists());
+}

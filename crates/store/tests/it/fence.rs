@@ -1,0 +1,169 @@
+//! Twin tenants with equal names: neither sees or changes anything of the other.
+
+use model::{Event, Span, UserId};
+use store::{
+    Actor, CallFilter, Ctx, Edit, FloorBatch, FloorRow, Role, Store, StoreError, TokenDigest,
+};
+
+use crate::house::{self, House, NOW, PASSWORD};
+
+async fn twins(dir: &std::path::Path) -> (Store, House, House) {
+    let store = Store::open(dir).await.unwrap();
+    let (a, b) =
+        (house::found(&store, "100").await.unwrap(), house::found(&store, "200").await.unwrap());
+    (store, a, b)
+}
+
+#[tokio::test]
+async fn ids_of_the_twin_lead_nowhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, a, b) = twins(dir.path()).await;
+    let (ours, theirs) = (store.system(a.tenant), store.system(b.tenant));
+    let (call, mut batch) = house::arrival(&b, 1, NOW, "+302105550142");
+    let FloorRow::Party { party, .. } = &batch.rows[0] else { panic!("the party comes first") };
+    batch.rows.push(FloorRow::Callback {
+        call,
+        party: *party,
+        queue: b.queue,
+        waiting_since: NOW,
+        listed_at: NOW,
+    });
+    batch.rows.push(FloorRow::AgentIntent { agent: b.agent, intent: serde_json::json!(1) });
+    store.floor().commit(batch).await.unwrap();
+    let clip = theirs.put_blob(vec![1, 2, 3], NOW).await.unwrap();
+    theirs.create_api_key("key".into(), Role::Agent, NOW, None).await.unwrap();
+
+    assert!(matches!(ours.call(call).await, Err(StoreError::NotFound)));
+    assert!(matches!(ours.callback_done(call, NOW).await, Err(StoreError::NotFound)));
+    assert!(matches!(ours.user(UserId::of_agent(b.agent)).await, Err(StoreError::NotFound)));
+    assert!(matches!(ours.blob(clip).await, Err(StoreError::NotFound)));
+    assert!(matches!(ours.revoke_api_key("key".into()).await, Err(StoreError::NotFound)));
+    let language = ours.set_user_language(UserId::of_agent(b.agent), "fa".into()).await;
+    assert!(matches!(language, Err(StoreError::NotFound)));
+    let session = ours.create_session(UserId::of_agent(b.agent), NOW, Span::from_secs(9)).await;
+    assert!(matches!(session, Err(StoreError::Conflict { .. })));
+    assert!(ours.calls(&CallFilter::default(), 10).await.unwrap().is_empty());
+    assert!(ours.call_events(call).await.unwrap().is_empty());
+    assert!(ours.agent_events(b.agent, NOW).await.unwrap().is_empty());
+    assert!(ours.events(0, 10).await.unwrap().is_empty());
+    assert!(ours.open_calls().await.unwrap().is_empty());
+    assert!(ours.callbacks().await.unwrap().is_empty());
+    assert!(ours.agent_intents().await.unwrap().is_empty());
+    assert_eq!((ours.users().await.unwrap().len(), ours.last_seq().await.unwrap()), (1, 0));
+    assert_eq!(theirs.callbacks().await.unwrap().len(), 1);
+    assert_eq!(theirs.call(call).await.unwrap().row.call, call);
+    assert_eq!(theirs.blob(clip).await.unwrap(), [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn a_batch_cannot_touch_the_twins_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, a, b) = twins(dir.path()).await;
+    let (call, batch) = house::arrival(&b, 1, NOW, "+302105550142");
+    store.floor().commit(batch.clone()).await.unwrap();
+    // The same rows under our own tenant make rows of ours and leave theirs alone.
+    let rows = batch.rows.iter().cloned().map(|row| match row {
+        FloorRow::Party { party, .. } => FloorRow::Party { party, number: None, name: None },
+        other => other,
+    });
+    let gap = Event::RecordGap { from_seq: 1, until_seq: 1 };
+    let events = vec![house::recorded(a.tenant, 1, NOW, gap)];
+    let forged = FloorBatch { tenant: a.tenant, events, rows: rows.collect() };
+    store.floor().commit(forged).await.unwrap();
+    let theirs = store.system(b.tenant).call(call).await.unwrap();
+    assert_eq!(theirs.number.as_deref(), Some("+302105550142"));
+    assert_eq!(store.system(b.tenant).events(1, 10).await.unwrap(), batch.events);
+}
+
+#[tokio::test]
+async fn a_number_belongs_to_one_tenant_of_the_house() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, a, b) = twins(dir.path()).await;
+    let edit = Edit { expected: None, summary: "take a number".into(), at: NOW };
+    let taken = store
+        .system(a.tenant)
+        .edit_config(edit, |draft| -> Result<(), StoreError> {
+            draft.config.numbers.insert("200".parse().unwrap(), a.flow);
+            Ok(())
+        })
+        .await;
+    assert!(matches!(taken, Err(StoreError::Conflict { what: "the number" })), "{taken:?}");
+    assert_eq!(store.system(a.tenant).config().await.unwrap().n, 1);
+    let plan: Vec<_> = store.number_plan().await.unwrap();
+    let expected = [("100", a.tenant, a.flow), ("200", b.tenant, b.flow)];
+    let found: Vec<_> = plan.iter().map(|(n, tenant, flow)| (n.as_str(), *tenant, *flow)).collect();
+    assert_eq!(found, expected);
+}
+
+#[tokio::test]
+async fn people_and_keys_are_found_by_what_they_present() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, a, _) = twins(dir.path()).await;
+    let (tenant, user) = store.sign_in(" Agent@Example.com", PASSWORD).await.unwrap().unwrap();
+    assert!(store.sign_in("agent@example.com", "wrong").await.unwrap().is_none());
+    assert!(store.sign_in("nobody@example.com", PASSWORD).await.unwrap().is_none());
+
+    let db = store.system(tenant);
+    let token = db.create_session(user.id, NOW, Span::from_secs(60)).await.unwrap();
+    let session = store.session(token.digest(), NOW).await.unwrap().unwrap();
+    assert_eq!((session.tenant, &session.user), (tenant, &user));
+    assert!(store.session(token.digest(), NOW + Span::from_secs(60)).await.unwrap().is_none());
+    assert!(store.session(TokenDigest::of("guess"), NOW).await.unwrap().is_none());
+    store.revoke_session(token.digest()).await.unwrap();
+    assert!(store.session(token.digest(), NOW).await.unwrap().is_none());
+
+    let db = store.tenant(Ctx { tenant: a.tenant, actor: Actor::System, request: "1".into() });
+    let until = NOW + Span::from_secs(5);
+    let key = db.create_api_key("ci".into(), Role::Supervisor, NOW, Some(until)).await.unwrap();
+    let found = store.api_key(key.digest(), NOW).await.unwrap().unwrap();
+    assert_eq!((found.tenant, found.role, found.name.as_str()), (a.tenant, Role::Supervisor, "ci"));
+    assert!(store.api_key(key.digest(), until).await.unwrap().is_none());
+    db.revoke_api_key("ci".into()).await.unwrap();
+    assert!(store.api_key(key.digest(), NOW).await.unwrap().is_none());
+}
+
+#[test]
+fn every_statement_names_the_tenant() {
+    /// Statements of the house itself, by a part of their text.
+    const HOUSE_WIDE: [&str; 8] = [
+        "FROM tenant ",
+        "FROM tenant\"",
+        "INTO tenant ",
+        "UPDATE tenant ",
+        "FROM number ORDER BY",
+        "WHERE token_digest = $1",
+        "WHERE s.token_digest = $1",
+        "WHERE mail = $1 AND password_hash IS NOT NULL",
+    ];
+    let mut seen = 0;
+    let mut folders = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            if path.ends_with("migrate.rs") {
+                continue;
+            }
+            let source = std::fs::read_to_string(&path).unwrap();
+            for text in source.split('"').skip(1).step_by(2) {
+                let verb = ["SELECT ", "INSERT INTO ", "UPDATE ", "DELETE FROM "]
+                    .iter()
+                    .any(|verb| text.starts_with(verb));
+                if !verb {
+                    continue;
+                }
+                seen += 1;
+                let quoted = format!("{text}\"");
+                let fenced = text.contains("tenant_id = ")
+                    || text.contains("(tenant_id, ")
+                    || text.contains(", tenant_id, ");
+                let house = HOUSE_WIDE.iter().any(|part| quoted.contains(part));
+                assert!(fenced || house, "{}: {text}", path.display());
+            }
+        }
+    }
+    assert!(seen > 40, "the statements were not found: {seen}");
+}

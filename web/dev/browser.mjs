@@ -1,0 +1,30 @@
+/** One headless Chromium for pictures and screen tests, with a telephone that needs no server. */
+import { chromium } from 'playwright-core';
+
+export const FROZEN = Date.parse('2026-11-24T08:42:10Z');
+export const SIZES = { 1440: { width: 1440, height: 900 }, 390: { width: 390, height: 844 } };
+
+export function launch() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--headless', '--no-sandbox', '--disable-gpu', '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream', '--autoplay-policy=no-user-gesture-required', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run', '--force-color-profile=srgb']
+  });
+}
+
+/** A context in one language, theme and size, seated in one scene of the mock (or none). */
+export async function visitor(browser, base, { scene, lang, theme, width }) {
+  const context = await browser.newContext({ viewport: SIZES[width], deviceScaleFactor: 1, locale: lang === 'fa' ? 'fa-IR' : 'en-GB', timezoneId: 'Europe/Athens', reducedMotion: 'reduce', hasTouch: width === 390 });
+  if (scene) await context.addCookies([{ name: 'antiphon_session', value: lang === 'fa' ? `${scene}.fa` : scene, url: base }]);
+  await context.addInitScript(([theme_, lang_]) => {
+    localStorage.setItem('antiphon.theme', theme_);
+    localStorage.setItem('PARAGLIDE_LOCALE', lang_);
+  }, [theme, lang]);
+  const page = await context.newPage();
+  await page.clock.setFixedTime(FROZEN);
+  const problems = [];
+  page.on('pageerror', (error) => problems.push(String(error)));
+  page.on('console', (message) => {
+    if (message.type() === 'error' && !/Failed to load resource|WebSocket connection/.test(message.text())) problems.push(message.text());
+  });
+  return { context, page, problems };
+}

@@ -1,7 +1,8 @@
 //! A media host for one page at a time, steered by lines on stdin: the house's side of
 //! `tests/browser/proof.mjs`, which drives a real browser against it.
 //!
-//! In: `offer HEX` (SDP), `play HEX` (mu-law, looped), `echo`, `hush`, `take`, end of input = quit.
+//! In: `offer HEX` (SDP), `play HEX` (mu-law, looped), `echo`, `hush`, `take`, `drop` (the
+//! leg is forgotten, as by a restart), end of input = quit.
 //! Out: `answer HEX`, `refused WHY`, `up`, `down`, `digit D`, `heard HEX` (mu-law since last time).
 
 use std::fmt::Write as _;
@@ -61,6 +62,7 @@ impl Host {
             "play" => self.speech = Speech::Play { mu_law: from_hex(rest), at: 0 },
             "echo" => self.speech = Speech::Echo,
             "hush" => self.speech = Speech::Hush,
+            "drop" => self.leg = None,
             "take" => say(&format!("heard {}", to_hex(&std::mem::take(&mut self.heard)))),
             _ => say(&format!("unknown {word}")),
         }

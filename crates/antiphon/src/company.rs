@@ -19,6 +19,7 @@ use store::{Actor, ConfigDraft, Ctx, Edit, FlowDraft, NewTenant, PasswordHash, R
 #[include = "prompts/**/*.wav"]
 #[include = "music/*.wav"]
 #[include = "demo/*.json"]
+#[include = "speech/**/*.wav"]
 struct Assets;
 
 /// An account of the demo.
@@ -101,15 +102,28 @@ fn sounds() -> anyhow::Result<BTreeMap<String, BTreeMap<String, Sound>>> {
         let (language, name) = match stem.split('/').collect::<Vec<_>>().as_slice() {
             ["prompts", language, name] => ((*language).to_owned(), (*name).to_owned()),
             ["music", name] => ("*".to_owned(), (*name).to_owned()),
+            ["speech", ..] => continue,
             _ => bail!("the shipped sound {path} lies in no known folder"),
         };
         let file = Assets::get(&path).ok_or_else(|| anyhow!("{path} is missing"))?;
-        let clip = media::clip::normalise(&file.data).with_context(|| path.to_string())?;
+        let clip = media::clip::Clip::from_wav(&file.data).with_context(|| path.to_string())?;
         let bytes = clip.samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-        let sound = Sound { bytes, length_ms: clip.length_ms };
+        let sound = Sound { bytes, length_ms: clip.length_ms() };
         sounds.entry(name).or_default().insert(language, sound);
     }
     Ok(sounds)
+}
+
+/// What synthetic customers say.
+pub(crate) fn speech() -> anyhow::Result<Vec<Arc<[i16]>>> {
+    let paths = Assets::iter().filter(|path| path.starts_with("speech/"));
+    paths
+        .map(|path| {
+            let file = Assets::get(&path).ok_or_else(|| anyhow!("{path} is missing"))?;
+            let clip = media::clip::Clip::from_wav(&file.data).with_context(|| path.to_string())?;
+            Ok(clip.samples)
+        })
+        .collect()
 }
 
 /// Makes the example company, or takes the one that is there; every account gets a new password.

@@ -1,6 +1,7 @@
 //! The program: command line, settings and wiring. It decides nothing.
 
 mod cli;
+mod company;
 mod demo;
 mod house;
 mod manage;

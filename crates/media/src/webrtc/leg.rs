@@ -86,6 +86,8 @@ pub struct BrowserLeg {
     media: Negotiated,
     digits: Digits,
     next_sequence: u64,
+    /// Up to when the stack has seen time pass; `None` when something was queued since.
+    clock: Option<Instant>,
 }
 
 impl BrowserLeg {
@@ -129,7 +131,8 @@ impl BrowserLeg {
         let next_sequence = u64::from(*rtc.direct_api().new_ssrc() & 0x7fff);
         let phase = Phase::Connecting { until: now + CONNECT_WITHIN };
         let digits = Digits::default();
-        let leg = Self { rtc, ufrag, phase, media, digits, next_sequence };
+        let clock = None;
+        let leg = Self { rtc, ufrag, phase, media, digits, next_sequence, clock };
         Ok((leg, answer))
     }
 
@@ -155,7 +158,7 @@ impl BrowserLeg {
         if !self.is_alive() {
             return false;
         }
-        self.guarded(|rtc| {
+        let accepted = self.guarded(|rtc| {
             let Ok(received) = Receive::new(Protocol::Udp, source, destination, datagram) else {
                 return Ok(false);
             };
@@ -164,8 +167,12 @@ impl BrowserLeg {
                 return Ok(false);
             }
             rtc.handle_input(input).map(|()| true)
-        })
-        .unwrap_or(false)
+        });
+        let accepted = accepted.unwrap_or(false);
+        if accepted {
+            self.clock = Some(now);
+        }
+        accepted
     }
 
     /// Queues one frame for the page: `timestamp` at 8 kHz, `payload` in mu-law, `marker` on the
@@ -182,15 +189,18 @@ impl BrowserLeg {
                 let frame = RtpWrite::new(audio, sequence.into(), timestamp, now, payload);
                 stream.write_rtp(frame.marker(marker));
             }
-            rtc.handle_input(Input::Timeout(now))
+            Ok(())
         });
+        self.clock = None;
     }
 
     /// Moves the leg to `now`, gives out everything it has to say and returns when to poll again
     /// at the latest.
     pub fn poll(&mut self, now: Instant, out: &mut dyn FnMut(BrowserOut<'_>)) -> Instant {
-        if self.is_alive() {
+        // The stack does all its housekeeping at each step of time: once per instant is enough.
+        if self.is_alive() && self.clock != Some(now) {
             self.guarded(|rtc| rtc.handle_input(Input::Timeout(now)));
+            self.clock = Some(now);
         }
         loop {
             if let Phase::Connecting { until } = self.phase

@@ -62,7 +62,6 @@ pub(crate) fn warning(detail: &str) -> String {
 struct Request<'a> {
     head: &'a Head<'a>,
     method: &'a str,
-    uri: &'a str,
     source: SocketAddr,
     body: &'a [u8],
     /// The tag of the To header.
@@ -177,7 +176,7 @@ impl Filter {
         let end = body_end(head, datagram.len());
         let body =
             &datagram[head.body_at..end.as_ref().ok().copied().flatten().unwrap_or(datagram.len())];
-        let request = Request { head, method, uri, source, body, to_tag };
+        let request = Request { head, method, source, body, to_tag };
         known_method(&request)?;
         let end = end?;
         mandatory(&request)?;

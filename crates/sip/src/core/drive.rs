@@ -41,22 +41,33 @@ pub(crate) struct Success {
     pub(crate) source: SocketAddr,
 }
 
-/// The core's end of a server transaction that a task drives.
-pub(crate) struct ServerTx {
-    pub(crate) request: Request,
+/// The core's end of a transaction that a task drives.
+pub(crate) struct Driven {
     key: TransactionKey,
     inlet: TransactionEventSender,
+}
+
+impl Driven {
+    /// Ends the transaction without a word: its dialog is over by other means.
+    pub(crate) fn abandon(&self) {
+        let _ = self.inlet.send(TransactionEvent::Terminate(self.key.clone()));
+    }
+}
+
+/// An INVITE that we received, and the way to answer it.
+pub(crate) struct ServerTx {
+    pub(crate) request: Request,
+    driven: Driven,
 }
 
 impl ServerTx {
     pub(crate) fn respond(&self, response: Response) {
         // A transaction that is over has nobody to hear the response.
-        let _ = self.inlet.send(TransactionEvent::Respond(response));
+        let _ = self.driven.inlet.send(TransactionEvent::Respond(response));
     }
 
-    /// Ends the transaction without a word: its dialog is over by other means.
     pub(crate) fn abandon(&self) {
-        let _ = self.inlet.send(TransactionEvent::Terminate(self.key.clone()));
+        self.driven.abandon();
     }
 }
 
@@ -79,11 +90,8 @@ impl Drop for Counted {
 impl Env {
     /// Drives an INVITE that we received.
     pub(super) fn serve(&self, mut transaction: Transaction, leg: LegId, cseq: u32) -> ServerTx {
-        let handle = ServerTx {
-            request: transaction.original.clone(),
-            key: transaction.key.clone(),
-            inlet: transaction.tu_sender.clone(),
-        };
+        let handle =
+            ServerTx { request: transaction.original.clone(), driven: driven(&transaction) };
         let (counted, notes) = (Counted::new(&self.shared), self.notes.clone());
         tokio::spawn(async move {
             let _counted = counted;
@@ -102,7 +110,7 @@ impl Env {
     }
 
     /// Sends an INVITE and reports what comes back, except 2xx: those come from [`Watch`].
-    pub(super) fn call(&self, request: Request, peer: SocketAddr, leg: LegId) -> bool {
+    pub(super) fn call(&self, request: Request, peer: SocketAddr, leg: LegId) -> Option<Driven> {
         let notes = self.notes.clone();
         self.client(request, peer, move |mut transaction| async move {
             if transaction.send().await.is_ok() {
@@ -115,7 +123,7 @@ impl Env {
     }
 
     /// Sends a BYE or CANCEL, repeats it as needed, and cares for nothing else.
-    pub(super) fn request(&self, request: Request, peer: SocketAddr) -> bool {
+    pub(super) fn request(&self, request: Request, peer: SocketAddr) -> Option<Driven> {
         self.client(request, peer, |mut transaction| async move {
             if transaction.send().await.is_ok() {
                 while let Some(message) = transaction.receive().await {
@@ -138,25 +146,28 @@ impl Env {
         });
     }
 
-    fn client<F, D>(&self, request: Request, peer: SocketAddr, drive: D) -> bool
+    fn client<F, D>(&self, request: Request, peer: SocketAddr, drive: D) -> Option<Driven>
     where
         D: FnOnce(Transaction) -> F,
         F: Future<Output = ()> + Send + 'static,
     {
-        let Ok(key) = TransactionKey::from_request(&request, TransactionRole::Client) else {
-            return false;
-        };
+        let key = TransactionKey::from_request(&request, TransactionRole::Client).ok()?;
         let connection = Some(self.connection.clone());
         let mut transaction =
             Transaction::new_client(key, request, Arc::clone(&self.endpoint), connection);
         transaction.destination = Some(SipAddr::from(peer));
-        let (counted, driven) = (Counted::new(&self.shared), Box::pin(drive(transaction)));
+        let handle = driven(&transaction);
+        let (counted, driving) = (Counted::new(&self.shared), drive(transaction));
         tokio::spawn(async move {
             let _counted = counted;
-            driven.await;
+            driving.await;
         });
-        true
+        Some(handle)
     }
+}
+
+fn driven(transaction: &Transaction) -> Driven {
+    Driven { key: transaction.key.clone(), inlet: transaction.tu_sender.clone() }
 }
 
 fn forward(notes: &UnboundedSender<Note>, leg: LegId, message: SipMessage) {

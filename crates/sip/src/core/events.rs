@@ -25,9 +25,9 @@ impl Events {
             return;
         }
         match self.channel.try_send(event) {
-            Ok(()) => {}
             Err(TrySendError::Full(event)) => self.backlog.push_back(event),
-            Err(TrySendError::Closed(_)) => {}
+            // Without a hub there is nobody to tell.
+            Ok(()) | Err(TrySendError::Closed(_)) => {}
         }
     }
 

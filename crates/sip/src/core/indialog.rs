@@ -90,9 +90,6 @@ impl Core {
             }
             _ => LegCause::FarHangup,
         };
-        if let Some(Pending::Invite { tx, .. }) = &state.pending {
-            tx.respond(message::reply(&self.env.shared, &tx.request, 487, ""));
-        }
         self.end(leg, cause, None);
         self.forget(leg);
     }
@@ -180,7 +177,7 @@ impl Core {
             Some(offer) if !invite => Pending::Update { tx: Box::new(transaction), body, offer },
             offer => {
                 let _ = transaction.send_trying().await;
-                let tx = self.env.serve(transaction, leg, cseq);
+                let tx = Box::new(self.env.serve(transaction, leg, cseq));
                 Pending::Invite { tx, cseq, body, offer }
             }
         };

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use rsipstack::transaction::transaction::Transaction;
 use tokio::time::Instant;
 
-use super::drive::ServerTx;
+use super::drive::{Driven, ServerTx};
 use crate::addr;
 use crate::sdp::{Origin, Session};
 use crate::tags;
@@ -19,6 +19,8 @@ pub(crate) struct Leg {
     pub(crate) rang: bool,
     pub(crate) deadline: Option<Instant>,
     pub(crate) call_key: Option<(String, String)>,
+    /// Our INVITE, for an outgoing call.
+    pub(crate) call: Option<Driven>,
     pub(crate) origin: Origin,
     /// The newest description of the far side, as it came.
     pub(crate) remote_body: Vec<u8>,
@@ -65,7 +67,7 @@ pub(crate) struct Calling {
 
 /// A session change that waits for our answer.
 pub(crate) enum Pending {
-    Invite { tx: ServerTx, cseq: u32, body: Vec<u8>, offer: Option<Session> },
+    Invite { tx: Box<ServerTx>, cseq: u32, body: Vec<u8>, offer: Option<Session> },
     Update { tx: Box<Transaction>, body: Vec<u8>, offer: Session },
 }
 
@@ -140,6 +142,7 @@ impl Leg {
             rang: false,
             deadline: None,
             call_key: None,
+            call: None,
             origin: Origin::new(tags::session_id()),
             remote_body: Vec::new(),
             remote: None,

@@ -193,6 +193,13 @@ impl Core {
             if let Some(key) = gone.call_key {
                 self.by_call.remove(&key);
             }
+            if let Some(Pending::Invite { tx, .. }) = &gone.pending {
+                tx.respond(message::reply(&self.env.shared, &tx.request, 487, ""));
+            }
+            // After a final response this finds nothing to end.
+            if let Some(call) = gone.call {
+                call.abandon();
+            }
         }
     }
 

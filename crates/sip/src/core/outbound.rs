@@ -35,7 +35,7 @@ impl Core {
             remote: format!("<{uri}>"),
             local_cseq: 1,
             remote_cseq: None,
-            target: uri.clone(),
+            target: uri,
             routes: Vec::new(),
             peer: target.address,
         };
@@ -46,10 +46,15 @@ impl Core {
         let request = message::invite(shared, &state.dialog, &via, state.local_body.clone());
         let full = self.legs.len() >= shared.config.legs_max;
         let ring_timeout = shared.config.ring_timeout;
+        let wanted = request.filter(|_| !full);
+        let call = wanted.and_then(|request| self.env.call(request, target.address, leg));
+        state.call = call;
+        let sent = state.call.is_some();
         self.legs.insert(leg, state);
-        let sent = !full && request.is_some_and(|r| self.env.call(r, target.address, leg));
         if !sent {
-            shared_refuse(self, full);
+            if full {
+                self.env.shared.tally.refuse(Why::Full);
+            }
             let cause = if full { LegCause::Refused } else { LegCause::Unreachable };
             self.end(leg, cause, None);
             self.forget(leg);
@@ -204,12 +209,6 @@ impl Core {
         if let Some(bye) = message::bye(&self.env.shared, &mut fork, LegCause::Hangup) {
             self.env.request(bye, hop);
         }
-    }
-}
-
-fn shared_refuse(core: &Core, full: bool) {
-    if full {
-        core.env.shared.tally.refuse(Why::Full);
     }
 }
 

@@ -60,6 +60,7 @@ pub(crate) fn testdata(path: &str) -> PathBuf {
 }
 
 /// Whether sipp can be run; fails in CI without it.
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
 pub(crate) fn have_sipp() -> bool {
     let have = std::process::Command::new("sipp")
         .arg("-v")
@@ -132,7 +133,7 @@ impl Sipp {
 
 impl Outcome {
     pub(crate) fn assert_clean(&self, calls: u64) {
-        assert_eq!((self.code, self.ok, self.failed), (0, calls, 0), "{self:?}");
+        assert_eq!((self.code, self.ok, self.failed), (0, calls, 0), "{self:?}\n{}", self.errors);
         assert_eq!(self.retransmissions, 0, "{self:?}");
     }
 }

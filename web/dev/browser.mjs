@@ -19,6 +19,7 @@ export async function visitor(browser, base, { scene, lang, theme, width }) {
     localStorage.setItem('antiphon.theme', theme_);
     localStorage.setItem('PARAGLIDE_LOCALE', lang_);
   }, [theme, lang]);
+  await context.addInitScript(fakeTelephone);
   const page = await context.newPage();
   await page.clock.setFixedTime(FROZEN);
   const problems = [];
@@ -27,4 +28,24 @@ export async function visitor(browser, base, { scene, lang, theme, width }) {
     if (message.type() === 'error' && !/Failed to load resource|WebSocket connection/.test(message.text())) problems.push(message.text());
   });
   return { context, page, problems };
+}
+
+/** Runs in the page: a peer connection that is up as soon as it is answered, since the mock has no media. */
+function fakeTelephone() {
+  window.RTCPeerConnection = class extends EventTarget {
+    iceGatheringState = 'complete';
+    connectionState = 'new';
+    localDescription = null;
+    addTransceiver(track) {
+      return { sender: { dtmf: { canInsertDTMF: true, toneBuffer: '', insertDTMF() {} }, replaceTrack: async () => {} }, receiver: { track }, setCodecPreferences() {} };
+    }
+    async setLocalDescription() {
+      this.localDescription = { type: 'offer', sdp: 'mock' };
+    }
+    async setRemoteDescription() {
+      this.connectionState = 'connected';
+      this.dispatchEvent(new Event('connectionstatechange'));
+    }
+    close() {}
+  };
 }

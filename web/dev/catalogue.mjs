@@ -35,7 +35,6 @@ export const SCREENS = [
   { name: 'admin-numbers', scene: 'ready', path: '/admin/numbers' },
   { name: 'admin-flows', scene: 'ready', path: '/admin/flows/0193f100-0000-7000-8000-000000000001' },
   { name: 'admin-prompts', scene: 'ready', path: '/admin/prompts' },
-  { name: 'admin-calendars', scene: 'ready', path: '/admin/calendars' },
   { name: 'admin-dispositions', scene: 'ready', path: '/admin/dispositions' },
   { name: 'admin-break-reasons', scene: 'ready', path: '/admin/break-reasons' },
   { name: 'admin-versions', scene: 'ready', path: '/admin/versions' },

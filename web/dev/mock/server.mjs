@@ -85,6 +85,7 @@ export async function start({ port = 0, frozen = null, setup = false } = {}) {
     socket.on('message', (data) => {
       const message = JSON.parse(String(data));
       if (message.type === 'hello') socket.send(JSON.stringify({ type: 'welcome', server_at: new Date(clock()).toISOString(), build: 'mock' }));
+      if (message.type === 'rtc.offer') socket.send(JSON.stringify({ type: 'rtc.answer', sdp: 'mock' }));
       if (message.type === 'ping') socket.send(JSON.stringify({ type: 'pong' }));
       if (message.type === 'subscribe') {
         for (const topic of message.topics) {

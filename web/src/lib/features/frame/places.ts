@@ -9,7 +9,6 @@ import ListOrdered from '@lucide/svelte/icons/list-ordered';
 import GitBranch from '@lucide/svelte/icons/git-branch';
 import Hash from '@lucide/svelte/icons/hash';
 import AudioLines from '@lucide/svelte/icons/audio-lines';
-import CalendarClock from '@lucide/svelte/icons/calendar-clock';
 import Tag from '@lucide/svelte/icons/tag';
 import Coffee from '@lucide/svelte/icons/coffee';
 import History from '@lucide/svelte/icons/history';
@@ -41,7 +40,6 @@ export const ADMIN_PLACES: AdminPlace[] = [
   { group: 'reaching', path: '/admin/flows', word: m.admin_flows, icon: asIcon(GitBranch) },
   { group: 'reaching', path: '/admin/queues', word: m.admin_queues, icon: asIcon(ListOrdered) },
   { group: 'reaching', path: '/admin/prompts', word: m.admin_prompts, icon: asIcon(AudioLines) },
-  { group: 'reaching', path: '/admin/calendars', word: m.admin_calendars, icon: asIcon(CalendarClock) },
   { group: 'work', path: '/admin/dispositions', word: m.admin_dispositions, icon: asIcon(Tag) },
   { group: 'system', path: '/admin/versions', word: m.admin_versions, icon: asIcon(History) }
 ];

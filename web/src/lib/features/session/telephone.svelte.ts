@@ -3,9 +3,9 @@
  * outlives navigation, so that leaving a page never ends a call.
  */
 import { live } from '$lib/live';
-import { Phone } from '$lib/phone';
+import { Phone, type PhoneState } from '$lib/phone';
 
-export type Line = 'off' | 'asking' | 'connecting' | 'up' | 'lost' | 'denied' | 'no_microphone' | 'taken';
+export type Line = PhoneState;
 
 class Telephone {
   #phone = $state.raw<Phone | null>(null);
@@ -35,6 +35,25 @@ class Telephone {
   get devices(): { id: string; label: string }[] {
     return this.#phone?.devices ?? [];
   }
+  /** Loudspeakers and earpieces; empty where the browser lets no page choose. */
+  get speakers(): { id: string; label: string }[] {
+    return this.#phone?.speakers ?? [];
+  }
+  get speaker(): string {
+    return this.#phone?.speaker ?? '';
+  }
+  /** Sound waits until the page is touched. */
+  get needsGesture(): boolean {
+    return this.#phone?.needsGesture ?? false;
+  }
+  /** Whether offers ring aloud. */
+  get ringsAloud(): boolean {
+    return this.#phone?.soundOn ?? true;
+  }
+  /** The page itself may not use a microphone: it is neither https nor on this machine. */
+  get insecure(): boolean {
+    return this.#phone?.fault === 'insecure_page';
+  }
 
   /** Connects the telephone of this tab; asks for the microphone the first time. */
   async start(): Promise<void> {
@@ -49,8 +68,10 @@ class Telephone {
 
   /** Tries again, or takes the telephone over from another tab. */
   async retry(): Promise<void> {
-    this.stop();
-    await this.start();
+    this.#phone ??= new Phone(live);
+    if (this.line === 'taken') return this.#phone.start({ takeOver: true });
+    this.#phone.stop();
+    await this.#phone.start();
   }
 
   setMuted(on: boolean): void {
@@ -61,6 +82,12 @@ class Telephone {
   }
   ring(on: boolean): void {
     this.#phone?.ring(on);
+  }
+  ringAloud(on: boolean): void {
+    this.#phone?.setSound(on);
+  }
+  async chooseSpeaker(id: string): Promise<void> {
+    await this.#phone?.chooseSpeaker(id);
   }
   async chooseDevice(id: string): Promise<void> {
     await this.#phone?.chooseDevice(id);

@@ -30,6 +30,7 @@ struct Pair {
     up: bool,
     heard_by_house: u64,
     heard_by_page: u64,
+    answer_ns: u64,
 }
 
 /// CPU time of this thread so far, in nanoseconds.
@@ -50,13 +51,26 @@ fn pair(number: u16, now: Instant) -> Pair {
     let mut change = page.sdp_api();
     let mid = change.add_media(MediaKind::Audio, Direction::SendRecv, None, None, None);
     let (offer, pending) = change.apply().expect("media was added");
+    let began = cpu_ns();
     let (leg, answer) =
         BrowserLeg::answer(&offer.to_sdp_string(), house(), now).expect("a good offer");
+    let answer_ns = cpu_ns() - began;
     let answer = SdpAnswer::from_sdp_string(&answer).expect("our own answer");
     page.sdp_api().accept_answer(pending, answer).expect("an answer to this offer");
     let (to_house, to_page) = (Vec::new(), Vec::new());
     let (up, heard_by_house, heard_by_page) = (false, 0, 0);
-    Pair { page, mid, leg, page_address, to_house, to_page, up, heard_by_house, heard_by_page }
+    Pair {
+        page,
+        mid,
+        leg,
+        page_address,
+        to_house,
+        to_page,
+        up,
+        heard_by_house,
+        heard_by_page,
+        answer_ns,
+    }
 }
 
 impl Pair {
@@ -162,15 +176,17 @@ fn main() -> std::io::Result<()> {
     let per_tick_ns = leg_ns / frames;
     let floor = floor_ns(100_000)?;
     let percent = |ns: u64| ns as f64 * 50.0 * 1_000.0 / 1e7;
-    let heard = |count: fn(&Pair) -> u64| pairs.iter().map(count).sum::<u64>();
+    let sum = |count: fn(&Pair) -> u64| pairs.iter().map(count).sum::<u64>();
     let mut out = std::io::stdout().lock();
     writeln!(out, "legs {legs}, ticks {ticks}, frames each way {frames}")?;
     writeln!(
         out,
         "arrived: at the house {}, at the pages {}",
-        heard(|pair| pair.heard_by_house),
-        heard(|pair| pair.heard_by_page)
+        sum(|pair| pair.heard_by_house),
+        sum(|pair| pair.heard_by_page)
     )?;
+    let answer_us = sum(|pair| pair.answer_ns) / u64::from(legs) / 1_000;
+    writeln!(out, "answer an offer: {answer_us} us of CPU")?;
     writeln!(out, "connect, both sides: {} us of CPU per leg", connect_ns / 1_000)?;
     writeln!(
         out,

@@ -147,7 +147,7 @@ impl BrowserLeg {
     /// datagrams from `source` belong to this leg.
     ///
     /// DTLS, RTP and RTCP from anyone else are ignored, so that nobody can race the page's
-    /// handshake (CVE-2023-49786 in other houses).
+    /// handshake (the fault behind CVE-2023-49786).
     pub fn receive(
         &mut self,
         now: Instant,

@@ -295,6 +295,21 @@ fn bad_offers_are_refused_by_kind() {
 }
 
 #[test]
+fn candidates_that_mean_nothing_here_are_no_fault() {
+    let hidden = "1 udp 2113937151 0f8c1bd4-7f0e-4d2c-9d1e-1c5b6f0a2b3c.local 54321 typ host";
+    let tcp = "2 tcp 1518280447 192.0.2.7 9 typ host tcptype active generation 0";
+    let (_, _, good, _) = page(Instant::now(), &[Codec::PCMU]);
+    let offer = format!("{good}a=candidate:1 {hidden}\r\na=candidate:2 {tcp}\r\n");
+    let none: String = good
+        .lines()
+        .filter(|l| !l.starts_with("a=candidate"))
+        .fold(String::new(), |all, line| all + line + "\r\n");
+    for offer in [offer, none] {
+        assert!(BrowserLeg::answer(&offer, address(7_800), Instant::now()).is_ok(), "{offer}");
+    }
+}
+
+#[test]
 fn bent_offers_never_panic() {
     let mut random = Random::new(2);
     let now = Instant::now();

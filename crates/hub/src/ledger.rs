@@ -118,11 +118,6 @@ impl Ledger {
         refuse(promises)
     }
 
-    /// Whether promises are refused at present.
-    pub(crate) fn is_degraded(&self) -> bool {
-        self.degraded
-    }
-
     /// Whether everything is saved.
     pub(crate) fn is_clear(&self) -> bool {
         self.under_way.is_none() && self.waiting.is_empty()
@@ -183,7 +178,7 @@ mod tests {
         let (events, _) = ledger.take(now).expect("both events");
         assert_eq!(events.iter().map(|event| event.seq).collect::<Vec<_>>(), [1, 2]);
         ledger.saved();
-        assert!(!ledger.is_degraded());
+        assert_eq!(ledger.promise((request(3), Ok(()))), None, "whole again");
     }
 
     #[test]

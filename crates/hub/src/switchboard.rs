@@ -106,6 +106,9 @@ impl Switchboard {
         let mut sweep = interval(SWEEP_EVERY);
         loop {
             tokio::select! {
+                // What the hub asked for comes first: a call must find the number plan that was
+                // handed in before it rang.
+                biased;
                 request = streams.requests.recv() => match request {
                     Some(request) => self.request(request),
                     None => break,

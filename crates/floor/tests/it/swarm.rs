@@ -259,7 +259,7 @@ impl Swarm {
                     match hears {
                         Hears::Play { play, .. } => drop(self.plays.insert(call, *play)),
                         Hears::Legs(legs) => {
-                            assert!(legs.iter().all(|leg| graph.hears.contains_key(leg)))
+                            assert!(legs.iter().all(|leg| graph.hears.contains_key(leg)));
                         }
                         Hears::Silence | Hears::Music(_) => {}
                     }

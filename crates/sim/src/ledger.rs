@@ -163,7 +163,8 @@ impl Ledger {
         match input {
             Input::Config(config) if config.tenant == self.config.tenant => self.configure(config),
             Input::DeviceUp { agent, leg } if self.config.agents.contains_key(agent) => {
-                if self.devices.insert(*agent, *leg).is_none() && !self.is_sip(*agent) {
+                let was_away = self.devices.insert(*agent, *leg).is_none();
+                if was_away && !self.is_sip(*agent) {
                     self.renew(now, *agent);
                 }
             }
@@ -263,7 +264,8 @@ impl Ledger {
     #[must_use]
     pub fn excluded_until(&self, entry: QueueEntryId, agent: AgentId) -> Option<Timestamp> {
         let (outcome, at) = self.refused.get(&(entry, agent))?;
-        matches!(outcome, OfferOutcome::NoAnswer | OfferOutcome::Declined)
+        // Who missed it is on a break, and who is ready again is ready for this one too.
+        (*outcome == OfferOutcome::Declined)
             .then(|| *at + Span::from_millis(limits::OFFER_EXCLUSION_MS))
     }
 

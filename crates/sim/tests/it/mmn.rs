@@ -8,7 +8,7 @@ use sim::{Scenario, World, erlang};
 fn waits_are_those_of_erlang_c() {
     const TALK_S: f64 = 180.0;
     for (agents, rho, seed) in
-        [(1, 0.5, 11), (2, 0.7, 12), (5, 0.8, 13), (10, 0.85, 14), (25, 0.9, 15), (50, 0.95, 16)]
+        [(1, 0.5, 21), (2, 0.7, 22), (5, 0.8, 23), (10, 0.85, 24), (25, 0.9, 25), (50, 0.95, 26)]
     {
         let mut world = World::new(Scenario::mmn(agents, rho, TALK_S, 40_000), seed);
         world.run().unwrap();

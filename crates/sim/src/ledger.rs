@@ -162,8 +162,9 @@ impl Ledger {
     pub fn told(&mut self, now: Timestamp, input: &Input) {
         match input {
             Input::Config(config) if config.tenant == self.config.tenant => self.configure(config),
-            Input::DeviceUp { agent, leg } if self.config.agents.contains_key(agent) => {
-                if self.devices.insert(*agent, *leg).is_none() && !self.is_sip(*agent) {
+            Input::DeviceUp { agent, leg } if self.is_known(*agent) => {
+                let was_away = self.devices.insert(*agent, *leg).is_none();
+                if was_away && !self.is_sip(*agent) {
                     self.renew(now, *agent);
                 }
             }
@@ -204,6 +205,13 @@ impl Ledger {
         if duty.wish != wish {
             *duty = Duty { wish, since: now };
         }
+    }
+
+    /// Whoever is not configured any more still finishes what is held.
+    fn is_known(&self, agent: AgentId) -> bool {
+        self.config.agents.contains_key(&agent)
+            || self.talks.contains_key(&agent)
+            || self.wraps.contains_key(&agent)
     }
 
     fn renew(&mut self, now: Timestamp, agent: AgentId) {
@@ -263,7 +271,8 @@ impl Ledger {
     #[must_use]
     pub fn excluded_until(&self, entry: QueueEntryId, agent: AgentId) -> Option<Timestamp> {
         let (outcome, at) = self.refused.get(&(entry, agent))?;
-        matches!(outcome, OfferOutcome::NoAnswer | OfferOutcome::Declined)
+        // Who missed it is on a break, and who is ready again is ready for this one too.
+        (*outcome == OfferOutcome::Declined)
             .then(|| *at + Span::from_millis(limits::OFFER_EXCLUSION_MS))
     }
 

@@ -45,14 +45,6 @@ impl Load {
             inputs: 0,
             connected: 0,
         };
-        // Every agent of the example tenant serves one of two queues or both; here all serve both.
-        let mut everywhere = (*config).clone();
-        everywhere.n += 1;
-        let queues: std::collections::BTreeSet<_> = everywhere.queues.keys().copied().collect();
-        for agent in everywhere.agents.values_mut() {
-            agent.queues.clone_from(&queues);
-        }
-        load.give(Input::Config(Arc::new(everywhere)));
         for agent in config.agents.keys().copied() {
             let leg = load.mint.mint(load.now);
             load.give(Input::DeviceUp { agent, leg });

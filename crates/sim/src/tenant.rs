@@ -109,8 +109,10 @@ fn add_agents(config: &mut TenantConfig, scenario: &Scenario, mint: &mut IdMint)
     for n in 0..scenario.browser_agents + scenario.sip_agents {
         // The first serves everything, so that no caller is without an agent who could help.
         let serves: BTreeSet<_> = match n % 3 {
-            0 => queues.iter().copied().collect(),
-            k => queues.iter().copied().skip(k as usize - 1).take(1).collect(),
+            k if k > 0 && !scenario.plain_queue => {
+                queues.iter().copied().skip(k as usize - 1).take(1).collect()
+            }
+            _ => queues.iter().copied().collect(),
         };
         let technical = [5, 1, 3][n as usize % 3];
         let device = if n < scenario.browser_agents {

@@ -54,7 +54,7 @@ impl World {
         } else {
             tenant::number()
         };
-        let caller = (self.arrivals % 7 != 0)
+        let caller = (!self.arrivals.is_multiple_of(7))
             .then(|| format!("+30210555{:04}", self.arrivals % 10_000))
             .and_then(|text| text.parse().ok());
         let input = Input::CallOffered { leg, caller, party, dialled };

@@ -82,6 +82,8 @@ pub struct Diary {
 #[derive(Debug)]
 pub struct World {
     seed: u64,
+    /// Seed of everything that has an id; the mints of tenant, shell and cell are next to it.
+    ids: u64,
     scenario: Scenario,
     random: Random,
     mint: IdMint,
@@ -135,12 +137,13 @@ impl World {
         let open_until = START + Span::from_secs(scenario.open_s);
         let mut world = Self {
             seed,
+            ids,
             random: Random::new(seed),
             mint: IdMint::new(ids + 1),
             now: START,
             open_until,
             close_at: open_until + Span::from_secs(scenario.close_s),
-            cell: Cell::new(config.tenant, ids + 2, 1, Arc::clone(&config)),
+            cell: first_cell(&config, ids),
             first_config: Arc::clone(&config),
             config,
             twin,
@@ -445,10 +448,13 @@ impl World {
 
     /// A fresh cell as this world's cell was at the beginning.
     #[must_use]
-    pub fn fresh_cell(&self, tenant_seed: u64) -> Cell {
-        let config = Arc::clone(&self.first_config);
-        Cell::new(config.tenant, tenant_seed.wrapping_mul(8) + 2, 1, config)
+    pub fn fresh_cell(&self) -> Cell {
+        first_cell(&self.first_config, self.ids)
     }
+}
+
+fn first_cell(config: &Arc<TenantConfig>, ids: u64) -> Cell {
+    Cell::new(config.tenant, ids + 2, 1, Arc::clone(config))
 }
 
 fn remember<T>(list: &mut Vec<T>, thing: T) {

@@ -94,7 +94,8 @@ impl BrowserLeg {
     /// A leg for the page's offer, and our answer: PCMU, and telephone-event if offered.
     ///
     /// `local` is the address that the page shall send to, as advertised; `receive` must be given
-    /// the same as destination.
+    /// the same as destination. Takes more than a millisecond of CPU, most of it self-tests of the
+    /// DTLS library: make legs elsewhere and move them to the media thread.
     ///
     /// # Errors
     /// `BadDescription` when the offer is not one audio section with ICE and a fingerprint, at most

@@ -228,6 +228,12 @@ fn a_page_connects_and_mu_law_passes_untouched_both_ways() {
 }
 
 #[test]
+fn a_leg_can_be_made_on_one_thread_and_run_on_another() {
+    fn assert_send<T: Send>() {}
+    assert_send::<BrowserLeg>();
+}
+
+#[test]
 fn the_answer_is_lite_mu_law_and_telephone_event_only() {
     let (_, _, offer, _) = page(Instant::now(), &[Codec::Opus, Codec::PCMU, Codec::Tele]);
     let (leg, answer) = BrowserLeg::answer(&offer, address(7_800), Instant::now()).unwrap();

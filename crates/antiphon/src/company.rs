@@ -114,6 +114,19 @@ fn sounds() -> anyhow::Result<BTreeMap<String, BTreeMap<String, Sound>>> {
     Ok(sounds)
 }
 
+/// The shipped prompts and music, for a new tenant.
+pub(crate) fn starter() -> anyhow::Result<Vec<api::StarterSound>> {
+    let mut starter = Vec::new();
+    for (name, languages) in sounds()? {
+        for (language, sound) in languages {
+            let pairs = sound.bytes.chunks_exact(2);
+            let samples = pairs.map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();
+            starter.push(api::StarterSound { name: name.clone(), language, samples });
+        }
+    }
+    Ok(starter)
+}
+
 /// What synthetic customers say.
 pub(crate) fn speech() -> anyhow::Result<Vec<Arc<[i16]>>> {
     let paths = Assets::iter().filter(|path| path.starts_with("speech/"));

@@ -8,12 +8,15 @@ use anyhow::{Context as _, anyhow};
 use hub::{HouseKey, Hub, Ports};
 use media::{MediaConfig, MediaHandle};
 use sip::{SipConfig, SipHandle};
-use store::Store;
+use model::time::Timestamp;
+use store::{SetupToken, Store};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing_subscriber::EnvFilter;
 
+use crate::company;
+use crate::ports::{Files, Running};
 use crate::settings::Settings;
 use crate::tell;
 
@@ -76,7 +79,16 @@ impl House {
         })?;
         let http = listener.local_addr()?;
         let (stop_server, mut stopped) = tokio::sync::watch::channel(false);
-        let app = api::app(api::Parts { store: store.clone(), hub: hub.clone() }).await?;
+        let running = Running { hub: hub.clone(), sip: sip.clone(), media: media.clone() };
+        let setup = first_start(&store, hub.now()).await?;
+        let app = api::app(api::Parts {
+            store: store.clone(),
+            floor: Arc::new(running),
+            sound: Arc::new(Files),
+            setup,
+            starter: tokio::task::spawn_blocking(company::starter).await??,
+            proxies: proxies(settings)?,
+        });
         let service = app.into_make_service_with_connect_info::<SocketAddr>();
         let server = axum::serve(listener, service).with_graceful_shutdown(async move {
             // A dropped sender is a stop as well.
@@ -102,6 +114,23 @@ impl House {
         self.server.abort();
         Ok(())
     }
+}
+
+/// The secret of the first start, told on the console, while there is no tenant.
+async fn first_start(store: &Store, now: Timestamp) -> anyhow::Result<Option<SetupToken>> {
+    if !store.tenants().await?.is_empty() {
+        return Ok(None);
+    }
+    let (kept, token) = SetupToken::make(now);
+    tell(&format!("first start: open the page and enter this token within 15 minutes: {}", token.reveal()));
+    Ok(Some(kept))
+}
+
+fn proxies(settings: &Settings) -> anyhow::Result<Vec<api::Network>> {
+    let network = |text: &String| {
+        text.parse().map_err(|error| anyhow!("http.behind_proxy: `{text}`: {error}"))
+    };
+    settings.http.behind_proxy.iter().map(network).collect()
 }
 
 fn media_config(settings: &Settings) -> MediaConfig {

@@ -5,6 +5,7 @@ mod company;
 mod demo;
 mod house;
 mod manage;
+mod ports;
 mod settings;
 
 use std::process::ExitCode;

@@ -10,7 +10,7 @@ use model::id::{AgentId, OfferId, PartyId, QueueEntryId, QueueId, TenantId};
 use model::sip::LegCause;
 use model::time::Timestamp;
 use report::CallRecord;
-use store::{CallRow, FloorRow};
+use store::{CallRow, FloorRow, RecordingRow};
 
 /// What a dead process left open of one call.
 #[derive(Debug, Default)]
@@ -142,6 +142,12 @@ impl Closing {
             cause: record.cause,
             ..row.clone()
         })));
+    }
+
+    /// A recording file that was cut off: its row says how much of it can be heard.
+    pub(crate) fn recording(&mut self, row: RecordingRow, length_ms: i64, sha256: String) {
+        let sha256 = Some(sha256);
+        self.rows.push(FloorRow::Recording(RecordingRow { length_ms, sha256, ..row }));
     }
 
     /// Agents begin signed out; their intents are commanded anew by the hub.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
 use floor::Cell;
+use media::recording::salvage;
 use model::id::{AgentId, TenantId};
 use model::input::Command;
 use model::media::{ClipId, MediaCommand};
@@ -165,8 +166,16 @@ async fn close_what_is_open(
             closing.agent(*agent);
         }
     }
+    for row in db.open_recordings().await? {
+        let file = db.recording_file(&row)?;
+        let salvaged = tokio::task::spawn_blocking(move || salvage(&file)).await;
+        // A file that is gone or has no whole second leaves the row as it is: not complete.
+        if let Ok(Ok(salvaged)) = salvaged {
+            closing.recording(row, salvaged.length_ms, salvaged.sha256);
+        }
+    }
     let (events, rows, next_seq) = closing.finish();
-    if !events.is_empty() {
+    if !events.is_empty() || !rows.is_empty() {
         let batch = FloorBatch { tenant: config.tenant, events, rows };
         store.floor().commit(batch).await?;
     }

@@ -9,7 +9,9 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use async_trait::async_trait;
 use model::LegId;
-use rsipstack::sip::{HeadersExt as _, Method, Request, Response, SipMessage, StatusCodeKind};
+use rsipstack::sip::{
+    Header, HeadersExt as _, Method, Request, Response, SipMessage, StatusCodeKind,
+};
 use rsipstack::transaction::endpoint::TransportEventInspector;
 use rsipstack::transaction::key::{TransactionKey, TransactionRole};
 use rsipstack::transaction::transaction::{Transaction, TransactionEvent, TransactionEventSender};
@@ -178,6 +180,21 @@ fn forward(notes: &UnboundedSender<Note>, leg: LegId, message: SipMessage) {
     }
 }
 
+/// `rsipstack` writes `received=[[::1]]` and cannot read it back: without this, responses over IPv6
+/// would go to whatever host the Via claims.
+fn bare_received(request: &mut Request) {
+    let top = request.headers.0.iter_mut().find_map(|h| match h {
+        Header::Via(via) => Some(via),
+        _ => None,
+    });
+    if let Some(via) = top
+        && let Some((before, rest)) = via.value().split_once(";received=[")
+    {
+        let (address, after) = rest.split_at(rest.find([';', ',']).unwrap_or(rest.len()));
+        *via = format!("{before};received={}{after}", address.trim_matches(['[', ']'])).into();
+    }
+}
+
 /// Looks at what comes off the wire: every 2xx to an INVITE goes to the core as well, because its
 /// transaction is over with the first one, and copies and forks want an ACK too.
 pub(crate) struct Watch {
@@ -186,7 +203,12 @@ pub(crate) struct Watch {
 
 #[async_trait]
 impl TransportEventInspector for Watch {
-    async fn handle(&self, event: TransportEvent) -> Option<TransportEvent> {
+    async fn handle(&self, mut event: TransportEvent) -> Option<TransportEvent> {
+        if let TransportEvent::Incoming(SipMessage::Request(request), _, source) = &mut event
+            && source.get_socketaddr().is_ok_and(|source| source.is_ipv6())
+        {
+            bare_received(request);
+        }
         if let TransportEvent::Incoming(SipMessage::Response(response), _, source) = &event
             && response.status_code.kind() == StatusCodeKind::Successful
             && response.cseq_header().is_ok_and(|c| c.value().trim_end().ends_with("INVITE"))

@@ -12,6 +12,7 @@ pub mod g711;
 pub mod jitter;
 pub mod recording;
 pub mod rtp;
+pub mod webrtc;
 
 mod engine;
 mod lock;

@@ -11,7 +11,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
-use media::webrtc::{BrowserLeg, BrowserOut, demux, install_crypto};
+use media::webrtc::{BrowserLeg, BrowserOut, Routes, install_crypto};
 use model::limits::FRAME_SAMPLES;
 
 const TICK: Duration = Duration::from_millis(20);
@@ -28,7 +28,7 @@ struct Host {
     socket: UdpSocket,
     local: SocketAddr,
     leg: Option<BrowserLeg>,
-    page: Option<SocketAddr>,
+    routes: Routes<()>,
     speech: Speech,
     heard: Vec<u8>,
     timestamp: u32,
@@ -71,8 +71,8 @@ impl Host {
     fn answer(&mut self, offer: &str) {
         match BrowserLeg::answer(offer, self.local, Instant::now()) {
             Ok((leg, sdp)) => {
+                self.routes.add((), leg.ufrag());
                 self.leg = Some(leg);
-                self.page = None;
                 say(&format!("answer {}", to_hex(sdp.as_bytes())));
             }
             Err(fault) => say(&format!("refused {fault}")),
@@ -80,13 +80,11 @@ impl Host {
     }
 
     fn take_datagram(&mut self, source: SocketAddr, datagram: &[u8]) {
-        let Some(leg) = &mut self.leg else { return };
-        let is_ours = match demux::stun_ufrag(datagram) {
-            Some(ufrag) => ufrag == leg.ufrag(),
-            None => self.page == Some(source),
+        let (Some(()), Some(leg)) = (self.routes.find(source, datagram), &mut self.leg) else {
+            return;
         };
-        if is_ours && leg.receive(Instant::now(), source, self.local, datagram) {
-            self.page = Some(source);
+        if leg.receive(Instant::now(), source, self.local, datagram) {
+            self.routes.learn(source, ());
         }
     }
 
@@ -165,7 +163,14 @@ fn main() -> std::io::Result<()> {
             }
         }
     });
-    let (leg, page, heard) = (None, None, Vec::new());
-    let mut host = Host { socket, local, leg, page, speech: Speech::Hush, heard, timestamp: 0 };
+    let mut host = Host {
+        socket,
+        local,
+        leg: None,
+        routes: Routes::default(),
+        speech: Speech::Hush,
+        heard: Vec::new(),
+        timestamp: 0,
+    };
     host.run(&commands)
 }

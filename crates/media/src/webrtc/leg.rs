@@ -68,6 +68,32 @@ enum Phase {
     Over,
 }
 
+/// Where media goes: to where the page's newest authenticated packet came from.
+///
+/// The stack alone would send to the old address for 15 s after a NAT or a network has changed in
+/// mid-call, because a lite agent waits for a nomination. An address counts only if it has shown
+/// the leg's password too.
+#[derive(Debug, Default)]
+struct Path {
+    to: Option<SocketAddr>,
+    newest: u64,
+}
+
+impl Path {
+    fn heard(&mut self, from: Option<SocketAddr>, sequence: u64) {
+        if self.to.is_none() || sequence > self.newest {
+            self.newest = sequence;
+            self.to = from;
+        }
+    }
+
+    /// The destination of one datagram; only SRTP and SRTCP (RFC 7983 section 7) are led away.
+    fn lead(&self, bytes: &[u8], nominated: SocketAddr) -> SocketAddr {
+        let is_media = bytes.first().is_some_and(|first| (128..192).contains(first));
+        self.to.filter(|_| is_media).unwrap_or(nominated)
+    }
+}
+
 /// What the offer and our codecs have in common.
 struct Negotiated {
     mid: Mid,
@@ -86,13 +112,19 @@ pub struct BrowserLeg {
     media: Negotiated,
     digits: Digits,
     next_sequence: u64,
+    /// Where the last datagram that was not STUN came from.
+    source: Option<SocketAddr>,
+    path: Path,
+    /// Up to when the stack has seen time pass; `None` when something was queued since.
+    clock: Option<Instant>,
 }
 
 impl BrowserLeg {
     /// A leg for the page's offer, and our answer: PCMU, and telephone-event if offered.
     ///
     /// `local` is the address that the page shall send to, as advertised; `receive` must be given
-    /// the same as destination.
+    /// the same as destination. Takes more than a millisecond of CPU, most of it self-tests of the
+    /// DTLS library: make legs elsewhere and move them to the media thread.
     ///
     /// # Errors
     /// `BadDescription` when the offer is not one audio section with ICE and a fingerprint, at most
@@ -128,8 +160,17 @@ impl BrowserLeg {
         // A random start below 2^15: the roll-over counter of SRTP begins at 0 on both sides.
         let next_sequence = u64::from(*rtc.direct_api().new_ssrc() & 0x7fff);
         let phase = Phase::Connecting { until: now + CONNECT_WITHIN };
-        let digits = Digits::default();
-        let leg = Self { rtc, ufrag, phase, media, digits, next_sequence };
+        let leg = Self {
+            rtc,
+            ufrag,
+            phase,
+            media,
+            digits: Digits::default(),
+            next_sequence,
+            source: None,
+            path: Path::default(),
+            clock: None,
+        };
         Ok((leg, answer))
     }
 
@@ -144,7 +185,7 @@ impl BrowserLeg {
     /// datagrams from `source` belong to this leg.
     ///
     /// DTLS, RTP and RTCP from anyone else are ignored, so that nobody can race the page's
-    /// handshake (CVE-2023-49786 in other houses).
+    /// handshake (the fault behind CVE-2023-49786).
     pub fn receive(
         &mut self,
         now: Instant,
@@ -155,7 +196,7 @@ impl BrowserLeg {
         if !self.is_alive() {
             return false;
         }
-        self.guarded(|rtc| {
+        let accepted = self.guarded(|rtc| {
             let Ok(received) = Receive::new(Protocol::Udp, source, destination, datagram) else {
                 return Ok(false);
             };
@@ -164,8 +205,15 @@ impl BrowserLeg {
                 return Ok(false);
             }
             rtc.handle_input(input).map(|()| true)
-        })
-        .unwrap_or(false)
+        });
+        let accepted = accepted.unwrap_or(false);
+        if accepted {
+            self.clock = Some(now);
+            if datagram.first().is_some_and(|first| *first >= 20) {
+                self.source = Some(source);
+            }
+        }
+        accepted
     }
 
     /// Queues one frame for the page: `timestamp` at 8 kHz, `payload` in mu-law, `marker` on the
@@ -182,15 +230,18 @@ impl BrowserLeg {
                 let frame = RtpWrite::new(audio, sequence.into(), timestamp, now, payload);
                 stream.write_rtp(frame.marker(marker));
             }
-            rtc.handle_input(Input::Timeout(now))
+            Ok(())
         });
+        self.clock = None;
     }
 
     /// Moves the leg to `now`, gives out everything it has to say and returns when to poll again
     /// at the latest.
     pub fn poll(&mut self, now: Instant, out: &mut dyn FnMut(BrowserOut<'_>)) -> Instant {
-        if self.is_alive() {
+        // The stack does all its housekeeping at each step of time: once per instant is enough.
+        if self.is_alive() && self.clock != Some(now) {
             self.guarded(|rtc| rtc.handle_input(Input::Timeout(now)));
+            self.clock = Some(now);
         }
         loop {
             if let Phase::Connecting { until } = self.phase
@@ -214,7 +265,7 @@ impl BrowserLeg {
                 }
                 Some(Output::Timeout(_)) | None => {}
                 Some(Output::Transmit(datagram)) => out(BrowserOut::Transmit {
-                    to: datagram.destination,
+                    to: self.path.lead(&datagram.contents, datagram.destination),
                     bytes: &datagram.contents,
                 }),
                 Some(Output::Event(event)) => self.take(now, &event, out),
@@ -243,6 +294,7 @@ impl BrowserLeg {
         out: &mut dyn FnMut(BrowserOut<'_>),
     ) {
         let RtpPacket { header, payload, .. } = packet;
+        self.path.heard(self.source, *packet.seq_no);
         if header.payload_type == self.media.audio {
             out(BrowserOut::Frame {
                 timestamp: header.timestamp,

@@ -139,11 +139,19 @@ function report(name, found) {
   console.log(`${name}: ${figures.join(', ')}`);
 }
 
-function assertHeard(heard, chirps, name) {
-  const found = find(heard, chirps);
-  report(name, found);
-  assert(found.least >= HEARD, `${name}: every chirp of the sequence is heard`);
-  assert(found.outOfStep <= 0.03, `${name}: in order and in time`);
+/**
+ * Listens until the whole sequence is heard in order and in time, and gives what was heard then.
+ * A busy machine tears holes into a browser's audio, so one span with a hole is no failure.
+ */
+async function untilHeard(listen, chirps, name) {
+  const until = Date.now() + DEADLINE_MS;
+  for (;;) {
+    const heard = await listen();
+    const found = find(heard, chirps);
+    report(name, found);
+    if (found.least >= HEARD && found.outOfStep <= 0.03) return heard;
+    assert(Date.now() < until, `${name}: every chirp of the sequence is heard`);
+  }
 }
 
 function assertNotHeard(heard, chirps, name) {
@@ -206,11 +214,13 @@ async function proveConnection(house, page) {
 }
 
 async function proveBothWays(house, page) {
-  const [said, { remote }] = await Promise.all([house.hear(SPAN_S), record(page, SPAN_S)]);
-  assertHeard(said, PAGE, 'page to house');
+  const hearPage = async () => (await record(page, SPAN_S)).remote;
+  const [said, heard] = await Promise.all([
+    untilHeard(() => house.hear(SPAN_S), PAGE, 'page to house'),
+    untilHeard(hearPage, HOUSE, 'house to page')
+  ]);
   assertNotHeard(said, HOUSE, 'house to itself');
-  assertHeard(remote, HOUSE, 'house to page');
-  assertNotHeard(remote, PAGE, 'page to itself');
+  assertNotHeard(heard, PAGE, 'page to itself');
 }
 
 async function proveCuts(house, page) {
@@ -226,9 +236,13 @@ async function proveCuts(house, page) {
 
 async function proveDelay(house, page) {
   house.send('echo');
-  await record(page, 1);
-  const { local, remote } = await record(page, SPAN_S);
-  assertHeard(remote, PAGE, 'echo of the page');
+  let local;
+  const echo = async () => {
+    const both = await record(page, SPAN_S);
+    local = both.local;
+    return both.remote;
+  };
+  const remote = await untilHeard(echo, PAGE, 'echo of the page');
   const cycle = sequenceSeconds(PAGE);
   const roundTrip = (find(remote, PAGE).at - find(local, PAGE).at + cycle) % cycle;
   console.log(`round trip ${(roundTrip * 1000).toFixed(0)} ms`);
@@ -253,8 +267,7 @@ async function proveRecovery(house, page, server) {
   await until(page, 'connected again', { state: 'up' });
   console.log(`from loss to media: ${Date.now() - began} ms`);
   house.send('echo');
-  await record(page, 1);
-  assertHeard((await record(page, SPAN_S)).remote, PAGE, 'echo after the loss');
+  await untilHeard(async () => (await record(page, SPAN_S)).remote, PAGE, 'echo after the loss');
 }
 
 async function proveOneOwner(house, first, second, server) {
@@ -266,8 +279,6 @@ async function proveOneOwner(house, first, second, server) {
   await until(first, 'given away', { state: 'taken' });
   assert.deepEqual(server.taken, [], 'the first let go before the second offered');
   await house.next('up');
-  await first.evaluate(() => void globalThis.proof.start());
-  await record(second, 1);
   await second.close();
   await until(first, 'inherited from a closed tab', { state: 'up' });
   await first.evaluate(() => globalThis.proof.phone.stop());

@@ -48,12 +48,19 @@ describe('one tab owns the telephone', () => {
 
   it('asks the owner to let go', async () => {
     const [first, second] = [tab(), tab()];
-    const lost = vi.fn(() => first.release());
+    const lost = vi.fn(() => {
+      first.release();
+      first.wait();
+    });
     first.onLost = lost;
+    first.onGranted = vi.fn();
     await settle(first.claim('ask'));
     expect(await settle(second.claim('take'))).toBe(true);
     expect(lost).toHaveBeenCalledTimes(1);
     expect(first.owned).toBe(false);
+    second.release();
+    await settle(Promise.resolve());
+    expect(first.onGranted).toHaveBeenCalledTimes(1);
   });
 
   it('goes over the head of a tab that does not answer', async () => {

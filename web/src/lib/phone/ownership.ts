@@ -63,11 +63,20 @@ export class Ownership {
    */
   async claim(how: 'ask' | 'take'): Promise<boolean> {
     if (this.owned) return true;
+    const inLine = this.#standInLine();
+    // Asked only when we stand in line, so that nobody else is next.
     if (how === 'take') this.#channel.postMessage('let-go');
-    if (await this.#waitInLine()) return true;
+    if (await this.#withPatience(inLine)) return true;
     if (how === 'ask') return false;
     this.#leaveLine();
     return this.#request({ steal: true });
+  }
+
+  /** Waits in line for as long as it takes; `onGranted` tells. */
+  wait(): void {
+    void this.#standInLine().then((isOurs) => {
+      if (isOurs) this.onGranted?.();
+    });
   }
 
   /** Lets the next tab have it, and stops waiting. */
@@ -82,18 +91,21 @@ export class Ownership {
     this.#channel.close();
   }
 
-  async #waitInLine(): Promise<boolean> {
+  #standInLine(): Promise<boolean> {
     this.#leaveLine();
-    const queued = new AbortController();
-    this.#queued = queued;
+    this.#queued = new AbortController();
+    return this.#request({ signal: this.#queued.signal });
+  }
+
+  /** False after a second; when it is granted after all, `onGranted` tells. */
+  async #withPatience(granted: Promise<boolean>): Promise<boolean> {
     let patient = true;
-    const granted = this.#request({ signal: queued.signal }).then((isOurs) => {
-      if (isOurs && !patient) this.onGranted?.();
-      return isOurs;
-    });
     let timer: ReturnType<typeof setTimeout> | undefined;
     const tired = new Promise<boolean>((resolve) => {
       timer = setTimeout(() => resolve(false), PATIENCE_MS);
+    });
+    void granted.then((isOurs) => {
+      if (isOurs && !patient) this.onGranted?.();
     });
     const isOurs = await Promise.race([granted, tired]);
     clearTimeout(timer);

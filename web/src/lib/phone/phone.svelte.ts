@@ -75,6 +75,7 @@ export class Phone {
    */
   async start({ takeOver = false } = {}): Promise<void> {
     if (['asking', 'connecting', 'up', 'lost'].includes(this.state)) return;
+    if (this.state === 'taken' && !takeOver) return;
     const { locks, devices } = this.#platform;
     if (!locks || !devices) {
       this.#refused('insecure_page');
@@ -140,6 +141,7 @@ export class Phone {
       this.#letGo();
       // Let go of before the other tab connects, so that the server sees one after the other.
       ownership.release();
+      ownership.wait();
       this.state = 'taken';
     };
     return ownership;

@@ -34,20 +34,12 @@ impl Poller {
         Ok(Self { epoll, ready: vec![libc::epoll_event { events: 0, u64: 0 }; batch.max(1)] })
     }
 
-    /// Reports `fd` as `token` whenever it can be read.
+    /// Reports `fd` as `token` whenever it can be read, until it is closed.
     pub(crate) fn add(&self, fd: &impl AsRawFd, token: u64) -> io::Result<()> {
-        self.control(libc::EPOLL_CTL_ADD, fd.as_raw_fd(), token)
-    }
-
-    /// No longer reports `fd`.
-    pub(crate) fn remove(&self, fd: &impl AsRawFd) -> io::Result<()> {
-        self.control(libc::EPOLL_CTL_DEL, fd.as_raw_fd(), 0)
-    }
-
-    fn control(&self, operation: libc::c_int, fd: RawFd, token: u64) -> io::Result<()> {
         let mut event = libc::epoll_event { events: libc::EPOLLIN as u32, u64: token };
+        let (epoll, fd) = (self.epoll.as_raw_fd(), fd.as_raw_fd());
         // SAFETY: `event` lives for the call; both descriptors are open.
-        check(unsafe { libc::epoll_ctl(self.epoll.as_raw_fd(), operation, fd, &raw mut event) })
+        check(unsafe { libc::epoll_ctl(epoll, libc::EPOLL_CTL_ADD, fd, &raw mut event) })
             .map(|_| ())
     }
 

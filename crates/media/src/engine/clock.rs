@@ -85,6 +85,7 @@ impl Worker {
                 worker.cut_recording(now, slot);
             });
         }
+        self.settle_all(now);
         self.outbox.flush();
         self.tray.flush();
         if self.ticks.is_multiple_of(SECOND_TICKS) {

@@ -9,8 +9,10 @@ use model::limits::FRAME_SAMPLES;
 use model::media::{Codec, Direction, LegQuality, MediaDesc, MediaFault};
 use model::{CallId, LegId};
 
+use super::page::Page;
 use super::plan::Plan;
 use super::ports::PortPair;
+use super::reception::Reception;
 use super::record::Recorder;
 use crate::dtmf;
 use crate::g711;
@@ -50,12 +52,21 @@ pub(crate) enum Taken<'a> {
     Key { header: Header, payload: &'a [u8], reception: dtmf::Reception },
 }
 
-/// One plain RTP leg.
+/// How a leg reaches its peer.
+#[derive(Debug)]
+pub(crate) enum Wire {
+    /// Sockets of its own, plain RTP.
+    Rtp(PortPair),
+    /// The shared socket of all pages.
+    Browser(Box<Page>),
+}
+
+/// One leg of either kind.
 #[derive(Debug)]
 pub(crate) struct Leg {
     pub(crate) id: LegId,
     pub(crate) call: Option<CallId>,
-    pub(crate) pair: PortPair,
+    pub(crate) wire: Wire,
     pub(crate) plan: Plan,
     /// Slots of the legs that hear this one by relay.
     pub(crate) listeners: Vec<u32>,
@@ -86,17 +97,14 @@ pub(crate) struct Leg {
 }
 
 impl Leg {
-    /// A leg on `pair`; answers `remote` where there is one, else describes our offer.
-    pub(crate) fn new(
+    /// A plain RTP leg on `pair`; answers `remote` where there is one, else describes our offer.
+    pub(crate) fn rtp(
         id: LegId,
         pair: PortPair,
         advertise: std::net::IpAddr,
         remote: Option<&MediaDesc>,
         now: Now,
     ) -> Result<Self, MediaFault> {
-        let mut random = [0; 10];
-        getrandom::fill(&mut random).map_err(|_| MediaFault::Overloaded)?;
-        let word = |at: usize| u32::from_be_bytes([0, 1, 2, 3].map(|n| random[at + n]));
         let local = MediaDesc {
             address: advertise,
             port: pair.port,
@@ -105,11 +113,40 @@ impl Leg {
             direction: Direction::SendRecv,
             ptime_ms: 20,
         };
+        let mut leg = Self::new(id, Wire::Rtp(pair), local, now)?;
+        if let Some(remote) = remote {
+            leg.answer(remote, now)?;
+        }
+        Ok(leg)
+    }
+
+    /// A browser leg; it sends once its page is up.
+    pub(crate) fn browser(
+        id: LegId,
+        page: Page,
+        local: SocketAddr,
+        now: Now,
+    ) -> Result<Self, MediaFault> {
+        let local = MediaDesc {
+            address: local.ip(),
+            port: local.port(),
+            codecs: vec![Codec::Pcmu],
+            dtmf: None,
+            direction: Direction::SendRecv,
+            ptime_ms: 20,
+        };
+        Self::new(id, Wire::Browser(Box::new(page)), local, now)
+    }
+
+    fn new(id: LegId, wire: Wire, local: MediaDesc, now: Now) -> Result<Self, MediaFault> {
+        let mut random = [0; 10];
+        getrandom::fill(&mut random).map_err(|_| MediaFault::Overloaded)?;
+        let word = |at: usize| u32::from_be_bytes([0, 1, 2, 3].map(|n| random[at + n]));
         let sequence = u16::from_be_bytes([random[8], random[9]]);
-        let mut leg = Self {
+        Ok(Self {
             id,
             call: None,
-            pair,
+            wire,
             plan: Plan::Idle,
             listeners: Vec::new(),
             jitter: None,
@@ -129,11 +166,7 @@ impl Leg {
             ssrc: word(0),
             heard_ms: now.ms,
             silent_told_ms: 0,
-        };
-        if let Some(remote) = remote {
-            leg.answer(remote, now)?;
-        }
-        Ok(leg)
+        })
     }
 
     /// Takes the peer's offer and narrows our description to the answer.
@@ -219,13 +252,7 @@ impl Leg {
         self.reception.take(now.samples, &header, codec.is_some());
         match codec {
             Some(codec) => {
-                if let Some(jitter) = &mut self.jitter {
-                    jitter.push(header.ssrc, header.timestamp, codec, payload);
-                }
-                if let Some(recorder) = &mut self.recorder {
-                    let at = (header.ssrc, header.timestamp);
-                    recorder.tape.write(now.samples, Side::Said, at, codec, payload);
-                }
+                self.keep_said(now, &header, codec, payload);
                 Taken::Audio { header, codec, payload }
             }
             None => {
@@ -236,6 +263,35 @@ impl Leg {
                 Taken::Key { header, payload, reception }
             }
         }
+    }
+
+    /// Takes a frame of its page. `header` names the page's present stream.
+    pub(crate) fn take_frame(
+        &mut self,
+        now: Now,
+        header: &Header,
+        payload: &[u8],
+        counters: &Counters,
+    ) {
+        counters.count(Count::PacketsIn);
+        self.reception.take(now.samples, header, true);
+        self.keep_said(now, header, Codec::Pcmu, payload);
+    }
+
+    /// Keeps what was said for whoever mixes and for the recorder.
+    fn keep_said(&mut self, now: Now, header: &Header, codec: Codec, payload: &[u8]) {
+        if let Some(jitter) = &mut self.jitter {
+            jitter.push(header.ssrc, header.timestamp, codec, payload);
+        }
+        if let Some(recorder) = &mut self.recorder {
+            let at = (header.ssrc, header.timestamp);
+            recorder.tape.write(now.samples, Side::Said, at, codec, payload);
+        }
+    }
+
+    /// Whether anything can be sent: the page came up or went down.
+    pub(crate) fn page_is_up(&mut self, up: bool) {
+        self.sends = up;
     }
 
     /// Passes on another leg's packet of sound at once.
@@ -260,7 +316,7 @@ impl Leg {
         let mut datagram = [0; PACKET_BYTES_MAX];
         let end = HEADER_BYTES + payload.len().min(PACKET_BYTES_MAX - HEADER_BYTES);
         g711::transcode_slice(codec, payload, self.codec, &mut datagram[HEADER_BYTES..end]);
-        self.send(stamp, self.codec.payload_type(), &mut datagram[..end], counters);
+        self.send(now, stamp, self.codec.payload_type(), &mut datagram[..end], counters);
         self.record_heard(now, stamp, &datagram[HEADER_BYTES..end]);
     }
 
@@ -288,7 +344,7 @@ impl Leg {
         let Some(stamp) = self.out.relay(now.samples, source, packet) else { return };
         let mut datagram = [0; HEADER_BYTES + dtmf::EVENT_BYTES];
         datagram[HEADER_BYTES..].copy_from_slice(payload);
-        self.send(stamp, payload_type, &mut datagram, counters);
+        self.send(now, stamp, payload_type, &mut datagram, counters);
     }
 
     /// A packet of another leg that is not passed on.
@@ -310,7 +366,7 @@ impl Leg {
         let stamp = self.out.clocked(now.samples, source, FRAME_SAMPLES as u32);
         let mut datagram = [0; HEADER_BYTES + FRAME_SAMPLES];
         datagram[HEADER_BYTES..].copy_from_slice(frame);
-        self.send(stamp, self.codec.payload_type(), &mut datagram, counters);
+        self.send(now, stamp, self.codec.payload_type(), &mut datagram, counters);
         self.record_heard(now, stamp, frame);
     }
 
@@ -321,22 +377,35 @@ impl Leg {
         }
     }
 
-    fn send(&mut self, stamp: Stamp, payload_type: u8, datagram: &mut [u8], counters: &Counters) {
-        let Some(target) = self.lock.target() else { return };
-        let header = Header {
-            marker: stamp.marker,
-            payload_type,
-            sequence: stamp.sequence,
-            timestamp: stamp.timestamp,
-            ssrc: self.ssrc,
-        };
-        datagram[..HEADER_BYTES].copy_from_slice(&header.to_bytes());
-        match self.pair.rtp.send_to(datagram, target) {
-            Ok(_) => {
-                self.reception.sent += 1;
-                counters.count(Count::PacketsOut);
+    /// Sends what is in `datagram` behind the room for a header.
+    fn send(
+        &mut self,
+        now: Now,
+        stamp: Stamp,
+        payload_type: u8,
+        datagram: &mut [u8],
+        counters: &Counters,
+    ) {
+        let sent = match &mut self.wire {
+            Wire::Browser(page) => page.send(now, stamp, &datagram[HEADER_BYTES..]),
+            Wire::Rtp(pair) => {
+                let Some(target) = self.lock.target() else { return };
+                let header = Header {
+                    marker: stamp.marker,
+                    payload_type,
+                    sequence: stamp.sequence,
+                    timestamp: stamp.timestamp,
+                    ssrc: self.ssrc,
+                };
+                datagram[..HEADER_BYTES].copy_from_slice(&header.to_bytes());
+                pair.rtp.send_to(datagram, target).is_ok()
             }
-            Err(_) => counters.count(Count::SendFailed),
+        };
+        if sent {
+            self.reception.sent += 1;
+            counters.count(Count::PacketsOut);
+        } else {
+            counters.count(Count::SendFailed);
         }
     }
 
@@ -358,83 +427,5 @@ impl Leg {
     /// The figures so far.
     pub(crate) fn quality(&self) -> LegQuality {
         self.reception.quality()
-    }
-}
-
-/// Figures of the incoming stream (RFC 3550 sections 6.4.1 and A.3).
-#[derive(Debug, Clone, Copy, Default)]
-struct Reception {
-    stream: Option<Stream>,
-    /// Packets of the streams before this one.
-    taken: u64,
-    lost: u64,
-    refused: u64,
-    sent: u64,
-    jitter_samples_max: u32,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Stream {
-    ssrc: u32,
-    first: u64,
-    /// Extended highest sequence number.
-    highest: u64,
-    taken: u64,
-    transit: u32,
-    /// Sixteen times the jitter, in samples.
-    jitter16: u32,
-}
-
-impl Stream {
-    fn lost(&self) -> u64 {
-        (self.highest - self.first + 1).saturating_sub(self.taken)
-    }
-}
-
-impl Reception {
-    /// A jump of the sequence of more than this is a new beginning.
-    const JUMP: u16 = 3_000;
-
-    fn take(&mut self, now: u32, header: &Header, audio: bool) {
-        self.taken += 1;
-        let transit = now.wrapping_sub(header.timestamp);
-        let known = self.stream.filter(|stream| {
-            let jump = rtp::sequence_distance(stream.highest as u16, header.sequence);
-            stream.ssrc == header.ssrc && jump.unsigned_abs() <= Self::JUMP
-        });
-        let Some(mut stream) = known else {
-            self.lost += self.stream.map_or(0, |stream| stream.lost());
-            // One turn of the counter ahead, so that packets from before the first can be counted.
-            let first = 0x1_0000 + u64::from(header.sequence);
-            let ssrc = header.ssrc;
-            self.stream =
-                Some(Stream { ssrc, first, highest: first, taken: 1, transit, jitter16: 0 });
-            return;
-        };
-        let ahead = rtp::sequence_distance(stream.highest as u16, header.sequence);
-        stream.taken += 1;
-        if ahead > 0 {
-            stream.highest += u64::from(ahead.unsigned_abs());
-        }
-        if audio {
-            let change = rtp::timestamp_distance(stream.transit, transit).unsigned_abs();
-            stream.transit = transit;
-            // A jump of the clock (longer than 5 s) is no jitter.
-            if change < 40_000 {
-                stream.jitter16 = stream.jitter16 + change - ((stream.jitter16 + 8) >> 4);
-                self.jitter_samples_max = self.jitter_samples_max.max(stream.jitter16 >> 4);
-            }
-        }
-        self.stream = Some(stream);
-    }
-
-    fn quality(&self) -> LegQuality {
-        LegQuality {
-            packets_in: self.taken,
-            packets_out: self.sent,
-            packets_lost: self.lost + self.stream.map_or(0, |stream| stream.lost()),
-            packets_refused: self.refused,
-            jitter_us_max: self.jitter_samples_max.saturating_mul(125),
-        }
     }
 }

@@ -7,26 +7,31 @@ mod call;
 mod clock;
 mod leg;
 mod outbox;
+mod page;
 mod plan;
 mod ports;
+mod reception;
 mod record;
 mod sound;
 mod worker;
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use model::media::{MediaCommand, MediaEvent};
 
 use crate::metrics::{Counters, Metrics};
 use crate::recording::writer::Writer;
 use crate::sys::{self, Waker};
+use crate::webrtc::BrowserLeg;
 
 use self::outbox::Outbox;
+use self::page::Pages;
 use self::ports::Ports;
 use self::record::Tray;
 use self::sound::Sound;
@@ -79,6 +84,7 @@ pub struct MediaHandle {
     counters: Arc<Counters>,
     thread: JoinHandle<()>,
     writer: Writer,
+    browser: SocketAddr,
 }
 
 /// Starts the media plane. Events go to `events` and never wait for room there.
@@ -97,12 +103,27 @@ pub fn start(
     let waker = Arc::new(Waker::new()?);
     let counters = Arc::new(Counters::default());
     let ports = Arc::new(Ports::new(config.bind, &config.rtp_ports));
+    let socket = UdpSocket::bind(config.browser)?;
+    let bound = socket.local_addr()?;
+    let advertised = match config.browser_advertise {
+        Some(address) => address,
+        None if bound.ip().is_unspecified() => config.advertise,
+        None => bound.ip(),
+    };
+    let browser = SocketAddr::new(advertised, bound.port());
+    let pages = Pages::new(socket, browser)?;
     let (writer, link) = Writer::start(events.clone())?;
     let ends = (Outbox::new(events, Arc::clone(&counters)), Tray::new(link));
-    let worker =
-        Worker::new(config, ports, inbox, Arc::clone(&waker), Arc::clone(&counters), ends)?;
+    let worker = Worker::new(
+        config,
+        (ports, pages),
+        inbox,
+        Arc::clone(&waker),
+        Arc::clone(&counters),
+        ends,
+    )?;
     let thread = std::thread::Builder::new().name("media-0".into()).spawn(move || worker.run())?;
-    Ok(MediaHandle { orders, waker, counters, thread, writer })
+    Ok(MediaHandle { orders, waker, counters, thread, writer, browser })
 }
 
 impl MediaHandle {
@@ -116,9 +137,20 @@ impl MediaHandle {
             MediaCommand::Clip { clip, samples } => {
                 Order::Sound(clip, Arc::new(Sound::encode(&samples)))
             }
+            // So does a stack: its keys and its parser are not the packets' concern.
+            MediaCommand::BrowserOffer { leg, sdp } => {
+                let stack = BrowserLeg::answer(&sdp, self.browser, Instant::now());
+                Order::Page(leg, stack.map(|(stack, answer)| (Box::new(stack), answer)))
+            }
             command => Order::Command(command),
         };
         self.order(order)
+    }
+
+    /// The address that pages are told to send to.
+    #[must_use]
+    pub fn browser_addr(&self) -> SocketAddr {
+        self.browser
     }
 
     /// The figures of the plane since its start.

@@ -15,8 +15,9 @@ use model::{CallId, LegId};
 
 use super::MediaConfig;
 use super::call::Call;
-use super::leg::{Leg, Now, Taken};
+use super::leg::{Leg, Now, Taken, Wire};
 use super::outbox::Outbox;
+use super::page::Pages;
 use super::ports::Ports;
 use super::record::Tray;
 use super::sound::{Sound, Sounds};
@@ -25,6 +26,7 @@ use crate::metrics::{Count, Counters};
 use crate::rtp::Header;
 use crate::stream::Source;
 use crate::sys::{self, Poller, Ticker, Waker};
+use crate::webrtc::BrowserLeg;
 
 /// Readiness that one turn of the loop handles.
 const BATCH: usize = 256;
@@ -33,6 +35,7 @@ const ORDERS_PER_TURN: usize = 64;
 
 const TOKEN_WAKE: u64 = u64::MAX;
 const TOKEN_TICK: u64 = u64::MAX - 1;
+const TOKEN_PAGES: u64 = u64::MAX - 2;
 /// Marks the token of an RTCP socket; the rest is the slot.
 const TOKEN_RTCP: u64 = 1 << 32;
 
@@ -41,6 +44,8 @@ const TOKEN_RTCP: u64 = 1 << 32;
 pub(crate) enum Order {
     Command(MediaCommand),
     Sound(ClipId, Arc<Sound>),
+    /// A page's offer, with the stack that answers it.
+    Page(LegId, Result<(Box<BrowserLeg>, String), MediaFault>),
     Stop,
 }
 
@@ -55,6 +60,7 @@ pub(crate) struct Worker {
     pub(super) sounds: Sounds,
     pub(super) outbox: Outbox,
     pub(super) tray: Tray,
+    pub(super) pages: Pages,
     pub(super) counters: Arc<Counters>,
     pub(super) ticks: u64,
     pub(super) shed: super::clock::Shed,
@@ -70,7 +76,7 @@ pub(crate) struct Worker {
 impl Worker {
     pub(crate) fn new(
         config: MediaConfig,
-        ports: Arc<Ports>,
+        (ports, pages): (Arc<Ports>, Pages),
         inbox: Receiver<Order>,
         waker: Arc<Waker>,
         counters: Arc<Counters>,
@@ -80,6 +86,7 @@ impl Worker {
         let ticker = Ticker::new(Duration::from_millis(FRAME_MS.unsigned_abs()))?;
         poller.add(&*waker, TOKEN_WAKE)?;
         poller.add(&ticker, TOKEN_TICK)?;
+        poller.add(pages.socket(), TOKEN_PAGES)?;
         Ok(Self {
             config,
             start: Instant::now(),
@@ -89,6 +96,7 @@ impl Worker {
             sounds: Sounds::new(),
             outbox,
             tray,
+            pages,
             counters,
             ticks: 0,
             shed: super::clock::Shed::default(),
@@ -116,14 +124,17 @@ impl Worker {
                     break;
                 }
             };
-            let now = Now::read(self.start);
+            let mut now = Now::read(self.start);
             for index in 0..ready {
                 match self.poller.token(index) {
                     TOKEN_WAKE => self.orders(),
                     TOKEN_TICK => {
                         let elapsed = self.ticker.elapsed();
                         self.advance(elapsed);
+                        // Time must not run backwards for the stacks of the pages.
+                        now = Now::read(self.start);
                     }
+                    TOKEN_PAGES => self.datagrams(now, &mut buffer),
                     token if token & TOKEN_RTCP != 0 => self.rtcp(token as u32, &mut buffer),
                     token => self.guarded(token as u32, |worker, slot| {
                         worker.packet(now, slot, &mut buffer);
@@ -162,6 +173,12 @@ impl Worker {
                 Ok(Order::Sound(clip, sound)) => {
                     self.sounds.insert(clip, sound);
                 }
+                Ok(Order::Page(leg, stack)) => {
+                    let stack = stack.map(|(stack, sdp)| (*stack, sdp));
+                    if catch_unwind(AssertUnwindSafe(|| self.page(leg, stack))).is_err() {
+                        self.counters.count(Count::Panics);
+                    }
+                }
                 Ok(Order::Stop) => self.stopping = true,
                 Err(_) => return,
             }
@@ -178,14 +195,8 @@ impl Worker {
                     leg.remote(&remote, now);
                 }
             }
-            MediaCommand::BrowserOffer { leg, .. } => {
-                let why = MediaFault::BadDescription;
-                self.outbox.tell(MediaEvent::PrepareFailed { leg, why });
-            }
-            // Encoded by the handle before it came here.
-            MediaCommand::Clip { clip, samples } => {
-                self.sounds.insert(clip, Arc::new(Sound::encode(&samples)));
-            }
+            // The handle turns these into orders of their own.
+            MediaCommand::BrowserOffer { .. } | MediaCommand::Clip { .. } => {}
             MediaCommand::Graph { call, tenant, rev, graph, recording_file } => {
                 self.apply(call, tenant, rev, graph, recording_file);
             }
@@ -223,37 +234,46 @@ impl Worker {
             return Err(MediaFault::Overloaded);
         }
         let pair = self.ports.take().ok_or(MediaFault::NoPort)?;
-        let leg = Leg::new(id, pair, self.config.advertise, remote, now)?;
+        let leg = Leg::rtp(id, pair, self.config.advertise, remote, now)?;
         let local = leg.local().clone();
+        let slot = self.insert(leg);
+        if self.watch_sockets(slot).is_err() {
+            self.close(slot);
+            return Err(MediaFault::NoPort);
+        }
+        Ok(local)
+    }
+
+    /// Gives a leg its slot; a graph may have named it before.
+    pub(super) fn insert(&mut self, leg: Leg) -> u32 {
+        let id = leg.id;
         let slot = self.free.pop().unwrap_or(self.legs.len() as u32);
-        let watched =
-            self.poller.add(&leg.pair.rtp, u64::from(slot)).and_then(|()| match &leg.pair.rtcp {
-                Some(rtcp) => self.poller.add(rtcp, TOKEN_RTCP | u64::from(slot)),
-                None => Ok(()),
-            });
         if slot as usize == self.legs.len() {
             self.legs.push(None);
-        }
-        if watched.is_err() {
-            self.free.push(slot);
-            return Err(MediaFault::NoPort);
         }
         self.legs[slot as usize] = Some(Box::new(leg));
         self.slots.insert(id, slot);
         self.counters.set(Count::Legs, self.slots.len() as u64);
         self.adopt(id);
-        Ok(local)
+        slot
+    }
+
+    fn watch_sockets(&self, slot: u32) -> io::Result<()> {
+        let Some(Wire::Rtp(pair)) = self.leg(slot).map(|leg| &leg.wire) else { return Ok(()) };
+        self.poller.add(&pair.rtp, u64::from(slot))?;
+        match &pair.rtcp {
+            Some(rtcp) => self.poller.add(rtcp, TOKEN_RTCP | u64::from(slot)),
+            None => Ok(()),
+        }
     }
 
     /// Ends a leg and tells its figures.
     pub(super) fn close(&mut self, slot: u32) {
         self.finish_recording(slot);
-        let Some(leg) = self.legs.get_mut(slot as usize).and_then(Option::take) else { return };
-        // The descriptors leave the poller when they are closed; asked for, it happens now.
-        let _ = self.poller.remove(&leg.pair.rtp);
-        if let Some(rtcp) = &leg.pair.rtcp {
-            let _ = self.poller.remove(rtcp);
-        }
+        let taken = self.legs.get_mut(slot as usize).and_then(Option::take);
+        let Some(mut leg) = taken else { return };
+        // Its sockets leave the poller when they are closed with it.
+        self.forget_page(&mut leg);
         self.slots.remove(&leg.id);
         self.free.push(slot);
         self.counters.set(Count::Legs, self.slots.len() as u64);
@@ -268,7 +288,8 @@ impl Worker {
         let Some(leg) = self.legs.get_mut(slot as usize).and_then(Option::as_deref_mut) else {
             return;
         };
-        let Ok((length, from)) = leg.pair.rtp.recv_from(buffer) else { return };
+        let Wire::Rtp(pair) = &leg.wire else { return };
+        let Ok((length, from)) = pair.rtp.recv_from(buffer) else { return };
         match leg.take(now, from, &buffer[..length], &self.counters) {
             Taken::Nothing => {}
             Taken::Audio { header, codec, payload } => {
@@ -284,13 +305,14 @@ impl Worker {
         }
     }
 
-    fn spread_audio(&mut self, now: Now, slot: u32, sound: (Header, Codec, &[u8])) {
+    pub(super) fn spread_audio(&mut self, now: Now, slot: u32, sound: (Header, Codec, &[u8])) {
         let source = Source::Relay(slot, sound.0.ssrc);
         let listeners = self.listeners(slot);
         for listener in &listeners {
             if let Some(Some(leg)) = self.legs.get_mut(*listener as usize) {
                 leg.relay_audio(now, source, sound, &self.counters);
             }
+            self.settle(*listener, now);
         }
         self.give_back(slot, listeners);
     }
@@ -323,7 +345,9 @@ impl Worker {
 
     /// RTCP is read, so that peers get no ICMP errors, and not used yet.
     fn rtcp(&mut self, slot: u32, buffer: &mut [u8]) {
-        if let Some(rtcp) = self.leg_mut(slot).and_then(|leg| leg.pair.rtcp.as_ref()) {
+        if let Some(Wire::Rtp(pair)) = self.leg(slot).map(|leg| &leg.wire)
+            && let Some(rtcp) = &pair.rtcp
+        {
             let _ = rtcp.recv_from(buffer);
         }
     }

@@ -68,6 +68,32 @@ enum Phase {
     Over,
 }
 
+/// Where media goes: to where the page's newest authenticated packet came from.
+///
+/// The stack alone would send to the old address for 15 s after a NAT or a network has changed in
+/// mid-call, because a lite agent waits for a nomination. An address counts only if it has shown
+/// the leg's password too.
+#[derive(Debug, Default)]
+struct Path {
+    to: Option<SocketAddr>,
+    newest: u64,
+}
+
+impl Path {
+    fn heard(&mut self, from: Option<SocketAddr>, sequence: u64) {
+        if self.to.is_none() || sequence > self.newest {
+            self.newest = sequence;
+            self.to = from;
+        }
+    }
+
+    /// The destination of one datagram; only SRTP and SRTCP (RFC 7983 section 7) are led away.
+    fn lead(&self, bytes: &[u8], nominated: SocketAddr) -> SocketAddr {
+        let is_media = bytes.first().is_some_and(|first| (128..192).contains(first));
+        self.to.filter(|_| is_media).unwrap_or(nominated)
+    }
+}
+
 /// What the offer and our codecs have in common.
 struct Negotiated {
     mid: Mid,
@@ -86,6 +112,9 @@ pub struct BrowserLeg {
     media: Negotiated,
     digits: Digits,
     next_sequence: u64,
+    /// Where the last datagram that was not STUN came from.
+    source: Option<SocketAddr>,
+    path: Path,
     /// Up to when the stack has seen time pass; `None` when something was queued since.
     clock: Option<Instant>,
 }
@@ -131,9 +160,17 @@ impl BrowserLeg {
         // A random start below 2^15: the roll-over counter of SRTP begins at 0 on both sides.
         let next_sequence = u64::from(*rtc.direct_api().new_ssrc() & 0x7fff);
         let phase = Phase::Connecting { until: now + CONNECT_WITHIN };
-        let digits = Digits::default();
-        let clock = None;
-        let leg = Self { rtc, ufrag, phase, media, digits, next_sequence, clock };
+        let leg = Self {
+            rtc,
+            ufrag,
+            phase,
+            media,
+            digits: Digits::default(),
+            next_sequence,
+            source: None,
+            path: Path::default(),
+            clock: None,
+        };
         Ok((leg, answer))
     }
 
@@ -172,6 +209,9 @@ impl BrowserLeg {
         let accepted = accepted.unwrap_or(false);
         if accepted {
             self.clock = Some(now);
+            if datagram.first().is_some_and(|first| *first >= 20) {
+                self.source = Some(source);
+            }
         }
         accepted
     }
@@ -225,7 +265,7 @@ impl BrowserLeg {
                 }
                 Some(Output::Timeout(_)) | None => {}
                 Some(Output::Transmit(datagram)) => out(BrowserOut::Transmit {
-                    to: datagram.destination,
+                    to: self.path.lead(&datagram.contents, datagram.destination),
                     bytes: &datagram.contents,
                 }),
                 Some(Output::Event(event)) => self.take(now, &event, out),
@@ -254,6 +294,7 @@ impl BrowserLeg {
         out: &mut dyn FnMut(BrowserOut<'_>),
     ) {
         let RtpPacket { header, payload, .. } = packet;
+        self.path.heard(self.source, *packet.seq_no);
         if header.payload_type == self.media.audio {
             out(BrowserOut::Frame {
                 timestamp: header.timestamp,

@@ -56,6 +56,8 @@ pub enum What {
         /// Which.
         key: char,
     },
+    /// We began to speak at the moment that was planned.
+    Spoke,
     /// The far side pressed a key.
     HeardKey {
         /// Which.

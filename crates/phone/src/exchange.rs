@@ -180,7 +180,7 @@ impl Exchange {
         let identity = self.identity(plan.peer, key);
         let from = (plan.number.as_str(), plan.name.as_deref());
         let dialog = Dialog::call(now, identity, &plan.dialled, from, offer);
-        let line = Line::new(now, dialog, Role::Caller(plan), leg);
+        let line = Line::new(now, dialog, Role::Caller(Box::new(plan)), leg);
         self.admit(key, line);
     }
 
@@ -400,6 +400,12 @@ impl Exchange {
     fn take_step(&mut self, key: u64, now: i64, step: Step) {
         match step {
             Step::Press(digit) => self.press(key, digit),
+            Step::Speak => {
+                if let Some(leg) = self.lines.get_mut(&key).and_then(|line| line.leg.as_mut()) {
+                    leg.mouth.speaking = true;
+                }
+                self.write(key, What::Spoke);
+            }
             Step::HangUp => self.with_dialog(key, |dialog| dialog.hang_up(now)),
             Step::Then(Then::Answer) => self.answer(key, now),
             Step::Then(Then::Refuse(status)) => {

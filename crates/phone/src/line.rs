@@ -31,7 +31,7 @@ const LISTEN_SAMPLES: usize = 3 * PERIOD_SAMPLES;
 #[derive(Debug)]
 pub(crate) enum Role {
     /// We call.
-    Caller(Plan),
+    Caller(Box<Plan>),
     /// We were called.
     Agent(Agent),
 }
@@ -41,6 +41,8 @@ pub(crate) enum Role {
 pub(crate) enum Step {
     /// Press a key.
     Press(char),
+    /// Begin to speak.
+    Speak,
     /// End the call, in whatever state it is.
     HangUp,
     /// It has rung long enough.
@@ -96,16 +98,22 @@ pub(crate) struct Line {
     /// When the code was heard that the plan waits for.
     chirp: Option<(Code, i64)>,
     listened_us: i64,
+    /// When the plan let us begin to speak.
+    spoke_us: Option<i64>,
     /// Ring time and patience are looked at once.
     decided: bool,
     leaving: bool,
 }
 
 impl Line {
-    pub(crate) fn new(now: i64, dialog: Dialog, role: Role, leg: Leg) -> Self {
+    pub(crate) fn new(now: i64, dialog: Dialog, role: Role, mut leg: Leg) -> Self {
         let keys = match &role {
             Role::Caller(plan) => plan.keys.iter().copied().collect(),
             Role::Agent(_) => VecDeque::new(),
+        };
+        leg.mouth.speaking = match &role {
+            Role::Caller(plan) => plan.say_from.is_none(),
+            Role::Agent(_) => true,
         };
         Self {
             dialog,
@@ -125,6 +133,7 @@ impl Line {
             sound_us: None,
             chirp: None,
             listened_us: now,
+            spoke_us: None,
             decided: false,
             leaving: false,
         }
@@ -148,7 +157,8 @@ impl Line {
     /// Sends the packet of this turn.
     pub(crate) fn speak(&mut self, now: i64) {
         let Some(leg) = &mut self.leg else { return };
-        if self.answered_us.is_none() || !leg.mouth.open {
+        let mute = matches!(&self.role, Role::Caller(plan) if plan.mute);
+        if self.answered_us.is_none() || !leg.mouth.open || mute {
             return;
         }
         if let Some(target) = leg.target {
@@ -175,11 +185,36 @@ impl Line {
             self.sound_us = None;
             return Some(Step::Press(key));
         }
-        let leave = match &self.role {
-            Role::Caller(plan) => plan.hang_up.is_some_and(|m| self.is_due(now, answered, m)),
-            Role::Agent(agent) => agent.talk.is_some_and(|talk| now >= answered + micros(talk)),
+        let step = match &self.role {
+            Role::Caller(plan) => self.after_keys(now, answered, plan),
+            Role::Agent(agent) => {
+                agent.talk.filter(|talk| now >= answered + micros(*talk)).map(|_| Step::HangUp)
+            }
         };
-        self.leaving = leave;
+        match step {
+            Some(Step::Speak) => {
+                (self.spoke_us, self.pressed_us, self.sound_us) = (Some(now), now, None);
+            }
+            Some(Step::HangUp) => self.leaving = true,
+            _ => {}
+        }
+        step
+    }
+
+    fn after_keys(&self, now: i64, answered: i64, plan: &Plan) -> Option<Step> {
+        let passed = |from: i64, after: Option<Duration>| {
+            after.is_some_and(|after| now >= from + micros(after))
+        };
+        let leave = plan.hang_up.is_some_and(|moment| self.is_due(now, answered, moment));
+        let leave = leave
+            || match (plan.say_from, self.spoke_us) {
+                (Some(moment), None) if self.is_due(now, answered, moment) => {
+                    return Some(Step::Speak);
+                }
+                (Some(_), None) => passed(answered, plan.patience),
+                (Some(_), Some(spoke)) => passed(spoke, plan.talk),
+                (None, _) => false,
+            };
         leave.then_some(Step::HangUp)
     }
 
@@ -198,7 +233,9 @@ impl Line {
     /// Notes sounds that are newer than the last key, and the code that is waited for.
     fn listen(&mut self, now: i64) {
         let last = match &self.role {
-            Role::Caller(plan) => plan.hang_up,
+            Role::Caller(plan) => {
+                plan.say_from.filter(|_| self.spoke_us.is_none()).or(plan.hang_up)
+            }
             Role::Agent(_) => None,
         };
         let waited_for = match self.keys.front().map(|(moment, _)| *moment).or(last) {

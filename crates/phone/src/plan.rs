@@ -30,10 +30,18 @@ pub struct Plan {
     pub sound: Sound,
     /// Keys in order; the moment of each is looked at after the one before was pressed.
     pub keys: Vec<(Moment, char)>,
-    /// Hang up by ourselves at this moment, looked at after all keys.
+    /// Begin to speak at this moment, looked at after all keys; `None` speaks from the answer on.
+    pub say_from: Option<Moment>,
+    /// With `say_from`: hang up when its moment has not come so long after the answer.
+    pub patience: Option<Duration>,
+    /// With `say_from`: hang up so long after we began to speak.
+    pub talk: Option<Duration>,
+    /// Hang up at this moment, looked at after all keys.
     pub hang_up: Option<Moment>,
     /// Give up this long after INVITE if nobody answered.
     pub cancel_after: Option<Duration>,
+    /// Send no RTP at all.
+    pub mute: bool,
     /// Remember what is heard.
     pub keep: bool,
 }
@@ -51,8 +59,12 @@ impl Plan {
             late_offer: false,
             sound: Sound::Silence,
             keys: Vec::new(),
+            say_from: None,
+            patience: None,
+            talk: None,
             hang_up: None,
             cancel_after: None,
+            mute: false,
             keep: true,
         }
     }

@@ -67,6 +67,8 @@ pub struct Mouth {
     press: Option<(Sender, u32)>,
     pause: u8,
     talkspurt: bool,
+    /// Whether the sound has begun; until then it is silence.
+    pub speaking: bool,
     /// Whether the far side wants to hear us.
     pub open: bool,
     /// Packets sent.
@@ -92,6 +94,7 @@ impl Mouth {
             press: None,
             pause: 0,
             talkspurt: true,
+            speaking: true,
             open: true,
             packets: 0,
             began_us: None,
@@ -120,17 +123,22 @@ impl Mouth {
                     .copy_from_slice(&payload);
                 self.header(packet, marker, payload_type, press_timestamp);
                 // Speech goes on behind the key as it would on a real line.
-                self.at += FRAME_SAMPLES;
+                if self.began_us.is_some() {
+                    self.at += FRAME_SAMPLES;
+                }
                 self.talkspurt = true;
                 payload.len()
             }
             None => {
                 let payload = &mut packet[rtp::HEADER_BYTES..rtp::HEADER_BYTES + FRAME_SAMPLES];
-                Self::speak(&self.sound, self.at, self.codec, now_us, payload);
+                payload.fill(g711::silence(self.codec));
+                if self.speaking {
+                    Self::speak(&self.sound, self.at, self.codec, now_us, payload);
+                    self.began_us.get_or_insert(now_us);
+                    self.at += FRAME_SAMPLES;
+                }
                 let marker = std::mem::take(&mut self.talkspurt);
                 self.header(packet, marker, self.codec.payload_type(), timestamp);
-                self.began_us.get_or_insert(now_us);
-                self.at += FRAME_SAMPLES;
                 FRAME_SAMPLES
             }
         };
@@ -167,7 +175,6 @@ impl Mouth {
     }
 
     fn speak(sound: &Sound, at: usize, codec: Codec, now_us: i64, payload: &mut [u8]) {
-        payload.fill(g711::silence(codec));
         match sound {
             Sound::Silence => {}
             Sound::Once(samples) => {

@@ -5,7 +5,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { FROZEN, launch, visitor } from '../dev/browser.mjs';
+import { FROZEN, launch, settle, visitor } from '../dev/browser.mjs';
 import { SCREENS } from '../dev/catalogue.mjs';
 import { start } from '../dev/mock/server.mjs';
 
@@ -35,18 +35,6 @@ function inspect(lang) {
     if (own && !element.closest('.cut, .scroll, table, textarea, option, select, .seg, .tick') && ['BUTTON', 'A', 'H1', 'H2', 'LABEL'].includes(element.tagName) && element.scrollWidth > element.clientWidth + 1 && style.display !== 'inline') faults.push(`runs over: ${name(element)}`);
   }
   return faults.slice(0, 6);
-}
-
-async function settle(page, screen, mock) {
-  await page.goto(mock.url + screen.path);
-  await page.waitForLoadState('networkidle', { timeout: 2500 }).catch(() => {});
-  await page.evaluate(() => document.fonts.ready);
-  if (screen.offline) {
-    mock.cut();
-    await page.clock.setFixedTime(FROZEN + 47_000);
-    await page.getByRole('status').filter({ hasText: /0:47|۰:۴۷/ }).waitFor();
-  }
-  await screen.act?.(page);
 }
 
 async function audit(page) {

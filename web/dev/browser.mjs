@@ -12,7 +12,7 @@ export function launch() {
 }
 
 /** A context in one language, theme and size, seated in one scene of the mock (or none). */
-export async function visitor(browser, base, { scene, lang, theme, width }) {
+export async function visitor(browser, base, { scene, lang, theme, width, silent = false }) {
   const context = await browser.newContext({ viewport: SIZES[width], deviceScaleFactor: 1, locale: lang === 'fa' ? 'fa-IR' : 'en-GB', timezoneId: 'Europe/Athens', reducedMotion: 'reduce', hasTouch: width === 390 });
   if (scene) await context.addCookies([{ name: 'antiphon_session', value: lang === 'fa' ? `${scene}.fa` : scene, url: base }]);
   await context.addInitScript(([theme_, lang_]) => {
@@ -20,6 +20,7 @@ export async function visitor(browser, base, { scene, lang, theme, width }) {
     localStorage.setItem('PARAGLIDE_LOCALE', lang_);
   }, [theme, lang]);
   await context.addInitScript(fakeTelephone);
+  if (silent) await context.addInitScript(silentMicrophone);
   const page = await context.newPage();
   await page.clock.setFixedTime(FROZEN);
   const problems = [];
@@ -28,6 +29,11 @@ export async function visitor(browser, base, { scene, lang, theme, width }) {
     if (message.type() === 'error' && !/Failed to load resource|WebSocket connection/.test(message.text())) problems.push(message.text());
   });
   return { context, page, problems };
+}
+
+/** Only the telephone without a server, for tests that run in real time. */
+export function telephoneOnly(context) {
+  return context.addInitScript(fakeTelephone);
 }
 
 /** Opens a screen of the catalogue and waits until it stands still. */
@@ -63,4 +69,9 @@ function fakeTelephone() {
     }
     close() {}
   };
+}
+
+/** Runs in the page: a microphone that is there and hears nothing. */
+function silentMicrophone() {
+  navigator.mediaDevices.getUserMedia = async () => new AudioContext().createMediaStreamDestination().stream;
 }

@@ -49,7 +49,7 @@ let failed = 0;
 for (const screen of SCREENS.filter((one) => one.name.match(filter))) {
   for (const view of process.env.EFFORT === 'full' ? FULL : CI) {
     const mock = await start({ frozen: FROZEN, setup: screen.setup ?? false });
-    const { context, page, problems } = await visitor(browser, mock.url, { scene: screen.scene, ...view });
+    const { context, page, problems } = await visitor(browser, mock.url, { scene: screen.scene, silent: screen.silent, ...view });
     try {
       await settle(page, screen, mock);
       problems.push(...(await page.evaluate(inspect, view.lang)), ...(await audit(page)));

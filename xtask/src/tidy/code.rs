@@ -11,7 +11,7 @@ const COLUMNS_MAX: usize = 100;
 
 /// What a pure crate may not name, and what to do instead.
 const BANNED: &[(&str, &str)] = &[
-    ("Instant", "time is an input"),
+    ("Instant::now", "time is an input"),
     ("SystemTime", "time is an input"),
     ("tokio", "effects are returned, not performed"),
     ("async", "effects are returned, not performed"),

@@ -30,6 +30,21 @@ export async function visitor(browser, base, { scene, lang, theme, width }) {
   return { context, page, problems };
 }
 
+/** Opens a screen of the catalogue and waits until it stands still. */
+export async function settle(page, screen, mock) {
+  await page.goto(mock.url + screen.path);
+  await page.waitForSelector('.app main > *, .door main', { timeout: 15_000 });
+  if (screen.scene !== 'slow') await page.waitForFunction(() => !document.querySelector('.skeleton'), null, { timeout: 15_000 });
+  await page.waitForLoadState('networkidle', { timeout: 2_000 }).catch(() => {});
+  await page.evaluate(() => document.fonts.ready);
+  if (screen.offline) {
+    mock.cut();
+    await page.clock.setFixedTime(FROZEN + 47_000);
+    await page.getByRole('status').filter({ hasText: /0:47|۰:۴۷/ }).waitFor();
+  }
+  await screen.act?.(page);
+}
+
 /** Runs in the page: a peer connection that is up as soon as it is answered, since the mock has no media. */
 function fakeTelephone() {
   window.RTCPeerConnection = class extends EventTarget {

@@ -3,7 +3,7 @@
  * (`screens/` beside the repository's `web/`, which git ignores). `LANGS`, `THEMES`, `WIDTHS` narrow the set.
  */
 import { mkdir } from 'node:fs/promises';
-import { FROZEN, launch, visitor } from './browser.mjs';
+import { FROZEN, launch, settle, visitor } from './browser.mjs';
 import { SCREENS } from './catalogue.mjs';
 import { start } from './mock/server.mjs';
 
@@ -19,16 +19,7 @@ for (const screen of SCREENS.filter((one) => one.name.match(filter))) {
     const mock = await start({ frozen: FROZEN, setup: screen.setup ?? false });
     const { context, page, problems } = await visitor(browser, mock.url, { scene: screen.scene, lang, theme, width });
     try {
-      await page.goto(mock.url + screen.path);
-      await page.waitForLoadState('networkidle', { timeout: 2500 }).catch(() => {});
-      await page.evaluate(() => document.fonts.ready);
-      if (screen.offline) {
-        mock.cut();
-        await page.waitForTimeout(300);
-        await page.clock.setFixedTime(FROZEN + 47_000);
-        await page.waitForTimeout(1300);
-      }
-      await screen.act?.(page);
+      await settle(page, screen, mock);
       await page.waitForTimeout(150);
       await page.screenshot({ path: `${out}/${screen.name}-${lang}-${theme}-${width}.png` });
     } catch (error) {

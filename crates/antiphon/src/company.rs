@@ -16,10 +16,6 @@ use store::{Actor, ConfigDraft, Ctx, Edit, FlowDraft, NewTenant, PasswordHash, R
 /// Prompts, music and the demo company, as files of this repository.
 #[derive(RustEmbed)]
 #[folder = "../../assets"]
-#[include = "prompts/**/*.wav"]
-#[include = "music/*.wav"]
-#[include = "demo/*.json"]
-#[include = "speech/**/*.wav"]
 struct Assets;
 
 /// An account of the demo.

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::random::Random;
-use phone::{Config, Moment, Phone, Plan, Sound};
+use phone::plan::{Moment, Plan};
+use phone::voice::Sound;
+use phone::{Config, Phone};
 use serde_json::json;
 use store::Ctx;
 use tokio::task::JoinHandle;

@@ -4,17 +4,17 @@
 //! and every waiting caller as they last were.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use jiff::tz::TimeZone;
 use model::effect::{Effect, Fact};
 use model::event::{AgentState, Event, Recorded};
-use model::id::{AgentId, CallId, LegId, RecordingId, TenantId};
+use model::id::{AgentId, CallId, LegId, RecordingId};
 use model::media::RecordWish;
 use model::time::Timestamp;
 use report::CallRecord;
 use serde_json::json;
-use store::{CallRow, FloorRow, RecordingRow};
+use store::{CallRow, FloorRow, RecordingRow, TenantDb};
 
 #[derive(Debug)]
 struct OpenCall {
@@ -28,7 +28,7 @@ struct OpenCall {
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Books {
-    tenant: TenantId,
+    db: TenantDb,
     data_dir: PathBuf,
     /// The language of a call until it is chosen.
     language: String,
@@ -37,8 +37,8 @@ pub(crate) struct Books {
 }
 
 impl Books {
-    pub(crate) fn new(tenant: TenantId, data_dir: PathBuf, language: String) -> Self {
-        Self { tenant, data_dir, language, calls: BTreeMap::new(), dirty: BTreeSet::new() }
+    pub(crate) fn new(db: TenantDb, data_dir: PathBuf, language: String) -> Self {
+        Self { db, data_dir, language, calls: BTreeMap::new(), dirty: BTreeSet::new() }
     }
 
     /// The tenant's language changed.
@@ -108,7 +108,7 @@ impl Books {
             call,
             n,
             started_at: now,
-            path: recording_path(self.tenant, open.record.started_at, call, n),
+            path: self.db.recording_place(call, n, &day(open.record.started_at)),
             length_ms: 0,
             complete: false,
             sha256: None,
@@ -202,15 +202,9 @@ fn intent(agent: AgentId, state: AgentState, reason: Option<&str>) -> Option<Flo
     Some(FloorRow::AgentIntent { agent, intent })
 }
 
-fn recording_path(tenant: TenantId, started_at: Timestamp, call: CallId, n: u32) -> String {
-    let day = jiff::Timestamp::from_microsecond(started_at.micros())
+/// The civil date (UTC) whose folder a call's recordings go to.
+fn day(started_at: Timestamp) -> String {
+    jiff::Timestamp::from_microsecond(started_at.micros())
         .map(|at| at.to_zoned(TimeZone::UTC).date().to_string())
-        .unwrap_or_else(|_| "undated".to_owned());
-    Path::new("recordings")
-        .join(tenant.to_string())
-        .join(day)
-        .join(call.to_string())
-        .join(format!("{n}.rec"))
-        .to_string_lossy()
-        .into_owned()
+        .unwrap_or_else(|_| "undated".to_owned())
 }

@@ -14,7 +14,7 @@ use model::id::{CallId, IdMint, RequestId, TenantId};
 use model::refusal::Refusal;
 use model::time::{Span, Timestamp};
 use model::Input;
-use store::{FloorBatch, Store, StoreError};
+use store::{Ctx, FloorBatch, Store, StoreError};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Duration, Instant};
@@ -77,6 +77,7 @@ pub(crate) struct CellTask {
 
 impl CellTask {
     pub(crate) fn new(parts: Parts) -> Self {
+        let db = parts.store.tenant(Ctx::system(parts.tenant));
         Self {
             tenant: parts.tenant,
             checkpoint: parts.cell.clone(),
@@ -87,7 +88,7 @@ impl CellTask {
             board_seq: 0,
             store: parts.store,
             switchboard: parts.switchboard,
-            books: Books::new(parts.tenant, parts.data_dir, parts.language),
+            books: Books::new(db, parts.data_dir, parts.language),
             ledger: Ledger::default(),
             committing: None,
             retry_at: None,

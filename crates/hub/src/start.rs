@@ -167,7 +167,7 @@ async fn close_what_is_open(
         }
     }
     for row in db.open_recordings().await? {
-        let file = db.recording_file(&row)?;
+        let file = store.recording_file(&row)?;
         let salvaged = tokio::task::spawn_blocking(move || salvage(&file)).await;
         // A file that is gone or has no whole second leaves the row as it is: not complete.
         if let Ok(Ok(salvaged)) = salvaged {

@@ -242,9 +242,15 @@ impl SetupToken {
 }
 
 /// One-use tickets in memory, for whoever cannot send a cookie with a WebSocket.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Tickets<T> {
     waiting: Mutex<BTreeMap<TokenDigest, (Timestamp, T)>>,
+}
+
+impl<T> Default for Tickets<T> {
+    fn default() -> Self {
+        Self { waiting: Mutex::new(BTreeMap::new()) }
+    }
 }
 
 /// How long a ticket is good.

@@ -58,9 +58,20 @@ export function timeExact(at: string | number, place: Place): string {
   return format(at, place, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 }
 
-/** `Tue 17 Nov 2026` */
+/** `Tue 17 Nov 2026`: weekday, day, month, year in every language, which Intl alone does not give. */
 export function date(at: string | number, place: Place): string {
-  return format(at, place, { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' }).replace(/^(\w+),/, '$1');
+  const when = new Date(at);
+  if (Number.isNaN(when.getTime())) return '';
+  const parts = new Intl.DateTimeFormat(tag(place), { timeZone: place.zone, weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' }).formatToParts(when);
+  return (['weekday', 'day', 'month', 'year'] as const).map((type) => parts.find((part) => part.type === type)?.value ?? '').join(' ');
+}
+
+/** `26 mins` or `1 hr 14 mins`: how long something lasts, to read and not to watch. */
+export function age(seconds: number, place: Place): string {
+  const minutes = Math.max(0, Math.floor(seconds / 60));
+  const unit = (value: number, name: 'hour' | 'minute') => number(value, place, { style: 'unit', unit: name, unitDisplay: 'short' });
+  if (minutes < 60) return unit(minutes, 'minute');
+  return `${unit(Math.floor(minutes / 60), 'hour')} ${unit(minutes % 60, 'minute')}`;
 }
 
 /** `17 Nov` */

@@ -18,6 +18,7 @@ export const fmt = {
   duration: (seconds: number) => format.duration(seconds, language.locale),
   big: (seconds: number) => format.bigClock(seconds, language.locale),
   time: (at: string | number) => format.time(at, place()),
+  age: (seconds: number) => format.age(seconds, place()),
   timeExact: (at: string | number) => format.timeExact(at, place()),
   date: (at: string | number) => format.date(at, place()),
   dateTime: (at: string | number) => m.date_time({ date: format.date(at, place()), time: format.time(at, place()) }),

@@ -16,6 +16,8 @@ const TEXTS: Record<string, () => string> = {
   stale: m.problem_stale,
   forbidden: m.no_permission_why,
   in_use: m.problem_in_use,
+  internal: m.problem_internal,
+  http_500: m.problem_internal,
   http_404: m.problem_not_found
 };
 

@@ -1,0 +1,169 @@
+//! Who is at the other end: the address behind trusted proxies, and the origin of our own pages.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::str::FromStr;
+
+use axum::extract::ConnectInfo;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+
+use crate::problem::Problem;
+
+/// A network in CIDR form, as `10.0.0.0/8`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network {
+    address: IpAddr,
+    bits: u8,
+}
+
+/// The text was no network.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected a network like 10.0.0.0/8 or fd00::/8")]
+pub struct NetworkError;
+
+impl FromStr for Network {
+    type Err = NetworkError;
+    fn from_str(text: &str) -> Result<Self, NetworkError> {
+        let (address, bits) = text.split_once('/').ok_or(NetworkError)?;
+        let address: IpAddr = address.parse().map_err(|_| NetworkError)?;
+        let bits: u8 = bits.parse().map_err(|_| NetworkError)?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        if bits <= most { Ok(Self { address, bits }) } else { Err(NetworkError) }
+    }
+}
+
+impl Network {
+    /// Whether an address lies in it.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => {
+                let shift = 32 - u32::from(self.bits);
+                u32::from(own).checked_shr(shift) == u32::from(other).checked_shr(shift)
+            }
+            (IpAddr::V6(own), IpAddr::V6(other)) => {
+                let shift = 128 - u32::from(self.bits);
+                u128::from(own).checked_shr(shift) == u128::from(other).checked_shr(shift)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The other end of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Client {
+    /// Its address, as far as proxies are trusted.
+    pub(crate) address: IpAddr,
+    /// Whether it speaks TLS, to us or to a trusted proxy.
+    pub(crate) https: bool,
+    /// The host it asked for, with the port.
+    pub(crate) host: Option<String>,
+}
+
+impl Client {
+    /// Reads it from a request.
+    pub(crate) fn of(parts: &Parts, proxies: &[Network]) -> Self {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let peer = peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |info| info.0.ip().to_canonical());
+        let host = text(&parts.headers, header::HOST.as_str())
+            .or_else(|| parts.uri.authority().map(ToString::to_string));
+        let trusted = |address: IpAddr| proxies.iter().any(|network| network.contains(address));
+        if !trusted(peer) {
+            return Self { address: peer, https: false, host };
+        }
+        // The last address that no trusted proxy wrote is the client's.
+        let told = text(&parts.headers, "x-forwarded-for").unwrap_or_default();
+        let address = told
+            .rsplit(',')
+            .map_while(|one| one.trim().parse::<IpAddr>().ok())
+            .find(|address| !trusted(*address))
+            .unwrap_or(peer);
+        let https = text(&parts.headers, "x-forwarded-proto").as_deref() == Some("https");
+        Self { address, https, host: text(&parts.headers, "x-forwarded-host").or(host) }
+    }
+
+    /// Fails unless the request comes from one of our own pages. A missing `Origin` is refused when
+    /// `required`.
+    pub(crate) fn check_origin(&self, headers: &HeaderMap, required: bool) -> Result<(), Problem> {
+        let Some(origin) = headers.get(header::ORIGIN) else {
+            return if required { Err(bad_origin()) } else { Ok(()) };
+        };
+        let scheme = if self.https { "https" } else { "http" };
+        let own = self.host.as_ref().map(|host| format!("{scheme}://{host}"));
+        if own.is_some_and(|own| own.as_bytes() == origin.as_bytes()) {
+            Ok(())
+        } else {
+            Err(bad_origin())
+        }
+    }
+}
+
+fn bad_origin() -> Problem {
+    let detail = "The request does not come from a page of this address.";
+    Problem::forbidden("bad_origin", detail)
+}
+
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::Request;
+
+    fn client(peer: &str, headers: &[(&'static str, &str)]) -> Client {
+        let mut request = Request::builder().uri("/");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (mut parts, ()) = request.body(()).unwrap().into_parts();
+        parts.extensions.insert(ConnectInfo(SocketAddr::new(peer.parse().unwrap(), 1)));
+        Client::of(&parts, &["10.0.0.0/8".parse().unwrap()])
+    }
+
+    #[test]
+    fn only_trusted_proxies_are_believed() {
+        let told = [
+            ("host", "inner:8080"),
+            ("x-forwarded-for", "6.6.6.6, 192.0.2.7, 10.1.1.1"),
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-host", "desk.example"),
+        ];
+        let behind = client("10.0.0.1", &told);
+        assert_eq!(behind.address.to_string(), "192.0.2.7");
+        assert!(behind.https && behind.host.as_deref() == Some("desk.example"));
+        let direct = client("192.0.2.9", &told);
+        assert_eq!(direct.address.to_string(), "192.0.2.9");
+        assert!(!direct.https && direct.host.as_deref() == Some("inner:8080"));
+    }
+
+    #[test]
+    fn networks_contain_what_they_say() {
+        let network: Network = "10.0.0.0/8".parse().unwrap();
+        assert!(network.contains("10.255.0.1".parse().unwrap()));
+        assert!(network.contains("::ffff:10.0.0.1".parse().unwrap()));
+        assert!(!network.contains("11.0.0.1".parse().unwrap()));
+        assert!(!network.contains("::1".parse().unwrap()));
+        for bad in ["10.0.0.0", "10.0.0.0/33", "x/8", "10.0.0.0/-1"] {
+            assert!(bad.parse::<Network>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn origins_match_exactly() {
+        let own = client("192.0.2.9", &[("host", "a:1"), ("origin", "http://a:1")]);
+        let origin = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ORIGIN, value.parse().unwrap());
+            headers
+        };
+        assert!(own.check_origin(&origin("http://a:1"), true).is_ok());
+        for bad in ["https://a:1", "http://a", "http://a:1.evil.example", "null", ""] {
+            assert!(own.check_origin(&origin(bad), true).is_err(), "{bad}");
+        }
+        assert!(own.check_origin(&HeaderMap::new(), true).is_err());
+        assert!(own.check_origin(&HeaderMap::new(), false).is_ok());
+    }
+}

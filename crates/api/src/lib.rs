@@ -1,0 +1,42 @@
+//! The web server's routes: REST, WebSocket, sign-in, OpenAPI and the embedded screens.
+//!
+//! Read `router` for what there is, `guard` for who may, `problem` for how it refuses. The API
+//! decides nothing about calls: commands go to the house ([`Floor`]), data comes from the record.
+
+mod app;
+mod at;
+mod body;
+mod client;
+mod edit;
+mod extract;
+mod guard;
+mod idempotency;
+mod layer;
+mod page;
+mod pages;
+mod ports;
+mod problem;
+mod router;
+mod routes;
+mod throttle;
+mod wav;
+mod ws;
+
+pub use app::{Parts, StarterSound};
+pub use client::{Network, NetworkError};
+pub use ports::{
+    Change, Check, Floor, FlowFault, Peaks, PhoneOwner, RecordingWav, Sound, SoundFault, TopicData,
+    Update,
+};
+
+/// The whole web server as one service. Serve it with
+/// `into_make_service_with_connect_info::<SocketAddr>()`, so that it knows who asks.
+pub fn app(parts: Parts) -> axum::Router {
+    router::router(app::App::new(parts))
+}
+
+/// The description of the API (OpenAPI 3.1, JSON).
+#[must_use]
+pub fn openapi() -> String {
+    router::description()
+}

@@ -1,0 +1,96 @@
+//! Every address of the house, by resource. Read it like a table of contents.
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::routes::{
+    agent, callbacks, calls, desk, flows, history, lists, me, numbers, prompts, queues, recordings,
+    session, setup, system, users,
+};
+use crate::{idempotency, layer, pages, ws};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Antiphon",
+        description = "The contact centre: desk, calls, administration and live state.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
+    ),
+    components(schemas(crate::problem::ProblemBody, crate::problem::Fault))
+)]
+struct Description;
+
+fn table() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(Description::openapi())
+        // First start and sessions
+        .routes(routes!(setup::state, setup::begin))
+        .routes(routes!(session::sign_in, session::sign_out))
+        .routes(routes!(me::show, me::change))
+        // Desk
+        .routes(routes!(desk::show))
+        .routes(routes!(agent::sign_in))
+        .routes(routes!(agent::sign_out))
+        .routes(routes!(agent::ready))
+        .routes(routes!(agent::take_break))
+        .routes(routes!(agent::accept))
+        .routes(routes!(agent::decline))
+        .routes(routes!(agent::hold))
+        .routes(routes!(agent::resume))
+        .routes(routes!(agent::hangup))
+        .routes(routes!(agent::wrap_up))
+        .routes(routes!(agent::extend_wrap_up))
+        // Calls
+        .routes(routes!(calls::list))
+        .routes(routes!(calls::show))
+        .routes(routes!(recordings::play))
+        .routes(routes!(recordings::waveform))
+        .routes(routes!(callbacks::list))
+        .routes(routes!(callbacks::done))
+        // Administration
+        .routes(routes!(users::list, users::create))
+        .routes(routes!(users::show, users::replace))
+        .routes(routes!(queues::list, queues::create))
+        .routes(routes!(queues::show, queues::replace, queues::remove))
+        .routes(routes!(flows::list, flows::create))
+        .routes(routes!(flows::check))
+        .routes(routes!(flows::show))
+        .routes(routes!(flows::put_draft))
+        .routes(routes!(flows::publish))
+        .routes(routes!(numbers::list))
+        .routes(routes!(numbers::show, numbers::put, numbers::remove))
+        .routes(routes!(prompts::list))
+        .routes(routes!(prompts::play, prompts::put))
+        .routes(routes!(lists::calendars, lists::put_calendars))
+        .routes(routes!(lists::dispositions, lists::put_dispositions))
+        .routes(routes!(lists::break_reasons, lists::put_break_reasons))
+        .routes(routes!(history::list))
+        // Live
+        .routes(routes!(ws::open))
+        .routes(routes!(ws::ticket))
+        // System
+        .routes(routes!(system::health))
+        .routes(routes!(system::ready))
+        .routes(routes!(system::metrics))
+        .routes(routes!(system::openapi))
+}
+
+/// Every address with the layers around them.
+pub(crate) fn router(app: App) -> Router {
+    let (routes, _) = table().split_for_parts();
+    routes
+        .method_not_allowed_fallback(layer::wrong_method)
+        .fallback(pages::serve)
+        .layer(from_fn_with_state(app.clone(), idempotency::once))
+        .layer(from_fn(layer::surround))
+        .with_state(app)
+}
+
+/// The description of all of them.
+pub(crate) fn description() -> String {
+    let (_, description) = table().split_for_parts();
+    description.to_pretty_json().expect("the description is plain data")
+}

@@ -1,0 +1,186 @@
+//! Commands of an agent: shift, offers, the call in progress, wrap-up. Each is answered when it is
+//! decided and saved.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use model::input::Command;
+use model::{CallId, OfferId, limits};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::body::Body;
+use crate::extract::Id;
+use crate::guard::{Caller, Signed};
+use crate::problem::Problem;
+
+/// Why a break is taken or an offer given back.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReasonBody {
+    reason: String,
+}
+
+/// How a contact ended.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WrapUpBody {
+    /// A code of the dispositions.
+    disposition: String,
+    /// Was the request resolved?
+    resolved: bool,
+    /// At most 4,000 characters.
+    #[serde(default)]
+    note: String,
+}
+
+/// More time.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExtendBody {
+    /// Seconds more, 1 to 3600.
+    seconds: u32,
+}
+
+async fn command(app: &App, caller: &Caller, command: Command) -> Result<StatusCode, Problem> {
+    let agent = app.seat(caller).await?;
+    app.floor.command(caller.tenant, agent, command).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn check_reason(reason: &str) -> Result<(), Problem> {
+    crate::edit::check_name(reason, "/reason")
+}
+
+/// Begins the shift.
+#[utoipa::path(post, path = "/api/v1/agent/sign-in", tag = "desk", responses((status = 204)))]
+pub(crate) async fn sign_in(
+    State(app): State<App>,
+    Signed(caller): Signed,
+) -> Result<StatusCode, Problem> {
+    command(&app, &caller, Command::SignIn).await
+}
+
+/// Ends the shift.
+#[utoipa::path(post, path = "/api/v1/agent/sign-out", tag = "desk", responses((status = 204)))]
+pub(crate) async fn sign_out(
+    State(app): State<App>,
+    Signed(caller): Signed,
+) -> Result<StatusCode, Problem> {
+    command(&app, &caller, Command::SignOut).await
+}
+
+/// Takes offers from now on.
+#[utoipa::path(post, path = "/api/v1/agent/ready", tag = "desk", responses((status = 204)))]
+pub(crate) async fn ready(
+    State(app): State<App>,
+    Signed(caller): Signed,
+) -> Result<StatusCode, Problem> {
+    command(&app, &caller, Command::Ready).await
+}
+
+/// Takes no offers after the present contact.
+#[utoipa::path(post, path = "/api/v1/agent/break", tag = "desk", request_body = ReasonBody,
+    responses((status = 204), (status = 422, description = "unknown_choice")))]
+pub(crate) async fn take_break(
+    State(app): State<App>,
+    Signed(caller): Signed,
+    Body(body): Body<ReasonBody>,
+) -> Result<StatusCode, Problem> {
+    check_reason(&body.reason)?;
+    command(&app, &caller, Command::Break { reason: body.reason }).await
+}
+
+/// Takes the offer.
+#[utoipa::path(post, path = "/api/v1/offers/{offer}/accept", tag = "desk",
+    params(("offer" = String, Path)),
+    responses((status = 204), (status = 409, description = "offer_gone")))]
+pub(crate) async fn accept(
+    State(app): State<App>,
+    Signed(caller): Signed,
+    Id(offer): Id<OfferId>,
+) -> Result<StatusCode, Problem> {
+    command(&app, &caller, Command::Accept { offer }).await
+}
+
+/// Gives the offer back.
+#[utoipa::path(post, path = "/api/v1/offers/{offer}/decline", tag = "desk",
+    params(("offer" = String, Path)), request_body = ReasonBody,
+    responses((status = 204), (status = 409, description = "offer_gone")))]
+pub(crate) async fn decline(
+    State(app): State<App>,
+    Signed(caller): Signed,
+    Id(offer): Id<OfferId>,
+    Body(body): Body<ReasonBody>,
+) -> Result<StatusCode, Problem> {
+    check_reason(&body.reason)?;
+    command(&app, &caller, Command::Decline { offer, reason: body.reason }).await
+}
+
+/// Lets the customer hear music.
+#[utoipa::path(post, path = "/api/v1/calls/{call}/hold", tag = "desk",
+    params(("call" = String, Path)), responses((status = 204)))]
+pub(crate) async fn hold(
+    State(app): State<App>,
+    Signed(caller): Signed,
+    Id(call): Id<CallId>,
+) -> Result<StatusCode, Problem> {
+    command(&app, &caller, Command::Hold { call }).await
+}
+
+/// Talks again.
+#[utoipa::path(post, path = "/api/v1/calls/{call}/resume", tag = "desk",
+    params(("call" = String, Path)), responses((status = 204)))]
+pub(crate) async fn resume(
+    State(app): State<App>,
+    Signed(caller): Signed,
+    Id(call): Id<CallId>,
+) -> Result<StatusCode, Problem> {
+    command(&app, &caller, Command::Resume { call }).await
+}
+
+/// Ends the call for both.
+#[utoipa::path(post, path = "/api/v1/calls/{call}/hangup", tag = "desk",
+    params(("call" = String, Path)), responses((status = 204)))]
+pub(crate) async fn hangup(
+    State(app): State<App>,
+    Signed(caller): Signed,
+    Id(call): Id<CallId>,
+) -> Result<StatusCode, Problem> {
+    command(&app, &caller, Command::Hangup { call }).await
+}
+
+/// Finishes the wrap-up.
+#[utoipa::path(post, path = "/api/v1/calls/{call}/wrap-up", tag = "desk",
+    params(("call" = String, Path)), request_body = WrapUpBody,
+    responses((status = 204), (status = 422, description = "unknown_choice")))]
+pub(crate) async fn wrap_up(
+    State(app): State<App>,
+    Signed(caller): Signed,
+    Id(call): Id<CallId>,
+    Body(body): Body<WrapUpBody>,
+) -> Result<StatusCode, Problem> {
+    if body.note.chars().count() > limits::NOTE_CHARS_MAX {
+        let detail = format!("A note has at most {} characters.", limits::NOTE_CHARS_MAX);
+        return Err(Problem::unprocessable("too_long", detail).at("/note"));
+    }
+    let WrapUpBody { disposition, resolved, note } = body;
+    command(&app, &caller, Command::WrapUp { call, disposition, resolved, note }).await
+}
+
+/// Takes more time to wrap up.
+#[utoipa::path(post, path = "/api/v1/calls/{call}/wrap-up/extend", tag = "desk",
+    params(("call" = String, Path)), request_body = ExtendBody, responses((status = 204)))]
+pub(crate) async fn extend_wrap_up(
+    State(app): State<App>,
+    Signed(caller): Signed,
+    Id(call): Id<CallId>,
+    Body(body): Body<ExtendBody>,
+) -> Result<StatusCode, Problem> {
+    let by_ms = i64::from(body.seconds) * 1_000;
+    if !(1..=limits::WRAP_UP_MS_MAX).contains(&by_ms) {
+        let detail = "Ask for 1 to 3600 seconds.";
+        return Err(Problem::unprocessable("bad_length", detail).at("/seconds"));
+    }
+    command(&app, &caller, Command::ExtendWrapUp { call, by_ms }).await
+}

@@ -1,0 +1,94 @@
+//! Who I am.
+
+use axum::Json;
+use axum::extract::State;
+use model::{AgentId, TenantId};
+use serde::{Deserialize, Serialize};
+use store::{Role, User};
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::body::Body;
+use crate::edit::check_language;
+use crate::guard::Signed;
+use crate::problem::Problem;
+use crate::routes::named::word;
+
+/// Somebody who signed in.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Me {
+    user_id: String,
+    name: String,
+    mail: String,
+    /// `agent`, `supervisor` or `administrator`.
+    role: String,
+    /// BCP 47 tag of the screens.
+    language: String,
+    tenant: TenantOfMe,
+    /// Whether this person takes contacts.
+    agent: bool,
+}
+
+/// The company.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct TenantOfMe {
+    id: String,
+    name: String,
+    zone: String,
+    language: String,
+}
+
+/// What one may change about oneself.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MePatch {
+    /// BCP 47 tag of the screens.
+    language: Option<String>,
+}
+
+impl Me {
+    pub(crate) async fn of(app: &App, tenant: TenantId, user: &User) -> Result<Self, Problem> {
+        let config = app.config(tenant).await?;
+        Ok(Self {
+            user_id: user.id.to_string(),
+            name: user.name.clone(),
+            mail: user.mail.clone(),
+            role: word::<Role>(&user.role),
+            language: user.language.clone(),
+            tenant: TenantOfMe {
+                id: tenant.to_string(),
+                name: config.name.clone(),
+                zone: config.zone.clone(),
+                language: config.language.clone(),
+            },
+            agent: config.agents.contains_key(&AgentId::of_user(user.id)),
+        })
+    }
+}
+
+/// Who I am.
+#[utoipa::path(get, path = "/api/v1/me", tag = "session", responses((status = 200, body = Me)))]
+pub(crate) async fn show(
+    State(app): State<App>,
+    Signed(caller): Signed,
+) -> Result<Json<Me>, Problem> {
+    let me = Me::of(&app, caller.tenant, caller.person()?).await?;
+    Ok(Json(me))
+}
+
+/// Changes the language of my screens.
+#[utoipa::path(patch, path = "/api/v1/me", tag = "session", request_body = MePatch,
+    responses((status = 200, body = Me)))]
+pub(crate) async fn change(
+    State(app): State<App>,
+    Signed(caller): Signed,
+    Body(patch): Body<MePatch>,
+) -> Result<Json<Me>, Problem> {
+    let mut user = caller.person()?.clone();
+    if let Some(language) = patch.language {
+        check_language(&language, "/language")?;
+        app.db(&caller).set_user_language(user.id, language.clone()).await?;
+        user.language = language;
+    }
+    Ok(Json(Me::of(&app, caller.tenant, &user).await?))
+}

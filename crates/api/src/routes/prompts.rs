@@ -1,0 +1,137 @@
+//! Prompts and music: a name, and a sound per language.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use model::config::{Clip, Prompt};
+use model::{PromptId, limits};
+use serde::Serialize;
+use store::fresh_id;
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::body::{bytes, require_type};
+use crate::edit::{check_language, check_name, check_room, edit};
+use crate::extract::{IfMatch, Pair, etag};
+use crate::guard::Administrator;
+use crate::page::Page;
+use crate::problem::Problem;
+use crate::wav;
+
+/// Prompts of one tenant.
+const PROMPTS_MAX: usize = 2_000;
+/// Languages of one prompt.
+const VARIANTS_MAX: usize = 100;
+/// The longest upload: `PROMPT_S_MAX` at 48 kHz, stereo, 16 bit, with room for headers.
+const UPLOAD_BYTES_MAX: usize = limits::PROMPT_S_MAX as usize * 48_000 * 2 * 2 + 65_536;
+/// Samples of a second.
+const RATE: usize = 8_000;
+
+/// A prompt.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PromptRow {
+    /// The name that flows use.
+    name: String,
+    /// Language (or `*`) to its sound.
+    variants: BTreeMap<String, VariantRow>,
+}
+
+/// The sound of one language.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct VariantRow {
+    length_ms: u32,
+}
+
+fn row(prompt: &Prompt) -> PromptRow {
+    let variant =
+        |(tag, clip): (&String, &Clip)| (tag.clone(), VariantRow { length_ms: clip.length_ms });
+    PromptRow { name: prompt.name.clone(), variants: prompt.variants.iter().map(variant).collect() }
+}
+
+/// All prompts, by name.
+#[utoipa::path(get, path = "/api/v1/prompts", tag = "administration",
+    responses((status = 200, body = Page<PromptRow>)))]
+pub(crate) async fn list(
+    State(app): State<App>,
+    Administrator(caller): Administrator,
+) -> Result<Response, Problem> {
+    let config = app.config(caller.tenant).await?;
+    let mut rows: Vec<_> = config.prompts.values().map(row).collect();
+    rows.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok((etag(config.n), Json(Page::whole(rows))).into_response())
+}
+
+/// Uploads the sound of one language: WAV, any PCM rate up to 48 kHz, at most 600 s.
+#[utoipa::path(put, path = "/api/v1/prompts/{name}/{lang}", tag = "administration",
+    params(("name" = String, Path), ("lang" = String, Path, description = "BCP 47 tag or *")),
+    request_body(content = Vec<u8>, content_type = "audio/wav"),
+    responses((status = 200, body = PromptRow), (status = 422, description = "bad_sound")))]
+pub(crate) async fn put(
+    State(app): State<App>,
+    Administrator(caller): Administrator,
+    Pair(name, language): Pair<String, String>,
+    base: IfMatch,
+    request: Request,
+) -> Result<Response, Problem> {
+    check_name(&name, "/name")?;
+    if language != "*" {
+        check_language(&language, "/lang")?;
+    }
+    require_type(&request, "audio/wav")?;
+    let upload = bytes(request, UPLOAD_BYTES_MAX).await?;
+    let sound = Arc::clone(&app.sound);
+    let samples = tokio::task::spawn_blocking(move || sound.normalise(&upload))
+        .await
+        .map_err(|_| Problem::internal())??;
+    let most = limits::PROMPT_S_MAX as usize * RATE;
+    if samples.is_empty() || samples.len() > most {
+        let detail = format!("A prompt lasts up to {} seconds.", limits::PROMPT_S_MAX);
+        return Err(Problem::unprocessable("bad_sound", detail));
+    }
+    let length_ms = u32::try_from(samples.len() * 1_000 / RATE).unwrap_or(u32::MAX);
+    let raw = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+    let clip = Clip { clip: app.db(&caller).put_blob(raw, app.now()).await?, length_ms };
+    let now = app.now();
+    let summary = format!("record prompt {name} ({language})");
+    let edited = edit(&app, &caller, base, summary, |draft| {
+        let prompts = &mut draft.config.prompts;
+        let known = prompts.iter().find(|(_, prompt)| prompt.name == name).map(|(id, _)| *id);
+        let id = match known {
+            Some(id) => id,
+            None => {
+                check_room(prompts.len(), PROMPTS_MAX, "prompts")?;
+                fresh_id::<PromptId>(now)
+            }
+        };
+        let fresh = || Prompt { name: name.clone(), variants: BTreeMap::new() };
+        let prompt = prompts.entry(id).or_insert_with(fresh);
+        check_room(prompt.variants.len(), VARIANTS_MAX, "languages of a prompt")?;
+        prompt.variants.insert(language, clip);
+        Ok(row(prompt))
+    })
+    .await?;
+    Ok((etag(edited.config.n), Json(edited.value)).into_response())
+}
+
+/// The sound of one language as WAV, 8 kHz mono 16 bit.
+#[utoipa::path(get, path = "/api/v1/prompts/{name}/{lang}", tag = "administration",
+    params(("name" = String, Path), ("lang" = String, Path)),
+    responses((status = 200, content_type = "audio/wav")))]
+pub(crate) async fn play(
+    State(app): State<App>,
+    Administrator(caller): Administrator,
+    Pair(name, language): Pair<String, String>,
+) -> Result<Response, Problem> {
+    let config = app.config(caller.tenant).await?;
+    let prompt = config.prompts.values().find(|prompt| prompt.name == name);
+    let clip = prompt.and_then(|prompt| prompt.variants.get(&language));
+    let clip = clip.ok_or_else(Problem::not_found)?;
+    let samples = app.db(&caller).blob(clip.clip).await?;
+    let wav = wav::mono_8k(&samples);
+    Ok(([(header::CONTENT_TYPE, "audio/wav")], Body::from(wav)).into_response())
+}

@@ -1,0 +1,104 @@
+//! Signing in and out.
+
+use axum::Json;
+use axum::extract::{FromRequest, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use model::{Span, TenantId};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use store::{TokenDigest, User};
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::body::Body;
+use crate::client::Client;
+use crate::guard::{SESSION_COOKIE, Signed, session_cookie};
+use crate::problem::Problem;
+use crate::routes::me::Me;
+
+/// How long a session lasts: a shift.
+const SESSION_LASTS: Span = Span::from_secs(12 * 3_600);
+/// Characters of a password that are looked at; a longer one is refused before it is hashed.
+pub(crate) const PASSWORD_CHARS_MAX: usize = 256;
+
+/// Who signs in.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Credentials {
+    mail: String,
+    password: String,
+}
+
+/// A `Set-Cookie` header.
+pub(crate) type Cookie = [(HeaderName, HeaderValue); 1];
+
+/// Signs in. A wrong password and an unknown address are told in the same words and time.
+#[utoipa::path(post, path = "/api/v1/session", tag = "session", request_body = Credentials,
+    responses((status = 200, body = Me), (status = 401, description = "bad_credentials"),
+        (status = 429, description = "too_many_tries")))]
+pub(crate) async fn sign_in(State(app): State<App>, request: Request) -> Result<Response, Problem> {
+    let (parts, Body(body)) = whole_request::<Credentials>(request).await?;
+    let client = Client::of(&parts, &app.proxies);
+    client.check_origin(&parts.headers, false)?;
+    app.throttle.try_account(&body.mail, client.address, app.now())?;
+    let fits = body.password.chars().count() <= PASSWORD_CHARS_MAX;
+    let password = if fits { body.password.as_str() } else { "" };
+    let Some((tenant, user)) = app.store.sign_in(&body.mail, password).await? else {
+        let detail = "The mail address or the password is wrong.";
+        return Err(Problem::new(StatusCode::UNAUTHORIZED, "bad_credentials", detail));
+    };
+    let (cookie, me) = signed_in(&app, &parts, tenant, user).await?;
+    Ok((cookie, Json(me)).into_response())
+}
+
+/// Signs out: the session ends and its WebSockets close.
+#[utoipa::path(delete, path = "/api/v1/session", tag = "session",
+    responses((status = 204)))]
+pub(crate) async fn sign_out(
+    State(app): State<App>,
+    Signed(caller): Signed,
+    parts: Parts,
+) -> Result<Response, Problem> {
+    caller.person()?;
+    app.store.revoke_session(caller.token).await?;
+    let client = Client::of(&parts, &app.proxies);
+    Ok((StatusCode::NO_CONTENT, cookie("", Span::ZERO, client.https)).into_response())
+}
+
+/// Begins a session. A token that came with the request is left behind: nobody can have planted it.
+pub(crate) async fn signed_in(
+    app: &App,
+    parts: &Parts,
+    tenant: TenantId,
+    user: User,
+) -> Result<(Cookie, Me), Problem> {
+    if let Some(old) = session_cookie(&parts.headers) {
+        app.store.revoke_session(TokenDigest::of(&old)).await?;
+    }
+    let db = app.store.system(tenant);
+    let token = db.create_session(user.id, app.now(), SESSION_LASTS).await?;
+    let client = Client::of(parts, &app.proxies);
+    let cookie = cookie(token.reveal(), SESSION_LASTS, client.https);
+    Ok((cookie, Me::of(app, tenant, &user).await?))
+}
+
+fn cookie(token: &str, lasts: Span, https: bool) -> Cookie {
+    let secure = if https { "; Secure" } else { "" };
+    let seconds = lasts.micros() / 1_000_000;
+    let text = format!(
+        "{SESSION_COOKIE}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}"
+    );
+    let value = HeaderValue::from_str(&text).expect("a token is URL-safe base64");
+    [(header::SET_COOKIE, value)]
+}
+
+/// The head of a request and its body, for routes that need both.
+pub(crate) async fn whole_request<T: DeserializeOwned>(
+    request: Request,
+) -> Result<(Parts, Body<T>), Problem> {
+    let (parts, body) = request.into_parts();
+    let body = Body::<T>::from_request(Request::from_parts(parts.clone(), body), &()).await?;
+    Ok((parts, body))
+}

@@ -1,0 +1,345 @@
+//! People: who signs in, what they may do, which queues they serve and on which telephone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use model::config::{Agent, Device};
+use model::sip::SipTarget;
+use model::{AgentId, DeviceId, QueueId, Timestamp, UserId, limits};
+use serde::{Deserialize, Serialize};
+use store::{ConfigDraft, PasswordHash, Role, User, fold_mail, fresh_id};
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::body::Body;
+use crate::edit::{check_language, check_name, check_room, edit};
+use crate::extract::{Id, IfMatch, etag};
+use crate::guard::Administrator;
+use crate::page::Page;
+use crate::problem::Problem;
+use crate::routes::session::PASSWORD_CHARS_MAX;
+
+/// Fewest characters of a password.
+const PASSWORD_CHARS_MIN: usize = 12;
+/// Most characters of a mail address (RFC 5321 4.5.3.1.3, without brackets).
+const MAIL_CHARS_MAX: usize = 254;
+
+/// What somebody may do.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RoleName {
+    Agent,
+    Supervisor,
+    Administrator,
+}
+
+/// A telephone.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum DeviceBody {
+    /// The page itself.
+    Browser,
+    /// A SIP telephone at a fixed address.
+    Sip { target: TargetBody },
+}
+
+/// Where a SIP telephone is.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TargetBody {
+    /// The user part of its address.
+    user: String,
+    /// IP address and port, as `192.0.2.7:5060`.
+    address: String,
+}
+
+/// Somebody, as they are to be.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UserBody {
+    mail: String,
+    name: String,
+    role: RoleName,
+    /// At least 12 characters. Left out: no change; nobody can sign in without one.
+    #[serde(default)]
+    password: Option<String>,
+    language: String,
+    /// Ids of queues.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    queues: BTreeSet<String>,
+    /// Skill to proficiency, 1 to 10.
+    #[serde(default)]
+    skills: BTreeMap<String, u8>,
+    /// The telephone; without one this person takes no contacts.
+    #[serde(default)]
+    device: Option<DeviceBody>,
+}
+
+/// Somebody.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct UserRow {
+    id: String,
+    mail: String,
+    name: String,
+    role: RoleName,
+    language: String,
+    queues: Vec<String>,
+    skills: BTreeMap<String, u8>,
+    device: Option<DeviceBody>,
+}
+
+/// Everybody.
+#[utoipa::path(get, path = "/api/v1/users", tag = "administration",
+    responses((status = 200, body = Page<UserRow>)))]
+pub(crate) async fn list(
+    State(app): State<App>,
+    Administrator(caller): Administrator,
+) -> Result<Response, Problem> {
+    let config = app.config(caller.tenant).await?;
+    let users = app.db(&caller).users().await?;
+    let rows = users.iter().map(|user| row(user, seat(&config.agents, user.id))).collect();
+    Ok((etag(config.n), Json(Page::<UserRow>::whole(rows))).into_response())
+}
+
+/// One of them.
+#[utoipa::path(get, path = "/api/v1/users/{id}", tag = "administration",
+    params(("id" = String, Path)), responses((status = 200, body = UserRow)))]
+pub(crate) async fn show(
+    State(app): State<App>,
+    Administrator(caller): Administrator,
+    Id(id): Id<UserId>,
+) -> Result<Response, Problem> {
+    let config = app.config(caller.tenant).await?;
+    let user = app.db(&caller).user(id).await?;
+    let row = row(&user, seat(&config.agents, id));
+    Ok((etag(config.n), Json(row)).into_response())
+}
+
+/// Adds somebody.
+#[utoipa::path(post, path = "/api/v1/users", tag = "administration", request_body = UserBody,
+    responses((status = 201, body = UserRow), (status = 409, description = "mail_taken")))]
+pub(crate) async fn create(
+    State(app): State<App>,
+    Administrator(caller): Administrator,
+    base: IfMatch,
+    Body(body): Body<UserBody>,
+) -> Result<Response, Problem> {
+    let hash = new_password(&app, &body).await?;
+    let id: UserId = fresh_id(app.now());
+    let now = app.now();
+    let edited = edit(&app, &caller, base, format!("add user {id}"), |draft| {
+        check_room(draft.users.len(), limits::AGENTS_PER_TENANT_MAX, "users")?;
+        put(draft, id, body, hash, now)
+    })
+    .await?;
+    Ok((StatusCode::CREATED, etag(edited.config.n), Json(edited.value)).into_response())
+}
+
+/// Changes somebody.
+#[utoipa::path(put, path = "/api/v1/users/{id}", tag = "administration",
+    params(("id" = String, Path)), request_body = UserBody,
+    responses((status = 200, body = UserRow), (status = 412, description = "stale")))]
+pub(crate) async fn replace(
+    State(app): State<App>,
+    Administrator(caller): Administrator,
+    Id(id): Id<UserId>,
+    base: IfMatch,
+    Body(body): Body<UserBody>,
+) -> Result<Response, Problem> {
+    app.db(&caller).user(id).await?;
+    let hash = new_password(&app, &body).await?;
+    let now = app.now();
+    let edited = edit(&app, &caller, base, format!("change user {id}"), |draft| {
+        let known = draft.users.contains_key(&id);
+        if known { put(draft, id, body, hash, now) } else { Err(Problem::not_found()) }
+    })
+    .await?;
+    Ok((etag(edited.config.n), Json(edited.value)).into_response())
+}
+
+async fn new_password(app: &App, body: &UserBody) -> Result<Option<PasswordHash>, Problem> {
+    match &body.password {
+        None => Ok(None),
+        Some(password) => {
+            check_password(password, "/password")?;
+            Ok(Some(app.store.hash_password(password.clone()).await?))
+        }
+    }
+}
+
+fn put(
+    draft: &mut ConfigDraft,
+    id: UserId,
+    body: UserBody,
+    hash: Option<PasswordHash>,
+    now: Timestamp,
+) -> Result<UserRow, Problem> {
+    check_mail(&body.mail, "/mail")?;
+    check_name(&body.name, "/name")?;
+    check_language(&body.language, "/language")?;
+    check_skills(&body.skills)?;
+    let user = User {
+        id,
+        mail: fold_mail(&body.mail),
+        name: body.name.clone(),
+        role: body.role.into(),
+        language: body.language.clone(),
+    };
+    last_administrator_stays(draft, &user)?;
+    let agent_id = AgentId::of_user(id);
+    let known = draft.config.agents.get(&agent_id).map(|agent| agent.device.clone());
+    match device(body.device, known.as_ref(), now)? {
+        None => _ = draft.config.agents.remove(&agent_id),
+        Some(device) => {
+            let queues = queues(draft, &body.queues)?;
+            let agent = Agent { name: body.name, queues, skills: body.skills, device };
+            draft.config.agents.insert(agent_id, agent);
+        }
+    }
+    if let Some(hash) = hash {
+        draft.passwords.insert(id, hash);
+    }
+    let row = row(&user, draft.config.agents.get(&agent_id));
+    draft.users.insert(id, user);
+    Ok(row)
+}
+
+/// A house without an administrator could never be changed again.
+fn last_administrator_stays(draft: &ConfigDraft, user: &User) -> Result<(), Problem> {
+    let was = draft.users.get(&user.id).is_some_and(|old| old.role == Role::Administrator);
+    let others =
+        draft.users.values().any(|other| other.id != user.id && other.role == Role::Administrator);
+    if was && user.role != Role::Administrator && !others {
+        let detail = "This is the last administrator. Make somebody else one first.";
+        return Err(Problem::conflict("last_administrator", detail).at("/role"));
+    }
+    Ok(())
+}
+
+fn queues(draft: &ConfigDraft, ids: &BTreeSet<String>) -> Result<BTreeSet<QueueId>, Problem> {
+    ids.iter()
+        .map(|text| {
+            let known = text.parse().ok().filter(|id| draft.config.queues.contains_key(id));
+            known.ok_or_else(|| {
+                let detail = format!("There is no queue {text}.");
+                Problem::unprocessable("unknown_queue", detail).at("/queues")
+            })
+        })
+        .collect()
+}
+
+fn device(
+    body: Option<DeviceBody>,
+    known: Option<&Device>,
+    now: Timestamp,
+) -> Result<Option<Device>, Problem> {
+    let Some(body) = body else { return Ok(None) };
+    let DeviceBody::Sip { target } = body else { return Ok(Some(Device::Browser)) };
+    let user = target.user.parse().map_err(|error: model::number::NumberError| {
+        Problem::unprocessable("bad_number", error.to_string()).at("/device/target/user")
+    })?;
+    let address = target.address.parse().map_err(|_| {
+        let detail = "Expected an IP address and port like 192.0.2.7:5060.";
+        Problem::unprocessable("bad_address", detail).at("/device/target/address")
+    })?;
+    let device = match known {
+        Some(Device::Sip { device, .. }) => *device,
+        Some(Device::Browser) | None => fresh_id::<DeviceId>(now),
+    };
+    Ok(Some(Device::Sip { device, target: SipTarget { user, address } }))
+}
+
+fn seat(agents: &BTreeMap<AgentId, Agent>, user: UserId) -> Option<&Agent> {
+    agents.get(&AgentId::of_user(user))
+}
+
+fn row(user: &User, agent: Option<&Agent>) -> UserRow {
+    let device = agent.map(|agent| match &agent.device {
+        Device::Browser => DeviceBody::Browser,
+        Device::Sip { target, .. } => DeviceBody::Sip {
+            target: TargetBody {
+                user: target.user.to_string(),
+                address: target.address.to_string(),
+            },
+        },
+    });
+    let queues = agent.map(|agent| agent.queues.iter().map(ToString::to_string).collect());
+    UserRow {
+        id: user.id.to_string(),
+        mail: user.mail.clone(),
+        name: user.name.clone(),
+        role: user.role.into(),
+        language: user.language.clone(),
+        queues: queues.unwrap_or_default(),
+        skills: agent.map(|agent| agent.skills.clone()).unwrap_or_default(),
+        device,
+    }
+}
+
+/// Fails unless skills are named and rated 1 to 10.
+pub(crate) fn check_skills(skills: &BTreeMap<String, u8>) -> Result<(), Problem> {
+    if skills.len() > limits::SKILLS_MAX {
+        let detail = format!("At most {} skills.", limits::SKILLS_MAX);
+        return Err(Problem::unprocessable("limit", detail).at("/skills"));
+    }
+    for (name, level) in skills {
+        check_name(name, "/skills")?;
+        if !(1..=limits::PROFICIENCY_MAX).contains(level) {
+            let detail = format!("A proficiency is 1 to {}.", limits::PROFICIENCY_MAX);
+            return Err(Problem::unprocessable("bad_level", detail).at(format!("/skills/{name}")));
+        }
+    }
+    Ok(())
+}
+
+/// Fails unless it looks like a mail address; only delivery could prove that it is one.
+pub(crate) fn check_mail(mail: &str, pointer: &str) -> Result<(), Problem> {
+    let mail = mail.trim();
+    let plain = mail.chars().all(|c| !c.is_control() && !c.is_whitespace());
+    let sides = mail.rsplit_once('@').is_some_and(|(user, host)| {
+        !user.is_empty() && !host.is_empty() && !host.starts_with('.') && !host.ends_with('.')
+    });
+    if plain && sides && mail.len() <= MAIL_CHARS_MAX {
+        Ok(())
+    } else {
+        let detail = "Expected a mail address like anna@example.com.";
+        Err(Problem::unprocessable("bad_mail", detail).at(pointer))
+    }
+}
+
+/// Fails unless a password is long enough to withstand guessing.
+pub(crate) fn check_password(password: &str, pointer: &str) -> Result<(), Problem> {
+    let chars = password.chars().count();
+    let varied = password.chars().collect::<BTreeSet<_>>().len() >= 4;
+    if (PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX).contains(&chars) && varied {
+        Ok(())
+    } else {
+        let detail =
+            format!("A password has {PASSWORD_CHARS_MIN} characters or more, not all alike.");
+        Err(Problem::unprocessable("weak_password", detail).at(pointer))
+    }
+}
+
+impl From<RoleName> for Role {
+    fn from(role: RoleName) -> Self {
+        match role {
+            RoleName::Agent => Self::Agent,
+            RoleName::Supervisor => Self::Supervisor,
+            RoleName::Administrator => Self::Administrator,
+        }
+    }
+}
+
+impl From<Role> for RoleName {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Agent => Self::Agent,
+            Role::Supervisor => Self::Supervisor,
+            Role::Administrator => Self::Administrator,
+        }
+    }
+}

@@ -49,5 +49,4 @@ dev:
 screens:
 	@scripts/setup.sh screens
 	@npm --prefix web run --silent build
-	@cargo build --quiet --workspace --bins
-	@node e2e/screens.mjs
+	@npm --prefix web run --silent screens

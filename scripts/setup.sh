@@ -67,7 +67,7 @@ npm_ci() {
     if (cd "$1" && npm ci --no-audit --no-fund) >"$cache/npm.log" 2>&1; then
         echo "$sum" >"$stamp"
     else
-        tail -5 "$cache/npm.log"
+        grep -m 3 "npm error" "$cache/npm.log" || true
         lack "npm ci in $1 failed (see $cache/npm.log): no screens without it"
     fi
 }

@@ -1,4 +1,4 @@
-//! The house's own tools: `cargo xtask tidy | test | check`.
+//! The house's own tools: `cargo xtask tidy | test | check | music`.
 //!
 //! Everything here uses the standard library and two parsers, so that it builds in seconds on a
 //! fresh machine and never shares a fault with the product it judges.
@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
 mod count;
+mod music;
 mod stages;
 mod tidy;
 mod tree;
@@ -17,7 +18,8 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND
   tidy    the rules of the house that no compiler knows (also a unit test)
   test    every check and test as CI runs it, seconds per stage, one line at the end
-  check   the quick part of it: fmt, tidy, clippy and tests of what changed";
+  check   the quick part of it: fmt, tidy, clippy and tests of what changed
+  music   synthesise assets/music/calm.wav";
 
 fn main() -> ExitCode {
     let command = std::env::args().nth(1).unwrap_or_default();
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
         "tidy" => run_tidy(),
         "test" => stages::test(&root()),
         "check" => stages::check(&root()),
+        "music" => music::write(&root().join("assets/music/calm.wav")).map(|()| true),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

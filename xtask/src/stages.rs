@@ -83,8 +83,17 @@ pub(crate) fn test(root: &Path) -> anyhow::Result<bool> {
             needs: "web/package.json",
             steps: vec![
                 Step::check("npm run --silent check").inside("web"),
-                Step::tests("npx vitest run").inside("web"),
+                Step::tests("npm run --silent test").inside("web"),
                 Step::check("npm run --silent build").inside("web"),
+            ],
+        },
+        // A real browser against the screens, the server's part played by a script.
+        Stage {
+            name: "screens",
+            needs: "web/tests/screens.mjs",
+            steps: vec![
+                Step::tests("npm run --silent test:desk").inside("web"),
+                Step::tests("npm run --silent test:screens").inside("web"),
             ],
         },
         Stage { name: "clippy", needs: "Cargo.toml", steps: vec![Step::check(lint)] },

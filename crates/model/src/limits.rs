@@ -38,7 +38,8 @@ pub const COLLECT_DIGITS_MAX: u8 = 32;
 /// Digits per second that one leg may send; the rest are dropped and counted.
 pub const DIGITS_PER_SECOND_MAX: u32 = 20;
 
-/// Time for which a contact is not offered again to an agent who declined it, in milliseconds. Not for ever: the only agent of a queue must not starve it.
+/// Time for which a contact is not offered again to an agent who declined it, in milliseconds. Not
+/// for ever: the only agent of a queue must not starve it.
 pub const OFFER_EXCLUSION_MS: i64 = 30_000;
 /// Time after the computed end of a play-out at which the floor goes on without the report of the
 /// media plane, in milliseconds.

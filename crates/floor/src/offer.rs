@@ -130,7 +130,7 @@ impl Cell {
     /// The agent's telephone answered, or the agent clicked.
     pub(crate) fn accept_offer(&mut self, id: OfferId, leg: LegId) {
         let Some(offer) = self.close_offer(id, OfferOutcome::Accepted) else { return };
-        self.connect(id, offer, leg);
+        self.connect(id, &offer, leg);
     }
 
     /// The leg that rang for an offer is over before it was taken.

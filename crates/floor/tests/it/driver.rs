@@ -335,6 +335,15 @@ fn change_config(world: &mut World, change: &str, rest: &[&str]) {
             let agent = config.agents.get_mut(&world.agents[*agent]).unwrap();
             agent.queues = [queue].into();
         }
+        // A new version that only says goodbye.
+        ("republish", [number]) => {
+            let flow = config.numbers[&number.parse().unwrap()];
+            let published = config.flows.get_mut(&flow).unwrap();
+            published.version += 1;
+            let document = r#"{"schema":1,"start":"end","nodes":{
+                "end":{"type":"hang_up","prompts":["sorry"]}}}"#;
+            published.flow = Arc::new(serde_json::from_str(document).unwrap());
+        }
         ("no-wrap-up", []) => {
             config.queues.values_mut().for_each(|queue| queue.wrap_up_ms = 0);
         }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use floor::Cell;
+use model::config::Queue;
 use model::event::{AgentState, Event, OfferOutcome, QueueOutcome};
 use model::id::IdMint;
 use model::input::Command;
@@ -182,6 +183,7 @@ struct Swarm {
     cell: Cell,
     oracle: Oracle,
     config: Arc<TenantConfig>,
+    all_queues: BTreeMap<QueueId, Queue>,
     random: Random,
     mint: IdMint,
     now: Timestamp,
@@ -205,6 +207,7 @@ impl Swarm {
         Self {
             cell: Cell::new(config.tenant, seed, 1, Arc::clone(&config)),
             oracle: Oracle::default(),
+            all_queues: config.queues.clone(),
             config,
             random: Random::new(seed),
             mint: IdMint::new(seed ^ 0xabcd),
@@ -259,7 +262,7 @@ impl Swarm {
                     match hears {
                         Hears::Play { play, .. } => drop(self.plays.insert(call, *play)),
                         Hears::Legs(legs) => {
-                            assert!(legs.iter().all(|leg| graph.hears.contains_key(leg)))
+                            assert!(legs.iter().all(|leg| graph.hears.contains_key(leg)));
                         }
                         Hears::Silence | Hears::Music(_) => {}
                     }
@@ -369,10 +372,31 @@ impl Swarm {
                     self.give(Input::CallFailed { call });
                 }
             }
+            18 if self.random.below(30) == 0 => self.reconfigure(agent),
             _ => self.command(agent),
         }
         let gap = Span::from_millis(self.random.below(3_000) as i64);
         self.pass(gap);
+    }
+
+    /// Gives an agent other queues, takes a queue away, or brings all of them back.
+    fn reconfigure(&mut self, agent: AgentId) {
+        let mut config = TenantConfig::clone(&self.config);
+        config.n += 1;
+        let queues: Vec<QueueId> = self.all_queues.keys().copied().collect();
+        let queue = self.pick(queues.clone()).unwrap();
+        match self.random.below(3) {
+            0 => drop(config.queues.remove(&queue)),
+            1 => config.queues.clone_from(&self.all_queues),
+            _ => {
+                let serves = &mut config.agents.get_mut(&agent).unwrap().queues;
+                if !serves.remove(&queue) {
+                    serves.extend(queues);
+                }
+            }
+        }
+        self.config = Arc::new(config);
+        self.give(Input::Config(Arc::clone(&self.config)));
     }
 
     fn page(&mut self, agent: AgentId) {

@@ -86,7 +86,7 @@ impl Checker<'_> {
             }
             Node::Branch { cases, .. } => {
                 for (n, case) in cases.iter().enumerate() {
-                    let place = at(&at(&at(place, "cases"), n), "when");
+                    let place = at(&at(&at(place, "cases"), &n), "when");
                     self.condition(&place, &case.when);
                 }
             }
@@ -170,7 +170,7 @@ impl Checker<'_> {
 
     fn list(&mut self, place: &str, prompts: &[String]) {
         for (n, prompt) in prompts.iter().enumerate() {
-            known("prompt", prompt, &self.names.prompts, &at(place, n), self.faults);
+            known("prompt", prompt, &self.names.prompts, &at(place, &n), self.faults);
         }
     }
 
@@ -214,7 +214,7 @@ impl Checker<'_> {
 
     fn conditions(&mut self, place: &str, conditions: &[Condition]) {
         for (n, condition) in conditions.iter().enumerate() {
-            self.condition(&at(place, n), condition);
+            self.condition(&at(place, &n), condition);
         }
     }
 

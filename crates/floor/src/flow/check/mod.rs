@@ -99,7 +99,7 @@ fn read(document: &str, names: &Names, faults: &mut Faults) -> Option<Flow> {
         }
     };
     tree.find_duplicates("", faults);
-    let Some((schema, start, trees)) = shape::document(&tree, faults) else { return None };
+    let (schema, start, trees) = shape::document(&tree, faults)?;
     if schema != u64::from(FLOW_SCHEMA) {
         let detail = format!("this build reads schema {FLOW_SCHEMA}; export the flow anew");
         faults.add("/schema", "unknown_schema", detail);
@@ -141,7 +141,7 @@ fn read_nodes(trees: &[(String, Tree)], faults: &mut Faults) -> BTreeMap<String,
 }
 
 /// The pointer of a member (RFC 6901 section 3: `~` is written `~0`, `/` is written `~1`).
-pub(crate) fn at(pointer: &str, member: impl ToString) -> String {
+pub(crate) fn at(pointer: &str, member: &(impl ToString + ?Sized)) -> String {
     let member = member.to_string().replace('~', "~0").replace('/', "~1");
     format!("{pointer}/{member}")
 }

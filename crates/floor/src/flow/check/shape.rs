@@ -162,7 +162,7 @@ fn value(tree: &Tree, kind: Kind, pointer: &str, faults: &mut Faults) {
         Kind::Texts => {
             let Tree::List(items) = tree else { return wrong(pointer, "a list of texts", faults) };
             for (n, item) in items.iter().enumerate() {
-                value(item, Kind::Text, &at(pointer, n), faults);
+                value(item, Kind::Text, &at(pointer, &n), faults);
             }
         }
         Kind::Whole(most) => {
@@ -209,7 +209,7 @@ fn choices(tree: &Tree, pointer: &str, faults: &mut Faults) {
 fn cases(tree: &Tree, pointer: &str, faults: &mut Faults) {
     let Tree::List(items) = tree else { return wrong(pointer, "a list of cases", faults) };
     for (n, case) in items.iter().enumerate() {
-        let place = at(pointer, n);
+        let place = at(pointer, &n);
         let Some(members) = object(case, &place, faults) else { continue };
         check_fields(members, &[("next", Kind::Text, true)], &["when"], &place, faults);
         match members.iter().find(|(name, _)| name == "when") {
@@ -245,7 +245,7 @@ fn condition(tree: &Tree, pointer: &str, depth: usize, faults: &mut Faults) {
                 return wrong(&place, "a list of conditions", faults);
             };
             for (n, item) in items.iter().enumerate() {
-                condition(item, &at(&place, n), depth + 1, faults);
+                condition(item, &at(&place, &n), depth + 1, faults);
             }
         }
         "not" => condition(inner, &place, depth + 1, faults),

@@ -26,7 +26,7 @@ impl Tree {
         match self {
             Self::List(items) => {
                 for (n, item) in items.iter().enumerate() {
-                    item.find_duplicates(&at(pointer, n), faults);
+                    item.find_duplicates(&at(pointer, &n), faults);
                 }
             }
             Self::Object(members) => {

@@ -13,7 +13,6 @@ use rsipstack::transaction::endpoint::{EndpointInnerRef, EndpointOption};
 use rsipstack::transport::udp::{UdpConnection, UdpInner};
 use rsipstack::transport::{SipAddr, SipConnection, TransportLayer};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::SipConfig;
@@ -52,11 +51,10 @@ pub struct Full;
 #[derive(Debug)]
 pub struct SipHandle {
     commands: mpsc::Sender<SipCommand>,
-    stop: oneshot::Sender<oneshot::Sender<()>>,
-    core: JoinHandle<()>,
+    stop: oneshot::Sender<()>,
+    ended: oneshot::Receiver<()>,
     shared: Arc<Shared>,
     stats: Stats,
-    cancel: CancellationToken,
 }
 
 struct Stats(EndpointInnerRef);
@@ -67,7 +65,7 @@ impl std::fmt::Debug for Stats {
     }
 }
 
-/// Binds the socket and starts the plane on the current tokio runtime.
+/// Binds the socket and starts the plane on a thread of its own.
 ///
 /// # Errors
 /// When the address cannot be bound, or is a wildcard and nothing is advertised.
@@ -93,39 +91,82 @@ pub async fn start(config: SipConfig) -> Result<(SipHandle, mpsc::Receiver<SipEv
         tags: Tags::default(),
         draining: AtomicBool::new(false),
     });
-    let port = Arc::new(Port::new(socket, Arc::clone(&shared)));
-    let (notes, noted) = mpsc::unbounded_channel();
-    let cancel = CancellationToken::new();
-    let inner = UdpInner { conn: Arc::clone(&port) as _, addr: udp_addr(advertise) };
-    let connection: SipConnection =
-        UdpConnection::attach(inner, None, Some(cancel.clone())).await.into();
-    let layer = TransportLayer::new(cancel.clone());
-    layer.add_transport(connection.clone());
-    let endpoint = EndpointBuilder::new()
-        .with_user_agent(&shared.config.server_name)
-        .with_transport_layer(layer)
-        .with_cancel_token(cancel.clone())
-        .with_transport_inspector(Box::new(Watch { notes: notes.clone() }))
-        .with_option(timers(&shared.config))
-        .build();
-    let transactions =
-        endpoint.incoming_transactions().map_err(|error| SipError::Stack(error.to_string()))?;
-    let stack = Arc::clone(&endpoint.inner);
-    tokio::spawn(async move { endpoint.serve().await });
-
     let (commands, commanded) = mpsc::channel(QUEUED_MAX);
     let (events, heard) = mpsc::channel(QUEUED_MAX);
     let (stop, stopped) = oneshot::channel();
-    let stats = Stats(Arc::clone(&stack));
-    let env = Env { shared: Arc::clone(&shared), port, endpoint: stack, connection, notes };
-    let inlets = Inlets { commands: commanded, transactions, notes: noted, stop: stopped };
-    let run = Core::new(env, Events::new(events)).run(inlets);
-    let ended = cancel.clone();
-    let core = tokio::spawn(async move {
-        run.await;
-        ended.cancel();
-    });
-    Ok((SipHandle { commands, stop, core, shared, stats, cancel }, heard))
+    let (ready, up) = oneshot::channel();
+    let (gone, ended) = oneshot::channel();
+    let plane = Plane { shared: Arc::clone(&shared), socket, commanded, events, stopped };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| SipError::Stack(error.to_string()))?;
+    std::thread::Builder::new()
+        .name("sip".to_owned())
+        .spawn(move || {
+            runtime.block_on(plane.run(ready));
+            drop(runtime);
+            // Nobody waits for it when the handle was dropped.
+            let _ = gone.send(());
+        })
+        .map_err(|error| SipError::Stack(error.to_string()))?;
+    let stats = up.await.map_err(|_| SipError::Stack("its thread ended".to_owned()))??;
+    Ok((SipHandle { commands, stop, ended, shared, stats: Stats(stats) }, heard))
+}
+
+/// What the thread of the SIP plane takes with it. One thread of its own, with one scheduler:
+/// a message passes through four tasks, and waking each on another core costs more than its work.
+struct Plane {
+    shared: Arc<Shared>,
+    socket: std::net::UdpSocket,
+    commanded: mpsc::Receiver<SipCommand>,
+    events: mpsc::Sender<SipEvent>,
+    stopped: oneshot::Receiver<()>,
+}
+
+impl Plane {
+    /// Sets up `rsipstack` on our socket, reports, and runs the core until it is stopped.
+    async fn run(self, ready: oneshot::Sender<Result<EndpointInnerRef, SipError>>) {
+        let Self { shared, socket, commanded, events, stopped } = self;
+        let socket = match tokio::net::UdpSocket::from_std(socket) {
+            Ok(socket) => socket,
+            Err(error) => {
+                let _ = ready.send(Err(SipError::Socket(shared.local, error)));
+                return;
+            }
+        };
+        let port = Arc::new(Port::new(socket, Arc::clone(&shared)));
+        let (notes, noted) = mpsc::unbounded_channel();
+        let cancel = CancellationToken::new();
+        let inner = UdpInner { conn: Arc::clone(&port) as _, addr: udp_addr(shared.advertise) };
+        let connection: SipConnection =
+            UdpConnection::attach(inner, None, Some(cancel.clone())).await.into();
+        let layer = TransportLayer::new(cancel.clone());
+        layer.add_transport(connection.clone());
+        let endpoint = EndpointBuilder::new()
+            .with_user_agent(&shared.config.server_name)
+            .with_transport_layer(layer)
+            .with_cancel_token(cancel.clone())
+            .with_transport_inspector(Box::new(Watch { notes: notes.clone() }))
+            .with_option(timers(&shared.config))
+            .build();
+        let transactions = match endpoint.incoming_transactions() {
+            Ok(transactions) => transactions,
+            Err(error) => {
+                let _ = ready.send(Err(SipError::Stack(error.to_string())));
+                return;
+            }
+        };
+        let stack = Arc::clone(&endpoint.inner);
+        tokio::spawn(async move { endpoint.serve().await });
+        if ready.send(Ok(Arc::clone(&stack))).is_err() {
+            return;
+        }
+        let env = Env { shared, port, endpoint: stack, connection, notes };
+        let inlets = Inlets { commands: commanded, transactions, notes: noted, stop: stopped };
+        Core::new(env, Events::new(events)).run(inlets).await;
+        cancel.cancel();
+    }
 }
 
 fn udp_addr(address: SocketAddr) -> SipAddr {
@@ -169,11 +210,10 @@ impl SipHandle {
     /// Refuses new calls with 503, hangs up every leg, and waits for the answers at most
     /// `SipConfig::shutdown_timeout`.
     pub async fn shutdown(self) {
-        let (done, finished) = oneshot::channel();
-        if self.stop.send(done).is_ok() {
-            let _ = finished.await;
+        let Self { stop, ended, stats, .. } = self;
+        drop(stats);
+        if stop.send(()).is_ok() {
+            let _ = ended.await;
         }
-        let _ = self.core.await;
-        self.cancel.cancel();
     }
 }

@@ -19,14 +19,14 @@ const BUFFER_BYTES: usize = 4 * 1_024 * 1_024;
 const RECENT: usize = 8_192;
 
 /// Binds a UDP socket with large buffers.
-pub(crate) fn bind(address: SocketAddr) -> io::Result<tokio::net::UdpSocket> {
+pub(crate) fn bind(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     // Less than wished is no fault: the kernel caps it at its own limit.
     let _ = socket.set_recv_buffer_size(BUFFER_BYTES);
     let _ = socket.set_send_buffer_size(BUFFER_BYTES);
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    tokio::net::UdpSocket::from_std(socket.into())
+    Ok(socket.into())
 }
 
 /// Remembers which datagrams passed shortly before, by their keyed hash, to count copies.

@@ -25,8 +25,8 @@ use crate::shared::Shared;
 pub(crate) enum Note {
     /// The caller gave up.
     Cancelled { leg: LegId },
-    /// Our 200 to the INVITE with this CSeq was acknowledged.
-    Acked { leg: LegId, cseq: u32, request: Box<Request> },
+    /// An ACK inside a dialog of ours came.
+    Acked(Box<Request>),
     /// It never was.
     NotAcked { leg: LegId, cseq: u32 },
     /// A provisional or a refusal of our INVITE.
@@ -103,7 +103,7 @@ impl Env {
                     let _ = notes.send(Note::Cancelled { leg });
                     continue;
                 }
-                let _ = notes.send(Note::Acked { leg, cseq, request: Box::new(request) });
+                // The ACK itself came from [`Watch`], before whatever the far side sent next.
                 return;
             }
             let _ = notes.send(Note::NotAcked { leg, cseq });
@@ -195,8 +195,9 @@ fn bare_received(request: &mut Request) {
     }
 }
 
-/// Looks at what comes off the wire: every 2xx to an INVITE goes to the core as well, because its
-/// transaction is over with the first one, and copies and forks want an ACK too.
+/// Looks at what comes off the wire. Every 2xx to an INVITE goes to the core as well, because its
+/// transaction is over with the first one, and copies and forks want an ACK too; and so does every
+/// ACK, so that it reaches the core before a request that came behind it.
 pub(crate) struct Watch {
     pub(crate) notes: UnboundedSender<Note>,
 }
@@ -208,6 +209,11 @@ impl TransportEventInspector for Watch {
             && source.get_socketaddr().is_ok_and(|source| source.is_ipv6())
         {
             bare_received(request);
+        }
+        if let TransportEvent::Incoming(SipMessage::Request(request), _, _) = &event
+            && request.method == Method::Ack
+        {
+            let _ = self.notes.send(Note::Acked(Box::new(request.clone())));
         }
         if let TransportEvent::Incoming(SipMessage::Response(response), _, source) = &event
             && response.status_code.kind() == StatusCodeKind::Successful

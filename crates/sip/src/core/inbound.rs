@@ -129,9 +129,14 @@ impl Core {
     }
 
     /// ACK for a 2xx of ours: to the first INVITE or to one inside the dialog.
-    pub(super) fn acked(&mut self, leg: LegId, cseq: u32, ack: &Request) {
+    pub(super) fn acked(&mut self, ack: &Request) {
+        let Some(leg) = self.find(ack) else { return };
+        let cseq = message::cseq(ack).unwrap_or(0);
         let Some(state) = self.legs.get_mut(&leg) else { return };
         let offered = match &state.state {
+            State::Answered(answered) if message::cseq(&answered.tx.request) != Some(cseq) => {
+                return;
+            }
             State::Answered(answered) if answered.leaving => {
                 self.bye(leg, LegCause::Hangup);
                 self.forget(leg);

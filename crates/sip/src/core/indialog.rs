@@ -49,14 +49,14 @@ impl Core {
     }
 
     /// The leg of a request by our tag, if Call-ID and the far side's tag agree.
-    fn find(&self, request: &Request) -> Option<LegId> {
+    pub(super) fn find(&self, request: &Request) -> Option<LegId> {
         let leg = *self.by_tag.get(message::to_tag(request)?)?;
         let state = self.legs.get(&leg)?;
         let dialog = &state.dialog;
         let known = message::call_id(request) == dialog.call_id
             && (message::from_tag(request) == Some(&dialog.remote_tag)
                 || dialog.remote_tag.is_empty() && matches!(state.state, State::Calling(_)));
-        let alive = !state.ended || request.method == Method::Bye;
+        let alive = !state.ended || matches!(request.method, Method::Bye | Method::Ack);
         (known && alive && !matches!(state.state, State::Leaving)).then_some(leg)
     }
 

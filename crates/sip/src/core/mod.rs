@@ -48,7 +48,7 @@ pub(crate) struct Inlets {
     pub(crate) commands: mpsc::Receiver<SipCommand>,
     pub(crate) transactions: mpsc::UnboundedReceiver<Transaction>,
     pub(crate) notes: mpsc::UnboundedReceiver<Note>,
-    pub(crate) stop: oneshot::Receiver<oneshot::Sender<()>>,
+    pub(crate) stop: oneshot::Receiver<()>,
 }
 
 /// All legs, and the ways to find one.
@@ -79,28 +79,27 @@ impl Core {
     pub(crate) async fn run(mut self, mut inlets: Inlets) {
         let timer = tokio::time::sleep(IDLE);
         tokio::pin!(timer);
-        let stopped = loop {
+        loop {
             let due = self.deadlines.first().map_or_else(|| Instant::now() + IDLE, |(at, _)| *at);
             if timer.deadline() != due && (timer.deadline() > due || timer.is_elapsed()) {
                 timer.as_mut().reset(due);
             }
             tokio::select! {
+                // News of older messages come before newer transactions.
+                biased;
                 Some(note) = inlets.notes.recv() => self.note(note).await,
+                _ = &mut inlets.stop => break,
                 Some(transaction) = inlets.transactions.recv() => self.transaction(transaction).await,
                 command = inlets.commands.recv() => match command {
                     Some(command) => self.command(command),
-                    None => break None,
+                    None => break,
                 },
                 () = self.events.flush(), if self.events.is_waiting() => {}
                 () = &mut timer => self.timeouts(),
-                done = &mut inlets.stop => break done.ok(),
             }
             self.count();
-        };
-        self.stop(&mut inlets).await;
-        if let Some(done) = stopped {
-            let _ = done.send(());
         }
+        self.stop(&mut inlets).await;
     }
 
     fn count(&self) {
@@ -151,7 +150,7 @@ impl Core {
     async fn note(&mut self, note: Note) {
         match note {
             Note::Cancelled { leg } => self.cancelled(leg),
-            Note::Acked { leg, cseq, request } => self.acked(leg, cseq, &request),
+            Note::Acked(request) => self.acked(&request),
             Note::NotAcked { leg, cseq } => self.not_acked(leg, cseq),
             Note::Response { leg, response } => self.response(leg, &response),
             Note::CallGone { leg } => self.call_gone(leg),

@@ -191,7 +191,9 @@ impl Cli {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         house::log_to_stderr();
         match self.command {
-            Command::Replay { place, files, json } => manage::replay(&place.settings()?, &files, json),
+            Command::Replay { place, files, json } => {
+                manage::replay(&place.settings()?, &files, json)
+            }
             Command::Restore { from, data } => block_on(manage::restore(&from, &data)),
             Command::Config(ConfigCommand::Check(args)) => {
                 args.settings()?;

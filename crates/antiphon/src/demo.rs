@@ -17,7 +17,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::cli::DemoArgs;
 use crate::company::{self, Founded};
-use crate::house::{self, House};
+use crate::house::{self, FirstStart, House};
 use crate::{say, tell};
 
 /// Longest a synthetic customer stays on the line, in seconds, waiting included.
@@ -32,7 +32,7 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
     if let Some(dir) = &temporary {
         dir.path().clone_into(&mut settings.data.dir);
     }
-    let house = House::start(&settings).await?;
+    let house = House::start(&settings, FirstStart::Furnished).await?;
     let founded = company::found(&house.store, house.hub.now()).await?;
     house.hub.config_changed(founded.tenant).await?;
     if args.json {
@@ -52,8 +52,7 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
 async fn described(house: &House, founded: &Founded) -> anyhow::Result<String> {
     let db = house.store.tenant(Ctx::system(founded.tenant));
     let name = format!("demo {}", house.hub.now().micros());
-    let key =
-        db.create_api_key(name, store::Role::Administrator, house.hub.now(), None).await?;
+    let key = db.create_api_key(name, store::Role::Administrator, house.hub.now(), None).await?;
     let line = json!({
         "http": format!("http://{}", house.http),
         "sip": house.sip_address.to_string(),
@@ -73,7 +72,9 @@ fn greeting(house: &House, founded: &Founded) -> String {
     for account in &founded.accounts {
         lines.push(format!("  account  {:24} {}", account.mail, account.password));
     }
-    lines.push("Sign in as agent@demo.example, allow the microphone, be ready: it rings.".to_owned());
+    lines.push(
+        "Sign in as agent@demo.example, allow the microphone, be ready: it rings.".to_owned(),
+    );
     lines.join("\n")
 }
 
@@ -98,12 +99,7 @@ async fn customers(
     }))
 }
 
-fn customer(
-    house: SocketAddr,
-    number: &str,
-    speech: &[Arc<[i16]>],
-    random: &mut Random,
-) -> Plan {
+fn customer(house: SocketAddr, number: &str, speech: &[Arc<[i16]>], random: &mut Random) -> Plan {
     let choice = pick(random, &CHOICES).copied().unwrap_or("2");
     let mut keys = Vec::new();
     // The menu follows the notice closely: the key is pressed while it speaks.

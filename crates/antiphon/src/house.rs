@@ -7,8 +7,8 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow};
 use hub::{HouseKey, Hub, Ports};
 use media::{MediaConfig, MediaHandle};
-use sip::{SipConfig, SipHandle};
 use model::time::Timestamp;
+use sip::{SipConfig, SipHandle};
 use store::{SetupToken, Store};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -22,6 +22,15 @@ use crate::tell;
 
 /// Events of the media plane that may wait for the hub.
 const MEDIA_EVENTS_WAITING: usize = 65_536;
+
+/// What happens when there is no tenant yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FirstStart {
+    /// A token is told on the console, and the page asks for it.
+    Token,
+    /// Whoever starts the house makes the tenant.
+    Furnished,
+}
 
 /// A running house.
 pub(crate) struct House {
@@ -47,7 +56,7 @@ pub(crate) fn log_to_stderr() {
 
 impl House {
     /// Starts everything. Nothing is left running when it fails.
-    pub(crate) async fn start(settings: &Settings) -> anyhow::Result<Self> {
+    pub(crate) async fn start(settings: &Settings, first: FirstStart) -> anyhow::Result<Self> {
         let dir = &settings.data.dir;
         std::fs::create_dir_all(dir)
             .with_context(|| format!("the data folder {} cannot be made", dir.display()))?;
@@ -80,7 +89,10 @@ impl House {
         let http = listener.local_addr()?;
         let (stop_server, mut stopped) = tokio::sync::watch::channel(false);
         let running = Running { hub: hub.clone(), sip: sip.clone(), media: media.clone() };
-        let setup = first_start(&store, hub.now()).await?;
+        let setup = match first {
+            FirstStart::Token => first_start(&store, hub.now()).await?,
+            FirstStart::Furnished => None,
+        };
         let app = api::app(api::Parts {
             store: store.clone(),
             floor: Arc::new(running),
@@ -122,7 +134,8 @@ async fn first_start(store: &Store, now: Timestamp) -> anyhow::Result<Option<Set
         return Ok(None);
     }
     let (kept, token) = SetupToken::make(now);
-    tell(&format!("first start: open the page and enter this token within 15 minutes: {}", token.reveal()));
+    tell(&format!("first start: open the page and enter this token: {}", token.reveal()));
+    tell("it is good for 15 minutes");
     Ok(Some(kept))
 }
 
@@ -161,7 +174,7 @@ fn sip_config(settings: &Settings) -> anyhow::Result<SipConfig> {
 
 /// `antiphon serve`.
 pub(crate) async fn serve(settings: Settings) -> anyhow::Result<()> {
-    let house = House::start(&settings).await?;
+    let house = House::start(&settings, FirstStart::Token).await?;
     let mut greeting = String::new();
     writeln!(greeting, "Antiphon runs.")?;
     writeln!(greeting, "  web   http://{}", house.http)?;

@@ -57,8 +57,12 @@ async fn tenant(store: &Store, wanted: Option<&str>) -> anyhow::Result<TenantId>
     let names = || tenants.iter().map(|tenant| tenant.name.as_str()).collect::<Vec<_>>().join(", ");
     match (found.next(), found.next()) {
         (Some(tenant), None) => Ok(tenant.id),
-        (Some(_), Some(_)) => bail!("there are several tenants, name one with --tenant: {}", names()),
-        (None, _) if tenants.is_empty() => bail!("there is no tenant yet: open the page and set up"),
+        (Some(_), Some(_)) => {
+            bail!("there are several tenants, name one with --tenant: {}", names())
+        }
+        (None, _) if tenants.is_empty() => {
+            bail!("there is no tenant yet: open the page and set up")
+        }
         (None, _) => bail!("there is no such tenant; known: {}", names()),
     }
 }
@@ -138,7 +142,8 @@ pub(crate) fn replay(settings: &Settings, files: &[PathBuf], json: bool) -> anyh
     };
     let mut differing = 0;
     for file in &files {
-        let replayed = hub::replay(file, &key, |_| {}).with_context(|| file.display().to_string())?;
+        let replayed =
+            hub::replay(file, &key, |_| {}).with_context(|| file.display().to_string())?;
         differing += usize::from(replayed.difference.is_some());
         if json {
             say(&serde_json::to_string(&replayed)?);
@@ -147,7 +152,10 @@ pub(crate) fn replay(settings: &Settings, files: &[PathBuf], json: bool) -> anyh
         let (inputs, decisions) = (replayed.inputs, replayed.decisions);
         say(&format!("{}: {inputs} inputs, {decisions} decisions", file.display()));
         if let Some(difference) = &replayed.difference {
-            say(&format!("  the first that differs: {}", serde_json::to_string_pretty(difference)?));
+            say(&format!(
+                "  the first that differs: {}",
+                serde_json::to_string_pretty(difference)?
+            ));
         }
     }
     match differing {

@@ -99,8 +99,7 @@ impl Floor for Running {
             code: fault.code,
             detail: fault.detail,
         };
-        Hub::check_flow(document, config)
-            .map_err(|faults| faults.into_iter().map(place).collect())
+        Hub::check_flow(document, config).map_err(|faults| faults.into_iter().map(place).collect())
     }
 
     fn checks(&self) -> Vec<Check> {

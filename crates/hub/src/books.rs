@@ -55,8 +55,7 @@ impl Books {
         if let Event::CallStarted { leg, .. } = &recorded.event {
             let record = CallRecord::begin(recorded)?;
             let language = self.language.clone();
-            let open =
-                OpenCall { record, leg: *leg, language, facts: 0, recordings: Vec::new() };
+            let open = OpenCall { record, leg: *leg, language, facts: 0, recordings: Vec::new() };
             self.calls.insert(call, open);
         } else {
             let open = self.calls.get_mut(&call)?;

@@ -122,9 +122,8 @@ impl Phones {
 
     /// Legs whose page did not come back; they are forgotten here and closed by the caller.
     pub(crate) fn forgotten(&mut self, now: Timestamp) -> Vec<LegId> {
-        let old = |phone: &Phone| {
-            phone.gone_since.is_some_and(|since| FORGET_AFTER <= now.since(since))
-        };
+        let old =
+            |phone: &Phone| phone.gone_since.is_some_and(|since| FORGET_AFTER <= now.since(since));
         let legs: Vec<LegId> =
             self.by_owner.values().filter(|phone| old(phone)).map(|phone| phone.leg).collect();
         self.by_owner.retain(|_, phone| !old(phone));
@@ -156,7 +155,11 @@ mod tests {
             Self { phones: Phones::default(), owner, mint }
         }
 
-        fn offer(&mut self, tab: &str, epoch: u64) -> (Taken, oneshot::Receiver<Result<String, Refusal>>) {
+        fn offer(
+            &mut self,
+            tab: &str,
+            epoch: u64,
+        ) -> (Taken, oneshot::Receiver<Result<String, Refusal>>) {
             let (reply, answer) = oneshot::channel();
             let fresh = self.mint.mint(NOW);
             (self.phones.offer(self.owner, tab.to_owned(), epoch, fresh, reply), answer)

@@ -9,11 +9,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use floor::Cell;
+use model::Input;
 use model::effect::{Effect, Output, Plane, Topic};
 use model::id::{CallId, IdMint, RequestId, TenantId};
 use model::refusal::Refusal;
 use model::time::{Span, Timestamp};
-use model::Input;
 use store::{Ctx, FloorBatch, Store, StoreError};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -152,8 +152,7 @@ impl CellTask {
                 self.step(input);
             }
             Message::RecordingEnded { call, recording, length_ms, sha256, complete } => {
-                let row =
-                    self.books.recording_ended(call, recording, length_ms, sha256, complete);
+                let row = self.books.recording_ended(call, recording, length_ms, sha256, complete);
                 row.into_iter().for_each(|row| self.ledger.row(row));
             }
             Message::Stop(done) => self.stopping = Some((done, Instant::now() + STOP_PATIENCE)),
@@ -385,9 +384,9 @@ fn call_of(cell: &Cell, input: &Input) -> Option<CallId> {
         | Input::Digit { leg, .. }
         | Input::DeviceUp { leg, .. }
         | Input::DeviceDown { leg, .. } => cell.call_of_leg(*leg),
-        Input::PlayEnded { call, .. } | Input::Applied { call, .. } | Input::CallFailed { call } => {
-            Some(*call)
-        }
+        Input::PlayEnded { call, .. }
+        | Input::Applied { call, .. }
+        | Input::CallFailed { call } => Some(*call),
         Input::Command { agent, command, .. } => match command {
             Command::Hold { call }
             | Command::Resume { call }
@@ -402,4 +401,3 @@ fn call_of(cell: &Cell, input: &Input) -> Option<CallId> {
         Input::Config(_) | Input::Wake | Input::CallOffered { .. } => None,
     }
 }
-

@@ -83,7 +83,8 @@ impl HouseKey {
         let file = fs::File::open(path).map_err(fail)?;
         file.take(1_024).read_to_end(&mut bytes).map_err(fail)?;
         let found = bytes.len();
-        let key = bytes.try_into().map_err(|_| KeyError::Damaged { path: path.to_owned(), found })?;
+        let key =
+            bytes.try_into().map_err(|_| KeyError::Damaged { path: path.to_owned(), found })?;
         Ok(Self(key))
     }
 

@@ -10,8 +10,8 @@ mod cell_task;
 mod clock;
 mod flight;
 mod key;
-mod leg;
 mod ledger;
+mod leg;
 mod mailbox;
 mod publish;
 mod recovery;
@@ -178,14 +178,12 @@ impl Hub {
     /// The socket of a page is gone.
     pub fn browser_gone(&self, tenant: TenantId, agent: AgentId, tab: String, epoch: u64) {
         // Without a switchboard there is no phone to lose.
-        let _ =
-            self.house.switchboard.send(Request::BrowserGone { tenant, agent, tab, epoch });
+        let _ = self.house.switchboard.send(Request::BrowserGone { tenant, agent, tab, epoch });
     }
 
     /// The page said hello again with the tab and epoch of its phone.
     pub fn browser_back(&self, tenant: TenantId, agent: AgentId, tab: String, epoch: u64) {
-        let _ =
-            self.house.switchboard.send(Request::BrowserBack { tenant, agent, tab, epoch });
+        let _ = self.house.switchboard.send(Request::BrowserBack { tenant, agent, tab, epoch });
     }
 
     /// Checks a flow document against the names of a configuration.

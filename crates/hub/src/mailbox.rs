@@ -15,11 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 #[derive(Debug)]
 pub(crate) enum Message {
     /// An input, the rows that belong in its commit, and who waits for the reply.
-    Input {
-        input: Input,
-        rows: Vec<FloorRow>,
-        reply: Option<oneshot::Sender<Result<(), Refusal>>>,
-    },
+    Input { input: Input, rows: Vec<FloorRow>, reply: Option<oneshot::Sender<Result<(), Refusal>>> },
     /// The media plane finished a recording file.
     RecordingEnded {
         call: CallId,

@@ -3,9 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use model::event::{
-    AgentState, CallOutcome, Event, OfferOutcome, QueueOutcome, Recorded,
-};
+use model::event::{AgentState, CallOutcome, Event, OfferOutcome, QueueOutcome, Recorded};
 use model::id::{AgentId, OfferId, PartyId, QueueEntryId, QueueId, TenantId};
 use model::sip::LegCause;
 use model::time::Timestamp;

@@ -75,12 +75,7 @@ pub fn replay(
     Ok(replayed)
 }
 
-fn compare(
-    input_n: u64,
-    step: Step,
-    now: Vec<Output>,
-    decisions: &mut u64,
-) -> Option<Difference> {
+fn compare(input_n: u64, step: Step, now: Vec<Output>, decisions: &mut u64) -> Option<Difference> {
     let mut then = step.outputs.into_iter();
     let mut now = now.into_iter();
     for output_n in 1.. {

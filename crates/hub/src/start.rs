@@ -189,9 +189,7 @@ fn wanted(
 ) -> Vec<(AgentId, Command)> {
     let known = intents.iter().filter(|(agent, _)| config.agents.contains_key(agent));
     let commands = known.filter_map(|(agent, intent)| Some((*agent, command_of(intent)?)));
-    commands
-        .flat_map(|(agent, command)| [(agent, Command::SignIn), (agent, command)])
-        .collect()
+    commands.flat_map(|(agent, command)| [(agent, Command::SignIn), (agent, command)]).collect()
 }
 
 fn command_of(intent: &serde_json::Value) -> Option<Command> {

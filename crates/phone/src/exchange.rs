@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use model::media::{Codec, Direction, MediaDesc};
+use socket2::SockRef;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
@@ -162,7 +163,7 @@ impl Exchange {
             Some(_) => 481,
         };
         let response = Message::response(message, status, "none").to_string();
-        let _ = self.sip.try_send_to(response.as_bytes(), from);
+        send(&self.sip, response.as_bytes(), from);
     }
 
     fn identity(&mut self, peer: SocketAddr, key: u64) -> Identity {
@@ -259,8 +260,7 @@ impl Exchange {
         let Some(line) = self.lines.get_mut(&key) else { return };
         match output {
             Output::Send { title, datagram, again } => {
-                // A full socket buffer is a lost datagram, as on any line.
-                let _ = self.sip.try_send_to(datagram.as_bytes(), line.peer());
+                send(&self.sip, datagram.as_bytes(), line.peer());
                 if self.trace {
                     self.write(key, What::Sent { message: title, again });
                 }
@@ -457,6 +457,12 @@ impl Exchange {
     fn write(&self, key: u64, what: What) {
         let _ = self.diary.send(Entry { at: self.clock.now_us(), call: key, what });
     }
+}
+
+/// Sends at once. Past the runtime: it believes that a fresh socket cannot be written to until it
+/// has looked, and would lose the first datagram. A full buffer is a lost datagram, as on any line.
+pub(crate) fn send(socket: &UdpSocket, datagram: &[u8], to: SocketAddr) {
+    let _ = SockRef::from(socket).send_to(datagram, &to.into());
 }
 
 fn bind(address: IpAddr) -> io::Result<UdpSocket> {

@@ -15,6 +15,7 @@ use tokio::task::AbortHandle;
 use crate::chirp::{self, Code, PERIOD_SAMPLES};
 use crate::dialog::{Dialog, Ended};
 use crate::diary::Report;
+use crate::exchange;
 use crate::exchange::{locked, stop};
 use crate::plan::{Agent, Moment, Plan, Then};
 use crate::sdp::KEYS_PAYLOAD_TYPE;
@@ -164,8 +165,7 @@ impl Line {
         if let Some(target) = leg.target {
             let mut packet = [0; rtp::PACKET_BYTES_MAX];
             let length = leg.mouth.frame(now, &mut packet);
-            // A full socket buffer is a lost packet, as on any line.
-            let _ = leg.socket.try_send_to(&packet[..length], target);
+            exchange::send(&leg.socket, &packet[..length], target);
         }
     }
 

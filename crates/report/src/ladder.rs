@@ -9,7 +9,6 @@ use model::sip::LegCause;
 use model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-
 /// One call, drawn.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ladder {

@@ -15,7 +15,9 @@ use model::refusal::Refusal;
 use model::sip::{Caller, SipCommand, SipEvent};
 use model::time::Timestamp;
 use model::view::AgentView;
-use store::{Actor, CallRow, ConfigDraft, Ctx, FlowDraft, NewTenant, Role, Store, StoreError, User};
+use store::{
+    Actor, CallRow, ConfigDraft, Ctx, FlowDraft, NewTenant, Role, Store, StoreError, User,
+};
 use tokio::sync::mpsc;
 
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -77,8 +77,8 @@ export async function request<T>(method: string, path: string, options: Options 
     throw problem;
   }
   const etag = response.headers.get('etag');
-  if (response.status === 204) return { data: undefined as T, etag };
-  return { data: (await response.json()) as T, etag };
+  const text = await response.text();
+  return { data: (text ? JSON.parse(text) : undefined) as T, etag };
 }
 
 export async function get<T>(path: string, options: Options = {}): Promise<T> {

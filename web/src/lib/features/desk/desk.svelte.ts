@@ -94,9 +94,7 @@ class Desk {
     const draft = drafts.of(contact.call);
     const body = { disposition: draft.disposition, resolved: draft.resolved, note: draft.note };
     const done = await this.#run('wrap-up', `/calls/${contact.call}/wrap-up`, body);
-    if (!done) return;
-    drafts.drop(contact.call);
-    void this.info.load();
+    if (done) drafts.drop(contact.call);
   }
 
   async extend(seconds: number): Promise<void> {

@@ -67,8 +67,9 @@ async fn an_unknown_number_is_refused() {
     let mut house = House::start().await;
     let leg = house.incoming("999").await;
     house
-        .sip_until(|command| {
-            matches!(command, SipCommand::Reject { leg: refused, status: 404, .. } if *refused == leg)
+        .sip_until(|command| match command {
+            SipCommand::Reject { leg: refused, status, .. } => *refused == leg && *status == 404,
+            _ => false,
         })
         .await;
     house.stop().await;

@@ -156,7 +156,8 @@ mod tests {
 
     #[test]
     fn the_spring_gap_shortens_and_the_autumn_overlap_repeats() {
-        // Berlin: 2026-03-29 02:00 becomes 03:00, 2026-10-25 03:00 becomes 02:00. Sundays 2:30-4:00.
+        // Berlin: 2026-03-29 02:00 becomes 03:00, 2026-10-25 03:00 becomes 02:00.
+        // Sundays 2:30-4:00.
         let hours = calendar(&[(7, 150, 240)], &[]);
         check(
             &hours,

@@ -44,6 +44,14 @@ impl Cell {
         self.set_waiting(place.call, false);
         let Some(wait) = self.wait_mut(place.call) else { return };
         wait.offer = Some(id);
+        self.event(Event::Offered {
+            call: place.call,
+            entry: place.entry,
+            queue,
+            offer: id,
+            agent,
+            ready_since,
+        });
         let leg = self.ring_telephone(place.call, agent, id);
         let offer = Offer {
             call: place.call,
@@ -61,14 +69,6 @@ impl Cell {
         if !self.mutated(Mutation::LostRingTimer) {
             self.timers.set(until, Reason::Ring(id));
         }
-        self.event(Event::Offered {
-            call: place.call,
-            entry: place.entry,
-            queue,
-            offer: id,
-            agent,
-            ready_since,
-        });
     }
 
     /// Dials the agent's telephone where it is a SIP one.
@@ -93,7 +93,8 @@ impl Cell {
             OfferOutcome::DeviceLost if offer.leg.is_some() => self.did_not_answer(offer.agent),
             _ => {}
         }
-        if matches!(outcome, OfferOutcome::NoAnswer | OfferOutcome::Declined) {
+        // Who missed it is out by the state alone: ready again means ready for this one too.
+        if outcome == OfferOutcome::Declined {
             self.exclude(&offer);
         }
         let to_the_end =
@@ -129,7 +130,7 @@ impl Cell {
     /// The agent's telephone answered, or the agent clicked.
     pub(crate) fn accept_offer(&mut self, id: OfferId, leg: LegId) {
         let Some(offer) = self.close_offer(id, OfferOutcome::Accepted) else { return };
-        self.connect(id, offer, leg);
+        self.connect(id, &offer, leg);
     }
 
     /// The leg that rang for an offer is over before it was taken.

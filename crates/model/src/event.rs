@@ -48,6 +48,8 @@ pub enum Event {
     Collected { call: CallId, node: String, variable: String },
     /// The caller was told of recording.
     ConsentTaken { call: CallId, consent: Consent },
+    /// The language of the call was chosen: BCP 47 tag.
+    LanguageSet { call: CallId, language: String },
     /// A wait began.
     Queued { call: CallId, entry: QueueEntryId, queue: QueueId, priority: i32 },
     /// A wait ended. Exactly one per `Queued`.
@@ -109,6 +111,78 @@ pub enum Event {
     DeviceDown { agent: AgentId, leg: LegId },
     /// Events could not be saved and are missing.
     RecordGap { from_seq: u64, until_seq: u64 },
+}
+
+impl Event {
+    /// The call it is about; none for the events of agents and of the journal itself.
+    #[must_use]
+    pub fn call(&self) -> Option<CallId> {
+        match self {
+            Self::CallStarted { call, .. }
+            | Self::CallAnswered { call }
+            | Self::NodeEntered { call, .. }
+            | Self::Chosen { call, .. }
+            | Self::Collected { call, .. }
+            | Self::ConsentTaken { call, .. }
+            | Self::LanguageSet { call, .. }
+            | Self::Queued { call, .. }
+            | Self::QueueLeft { call, .. }
+            | Self::Offered { call, .. }
+            | Self::OfferEnded { call, .. }
+            | Self::Connected { call, .. }
+            | Self::Disconnected { call, .. }
+            | Self::HoldStarted { call, .. }
+            | Self::HoldEnded { call, .. }
+            | Self::AgentLost { call, .. }
+            | Self::AgentRegained { call, .. }
+            | Self::RecordingStarted { call, .. }
+            | Self::RecordingEnded { call, .. }
+            | Self::WrapUpStarted { call, .. }
+            | Self::WrapUpExtended { call, .. }
+            | Self::WrapUpEnded { call, .. }
+            | Self::CallEnded { call, .. }
+            | Self::CallbackListed { call, .. } => Some(*call),
+            Self::AgentState { .. }
+            | Self::DeviceUp { .. }
+            | Self::DeviceDown { .. }
+            | Self::RecordGap { .. } => None,
+        }
+    }
+
+    /// The agent it is about, if it is about one.
+    #[must_use]
+    pub fn agent(&self) -> Option<AgentId> {
+        match self {
+            Self::Offered { agent, .. }
+            | Self::OfferEnded { agent, .. }
+            | Self::Connected { agent, .. }
+            | Self::Disconnected { agent, .. }
+            | Self::HoldStarted { agent, .. }
+            | Self::HoldEnded { agent, .. }
+            | Self::AgentLost { agent, .. }
+            | Self::AgentRegained { agent, .. }
+            | Self::WrapUpStarted { agent, .. }
+            | Self::WrapUpExtended { agent, .. }
+            | Self::WrapUpEnded { agent, .. }
+            | Self::AgentState { agent, .. }
+            | Self::DeviceUp { agent, .. }
+            | Self::DeviceDown { agent, .. } => Some(*agent),
+            Self::CallStarted { .. }
+            | Self::CallAnswered { .. }
+            | Self::NodeEntered { .. }
+            | Self::Chosen { .. }
+            | Self::Collected { .. }
+            | Self::ConsentTaken { .. }
+            | Self::LanguageSet { .. }
+            | Self::Queued { .. }
+            | Self::QueueLeft { .. }
+            | Self::RecordingStarted { .. }
+            | Self::RecordingEnded { .. }
+            | Self::CallEnded { .. }
+            | Self::CallbackListed { .. }
+            | Self::RecordGap { .. } => None,
+        }
+    }
 }
 
 /// Whether the caller agreed to be recorded.

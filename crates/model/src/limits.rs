@@ -38,8 +38,8 @@ pub const COLLECT_DIGITS_MAX: u8 = 32;
 /// Digits per second that one leg may send; the rest are dropped and counted.
 pub const DIGITS_PER_SECOND_MAX: u32 = 20;
 
-/// Time for which a contact is not offered again to an agent who declined or missed it, in
-/// milliseconds. Not for ever: the only agent of a queue must not starve it.
+/// Time for which a contact is not offered again to an agent who declined it, in milliseconds. Not
+/// for ever: the only agent of a queue must not starve it.
 pub const OFFER_EXCLUSION_MS: i64 = 30_000;
 /// Time after the computed end of a play-out at which the floor goes on without the report of the
 /// media plane, in milliseconds.
@@ -74,6 +74,8 @@ pub const FRAME_MS: i64 = 20;
 pub const FRAME_SAMPLES: usize = 160;
 /// Frames that a jitter buffer may hold (200 ms).
 pub const JITTER_FRAMES_MAX: usize = 10;
+/// Time without a packet from a peer that should send before its leg is ended, in milliseconds.
+pub const SILENT_MS_MAX: i64 = 30_000;
 /// Seconds of one prompt.
 pub const PROMPT_S_MAX: u32 = 600;
 /// Prompts that one play-out may name.

@@ -175,7 +175,7 @@ impl CallRecord {
 
     /// Takes in one event. False when it is of another call or tenant, or was applied before.
     pub fn apply(&mut self, recorded: &Recorded) -> bool {
-        let ours = recorded.tenant == self.tenant && call_of(&recorded.event) == Some(self.call);
+        let ours = recorded.tenant == self.tenant && recorded.event.call() == Some(self.call);
         if !ours || recorded.seq <= self.seq {
             return false;
         }
@@ -281,7 +281,7 @@ impl CallFold {
         if !self.cursor.step(recorded).applies() {
             return None;
         }
-        let call = call_of(&recorded.event)?;
+        let call = recorded.event.call()?;
         if let Some(record) = self.open.get_mut(&call) {
             if !record.apply(recorded) {
                 return None;
@@ -296,40 +296,6 @@ impl CallFold {
     /// The records that are not finished.
     pub fn open(&self) -> impl Iterator<Item = &CallRecord> {
         self.open.values()
-    }
-}
-
-/// The call that an event is about.
-#[must_use]
-pub fn call_of(event: &Event) -> Option<CallId> {
-    match event {
-        Event::CallStarted { call, .. }
-        | Event::CallAnswered { call }
-        | Event::NodeEntered { call, .. }
-        | Event::Chosen { call, .. }
-        | Event::Collected { call, .. }
-        | Event::ConsentTaken { call, .. }
-        | Event::Queued { call, .. }
-        | Event::QueueLeft { call, .. }
-        | Event::Offered { call, .. }
-        | Event::OfferEnded { call, .. }
-        | Event::Connected { call, .. }
-        | Event::Disconnected { call, .. }
-        | Event::HoldStarted { call, .. }
-        | Event::HoldEnded { call, .. }
-        | Event::AgentLost { call, .. }
-        | Event::AgentRegained { call, .. }
-        | Event::RecordingStarted { call, .. }
-        | Event::RecordingEnded { call, .. }
-        | Event::WrapUpStarted { call, .. }
-        | Event::WrapUpExtended { call, .. }
-        | Event::WrapUpEnded { call, .. }
-        | Event::CallEnded { call, .. }
-        | Event::CallbackListed { call, .. } => Some(*call),
-        Event::AgentState { .. }
-        | Event::DeviceUp { .. }
-        | Event::DeviceDown { .. }
-        | Event::RecordGap { .. } => None,
     }
 }
 

@@ -9,8 +9,6 @@ use model::sip::LegCause;
 use model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::call::call_of;
-
 /// One call, drawn.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ladder {
@@ -141,11 +139,11 @@ pub enum MarkKind {
 pub fn ladder<'a>(events: impl IntoIterator<Item = &'a Recorded>) -> Option<Ladder> {
     let mut events = events.into_iter();
     let first = events.by_ref().find(|r| matches!(r.event, Event::CallStarted { .. }))?;
-    let call = call_of(&first.event);
+    let call = first.event.call();
     let mut pen = Pen::default();
     pen.open(Actor::Customer, SegmentKind::Ring, first.at);
     for recorded in events {
-        if recorded.tenant == first.tenant && call_of(&recorded.event) == call {
+        if recorded.tenant == first.tenant && recorded.event.call() == call {
             pen.draw_course(recorded.at, &recorded.event);
             pen.draw_agent(recorded.at, &recorded.event);
             pen.draw_mark(recorded.at, &recorded.event);

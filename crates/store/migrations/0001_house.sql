@@ -1,5 +1,6 @@
 -- The house: tenants, people and keys. Portable subset: BIGINT, TEXT, DOUBLE PRECISION, BOOLEAN.
 -- Ids are hyphenated UUIDs, times microseconds UTC, JSON is TEXT and read in Rust only.
+-- tidy: house-wide: tenant
 
 CREATE TABLE tenant (
     id TEXT NOT NULL PRIMARY KEY,

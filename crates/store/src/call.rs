@@ -228,8 +228,8 @@ impl TenantDb {
     /// Faults of the database; damaged rows.
     pub async fn open_recordings(&self) -> Result<Vec<RecordingRow>, StoreError> {
         let rows = sqlx::query(
-            "SELECT r.* FROM recording r JOIN call c ON c.tenant_id = r.tenant_id AND c.id = r.call_id
-             WHERE r.tenant_id = $1 AND c.ended_at IS NULL ORDER BY r.started_at",
+            "SELECT r.* FROM recording r
+             WHERE r.tenant_id = $1 AND r.sha256 IS NULL ORDER BY r.started_at",
         )
         .bind(self.id())
         .fetch_all(self.readers())

@@ -18,8 +18,8 @@ use crate::timer::Reason;
 
 impl Cell {
     /// Connects the two: the offer was taken.
-    pub(crate) fn connect(&mut self, id: OfferId, offer: Offer, leg: LegId) {
-        let Offer { call, entry, queue, agent, .. } = offer;
+    pub(crate) fn connect(&mut self, id: OfferId, offer: &Offer, leg: LegId) {
+        let &Offer { call, entry, queue, agent, .. } = offer;
         let Some(queued_at) = self.wait(call).map(|wait| wait.queued_at) else { return };
         let dialled = offer.leg.is_some();
         self.leave_queue(call, QueueOutcome::Answered);

@@ -1,8 +1,8 @@
 //! Call flows: the checker for people who write them, and the interpreter inside the cell.
 
 pub mod check;
-mod keys;
+pub(crate) mod keys;
 mod run;
-mod variables;
+pub(crate) mod variables;
 
 pub use check::{FlowFault, Names, check};

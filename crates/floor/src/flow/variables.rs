@@ -5,7 +5,7 @@
 use model::config::Clip;
 use model::event::Consent;
 use model::flow::Condition;
-use model::{CallId, limits};
+use model::{CallId, Event, limits};
 
 use crate::call::Call;
 use crate::cell::Cell;
@@ -29,7 +29,8 @@ impl Cell {
         let Some(call) = self.calls.get_mut(&id) else { return };
         let value: String = value.chars().take(limits::CALL_VARIABLE_CHARS_MAX).collect();
         if name == "language" {
-            call.language = value;
+            call.language.clone_from(&value);
+            self.event(Event::LanguageSet { call: id, language: value });
         } else if !BUILT_IN.contains(&name)
             && (call.variables.contains_key(name)
                 || call.variables.len() < limits::CALL_VARIABLES_MAX)

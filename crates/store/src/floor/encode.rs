@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use model::{AgentId, CallId, Event, TenantId};
+use model::TenantId;
 use serde::Serialize;
 use sqlx::sqlite::SqliteConnection;
 
@@ -63,8 +63,8 @@ impl Encoded {
                 seq: number(recorded.seq)?,
                 at: recorded.at.micros(),
                 config: number(recorded.config)?,
-                call: call_of(&recorded.event).map(|call| call.to_string()),
-                agent: agent_of(&recorded.event).map(|agent| agent.to_string()),
+                call: recorded.event.call().map(|call| call.to_string()),
+                agent: recorded.event.agent().map(|agent| agent.to_string()),
                 body: json(&recorded.event)?,
             });
         }
@@ -270,70 +270,4 @@ fn number(value: u64) -> Result<i64, StoreError> {
 
 fn json<T: Serialize>(value: &T) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| StoreError::damaged(error.to_string()))
-}
-
-/// The call an event is about, for the index of a call's own history.
-fn call_of(event: &Event) -> Option<CallId> {
-    match event {
-        Event::CallStarted { call, .. }
-        | Event::CallAnswered { call }
-        | Event::NodeEntered { call, .. }
-        | Event::Chosen { call, .. }
-        | Event::Collected { call, .. }
-        | Event::ConsentTaken { call, .. }
-        | Event::Queued { call, .. }
-        | Event::QueueLeft { call, .. }
-        | Event::Offered { call, .. }
-        | Event::OfferEnded { call, .. }
-        | Event::Connected { call, .. }
-        | Event::Disconnected { call, .. }
-        | Event::HoldStarted { call, .. }
-        | Event::HoldEnded { call, .. }
-        | Event::AgentLost { call, .. }
-        | Event::AgentRegained { call, .. }
-        | Event::RecordingStarted { call, .. }
-        | Event::RecordingEnded { call, .. }
-        | Event::WrapUpStarted { call, .. }
-        | Event::WrapUpExtended { call, .. }
-        | Event::WrapUpEnded { call, .. }
-        | Event::CallEnded { call, .. }
-        | Event::CallbackListed { call, .. } => Some(*call),
-        Event::AgentState { .. }
-        | Event::DeviceUp { .. }
-        | Event::DeviceDown { .. }
-        | Event::RecordGap { .. } => None,
-    }
-}
-
-/// The agent an event is about, for the index of an agent's own day.
-fn agent_of(event: &Event) -> Option<AgentId> {
-    match event {
-        Event::Offered { agent, .. }
-        | Event::OfferEnded { agent, .. }
-        | Event::Connected { agent, .. }
-        | Event::Disconnected { agent, .. }
-        | Event::HoldStarted { agent, .. }
-        | Event::HoldEnded { agent, .. }
-        | Event::AgentLost { agent, .. }
-        | Event::AgentRegained { agent, .. }
-        | Event::WrapUpStarted { agent, .. }
-        | Event::WrapUpExtended { agent, .. }
-        | Event::WrapUpEnded { agent, .. }
-        | Event::AgentState { agent, .. }
-        | Event::DeviceUp { agent, .. }
-        | Event::DeviceDown { agent, .. } => Some(*agent),
-        Event::CallStarted { .. }
-        | Event::CallAnswered { .. }
-        | Event::NodeEntered { .. }
-        | Event::Chosen { .. }
-        | Event::Collected { .. }
-        | Event::ConsentTaken { .. }
-        | Event::Queued { .. }
-        | Event::QueueLeft { .. }
-        | Event::RecordingStarted { .. }
-        | Event::RecordingEnded { .. }
-        | Event::CallEnded { .. }
-        | Event::CallbackListed { .. }
-        | Event::RecordGap { .. } => None,
-    }
 }

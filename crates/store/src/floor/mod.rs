@@ -30,8 +30,8 @@ impl FloorLane {
     ///
     /// # Errors
     /// [`StoreError::Busy`] when the lane is full, [`StoreError::Full`] and [`StoreError::Stopped`]
-    /// from the disk, [`StoreError::Conflict`] when a `seq` exists already. Nothing of the batch was
-    /// kept then, save that after `Stopped` this is unknown.
+    /// from the disk, [`StoreError::Conflict`] when a `seq` exists already. Nothing of the batch
+    /// was kept then, save that after `Stopped` this is unknown.
     pub fn commit(
         &self,
         batch: FloorBatch,

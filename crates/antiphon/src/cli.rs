@@ -1,0 +1,227 @@
+//! The command line: what can be said, and which settings it changes.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::settings::Settings;
+use crate::{demo, house, manage, say};
+
+/// A contact centre in one program.
+#[derive(Debug, Parser)]
+#[command(name = "antiphon", version, about)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the house until it is told to stop.
+    Serve(ServeArgs),
+    /// Run an example company with living synthetic customers.
+    Demo(DemoArgs),
+    /// Accounts.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Keys for programs.
+    #[command(subcommand)]
+    ApiKey(ApiKeyCommand),
+    /// Settings.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Copy everything into a new folder while the house runs.
+    Backup {
+        #[command(flatten)]
+        place: PlaceArgs,
+        /// A folder that does not exist yet.
+        #[arg(long)]
+        to: PathBuf,
+    },
+    /// Make a data folder from a backup.
+    Restore {
+        /// The backup.
+        #[arg(long)]
+        from: PathBuf,
+        /// An empty or missing folder.
+        #[arg(long)]
+        data: PathBuf,
+    },
+    /// Replay flight-log segments and name the first decision that differs.
+    Replay {
+        #[command(flatten)]
+        place: PlaceArgs,
+        /// Segments; all of the data folder when none is named.
+        files: Vec<PathBuf>,
+        /// One JSON document per segment.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Where the house is.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct PlaceArgs {
+    /// The data folder.
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// The settings file.
+    #[arg(long)]
+    config: Option<PathBuf>,
+}
+
+/// Settings that flags may change.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ServeArgs {
+    #[command(flatten)]
+    place: PlaceArgs,
+    /// Address of the web interface; port 0 for a free one.
+    #[arg(long)]
+    http: Option<SocketAddr>,
+    /// UDP address for SIP; port 0 for a free one.
+    #[arg(long)]
+    sip: Option<SocketAddr>,
+    /// Networks of a proxy that ends TLS, as 10.0.0.0/8.
+    #[arg(long)]
+    behind_proxy: Vec<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DemoArgs {
+    #[command(flatten)]
+    pub(crate) serve: ServeArgs,
+    /// Print one line of JSON with addresses, numbers, accounts and a key.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Seconds between two synthetic customers; 0 for none.
+    #[arg(long, default_value_t = 6)]
+    pub(crate) every: u64,
+}
+
+#[derive(Debug, Subcommand)]
+enum UserCommand {
+    /// Make an account. The password is read from the standard input.
+    Add {
+        #[command(flatten)]
+        place: PlaceArgs,
+        /// The mail address to sign in with.
+        #[arg(long)]
+        mail: String,
+        /// The name colleagues see.
+        #[arg(long)]
+        name: String,
+        /// What it may do.
+        #[arg(long, value_enum)]
+        role: Role,
+        /// The tenant's name; may be left out when there is only one.
+        #[arg(long)]
+        tenant: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ApiKeyCommand {
+    /// Make a key. It is printed once and kept only as a digest.
+    Create {
+        #[command(flatten)]
+        place: PlaceArgs,
+        /// What it may do.
+        #[arg(long, value_enum)]
+        role: Role,
+        /// What it is for.
+        #[arg(long, default_value = "command line")]
+        name: String,
+        /// The tenant's name; may be left out when there is only one.
+        #[arg(long)]
+        tenant: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Check the settings and say what is wrong.
+    Check(ServeArgs),
+    /// Print the settings in force.
+    Show(ServeArgs),
+}
+
+/// What an account or a key may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// The desk and its own calls.
+    Agent,
+    /// All calls.
+    Supervisor,
+    /// Everything.
+    Administrator,
+}
+
+impl PlaceArgs {
+    pub(crate) fn settings(&self) -> anyhow::Result<Settings> {
+        let mut settings = Settings::load(self.config.as_deref(), std::env::vars())?;
+        if let Some(dir) = &self.data {
+            settings.data.dir.clone_from(dir);
+        }
+        Ok(settings)
+    }
+}
+
+impl ServeArgs {
+    pub(crate) fn settings(&self) -> anyhow::Result<Settings> {
+        let mut settings = self.place.settings()?;
+        settings.http.listen = self.http.unwrap_or(settings.http.listen);
+        settings.sip.listen = self.sip.unwrap_or(settings.sip.listen);
+        if !self.behind_proxy.is_empty() {
+            settings.http.behind_proxy.clone_from(&self.behind_proxy);
+        }
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// Whether a data folder was named, by flag.
+    pub(crate) fn names_data(&self) -> bool {
+        self.place.data.is_some()
+    }
+}
+
+impl Cli {
+    /// Carries the command out.
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        house::log_to_stderr();
+        match self.command {
+            Command::Replay { place, files, json } => {
+                manage::replay(&place.settings()?, &files, json)
+            }
+            Command::Restore { from, data } => block_on(manage::restore(&from, &data)),
+            Command::Config(ConfigCommand::Check(args)) => {
+                args.settings()?;
+                say("the settings are in order");
+                Ok(())
+            }
+            Command::Config(ConfigCommand::Show(args)) => {
+                say(&toml::to_string_pretty(&args.settings()?)?);
+                Ok(())
+            }
+            Command::Serve(args) => block_on(house::serve(args.settings()?)),
+            Command::Demo(args) => block_on(demo::run(args)),
+            Command::User(UserCommand::Add { place, mail, name, role, tenant }) => {
+                let new = manage::NewUser { mail, name, role, tenant };
+                block_on(manage::add_user(place.settings()?, new))
+            }
+            Command::ApiKey(ApiKeyCommand::Create { place, role, name, tenant }) => {
+                block_on(manage::create_key(place.settings()?, role, name, tenant))
+            }
+            Command::Backup { place, to } => block_on(manage::backup(place.settings()?, to)),
+        }
+    }
+}
+
+fn block_on(future: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the runtime cannot be started")?;
+    runtime.block_on(future)
+}

@@ -1,0 +1,185 @@
+//! What the API needs of the running house, put on the hub, the planes and the sound files.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use api::{Change, Check, Floor, FlowFault, Peaks, PhoneOwner, RecordingWav, Sound, SoundFault};
+use api::{TopicData, Update};
+use futures::future::BoxFuture;
+use futures::stream::{self, BoxStream, StreamExt as _};
+use hub::Hub;
+use media::MediaHandle;
+use media::clip::Clip;
+use media::recording::{WavView, peaks};
+use model::config::TenantConfig;
+use model::flow::Flow;
+use model::id::{AgentId, TenantId};
+use model::input::Command;
+use model::refusal::Refusal;
+use model::{Timestamp, Topic};
+use sip::SipHandle;
+use tokio::sync::broadcast::error::RecvError;
+
+/// The running house as the API sees it.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) hub: Hub,
+    pub(crate) sip: Arc<SipHandle>,
+    pub(crate) media: Arc<MediaHandle>,
+}
+
+fn update(update: hub::Update) -> Update {
+    let data = match update.data {
+        hub::TopicData::Agent(view) => TopicData::Agent(view),
+        hub::TopicData::Queue(view) => TopicData::Queue(view),
+    };
+    Update { topic: update.topic, seq: update.seq, data }
+}
+
+impl Floor for Running {
+    fn now(&self) -> Timestamp {
+        self.hub.now()
+    }
+
+    fn command(
+        &self,
+        tenant: TenantId,
+        agent: AgentId,
+        command: Command,
+    ) -> BoxFuture<'_, Result<(), Refusal>> {
+        Box::pin(self.hub.command(tenant, agent, command))
+    }
+
+    fn latest(&self, tenant: TenantId, topic: Topic) -> Option<Update> {
+        self.hub.latest(tenant, topic).map(update)
+    }
+
+    fn watch(&self, tenant: TenantId) -> Option<BoxStream<'static, Change>> {
+        let updates = self.hub.watch(tenant)?;
+        let changes = stream::unfold(updates, |mut updates| async move {
+            let change = match updates.recv().await {
+                Ok(newest) => Change::Topic(update(newest)),
+                Err(RecvError::Lagged(_)) => Change::Missed,
+                Err(RecvError::Closed) => return None,
+            };
+            Some((change, updates))
+        });
+        Some(changes.boxed())
+    }
+
+    fn browser_offer(
+        &self,
+        owner: PhoneOwner,
+        sdp: String,
+    ) -> BoxFuture<'_, Result<String, Refusal>> {
+        let PhoneOwner { tenant, agent, tab, epoch } = owner;
+        Box::pin(self.hub.browser_offer(tenant, agent, tab, epoch, sdp))
+    }
+
+    fn browser_back(&self, owner: PhoneOwner) {
+        self.hub.browser_back(owner.tenant, owner.agent, owner.tab, owner.epoch);
+    }
+
+    fn browser_gone(&self, owner: PhoneOwner) {
+        self.hub.browser_gone(owner.tenant, owner.agent, owner.tab, owner.epoch);
+    }
+
+    fn config_changed(&self, tenant: TenantId) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            if let Err(error) = self.hub.config_changed(tenant).await {
+                tracing::error!(tenant.id = %tenant, %error, "a new configuration is not in force");
+            }
+        })
+    }
+
+    fn check_flow(&self, document: &str, config: &TenantConfig) -> Result<Flow, Vec<FlowFault>> {
+        let place = |fault: hub::FlowFault| FlowFault {
+            pointer: fault.pointer,
+            code: fault.code,
+            detail: fault.detail,
+        };
+        Hub::check_flow(document, config).map_err(|faults| faults.into_iter().map(place).collect())
+    }
+
+    fn checks(&self) -> Vec<Check> {
+        let health = self.hub.health();
+        let late = health.inputs_waiting >= model::limits::CELL_MAILBOX_INPUTS_MAX / 2;
+        let floor = late.then(|| format!("{} inputs wait", health.inputs_waiting));
+        let clock = health.clock_jump_us.map(|us| format!("the wall clock is {us} us away"));
+        vec![Check { name: "floor", fault: floor }, Check { name: "clock", fault: clock }]
+    }
+
+    fn metrics(&self) -> String {
+        let (health, sip, media) = (self.hub.health(), self.sip.counters(), self.media.metrics());
+        let mut lines = String::new();
+        for (name, value) in [
+            ("antiphon_tenants", health.tenants as u64),
+            ("antiphon_inputs_waiting", health.inputs_waiting as u64),
+            ("antiphon_flight_steps_lost_total", health.flight_steps_lost),
+            ("antiphon_sip_messages_in_total", sip.messages_in),
+            ("antiphon_sip_messages_out_total", sip.messages_out),
+            ("antiphon_sip_retransmissions_in_total", sip.retransmissions_in),
+            ("antiphon_sip_legs", sip.legs as u64),
+            ("antiphon_media_packets_in_total", media.packets_in),
+            ("antiphon_media_packets_out_total", media.packets_out),
+            ("antiphon_media_ticks_total", media.ticks),
+            ("antiphon_media_ticks_skipped_total", media.ticks_skipped),
+            ("antiphon_media_legs", media.legs),
+            ("antiphon_media_calls", media.calls),
+            ("antiphon_media_recordings_total", media.recordings),
+            ("antiphon_media_recording_blocks_lost_total", media.recording_blocks_lost),
+            ("antiphon_media_events_lost_total", media.events_lost),
+            ("antiphon_media_panics_total", media.panics),
+        ] {
+            // Writing to a string cannot fail.
+            let _ = writeln!(lines, "{name} {value}");
+        }
+        for (reason, count) in &sip.refused {
+            let _ = writeln!(lines, "antiphon_sip_refused_total{{reason=\"{reason}\"}} {count}");
+        }
+        lines
+    }
+}
+
+/// Recordings and prompts on the disk.
+#[derive(Debug)]
+pub(crate) struct Files;
+
+struct Wav(WavView);
+
+impl RecordingWav for Wav {
+    fn bytes(&self) -> u64 {
+        self.0.len()
+    }
+
+    fn pauses_ms(&self) -> Vec<(u64, u64)> {
+        self.0.recording().pauses()
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.0.read_at(offset, buffer)
+    }
+}
+
+impl Sound for Files {
+    fn recording(&self, file: &Path) -> Result<Box<dyn RecordingWav>, SoundFault> {
+        let view = WavView::open(file).map_err(|_| SoundFault::Unreadable)?;
+        Ok(Box::new(Wav(view)))
+    }
+
+    fn peaks(&self, file: &Path, points: usize) -> Result<Peaks, SoundFault> {
+        let found = peaks(file, points).map_err(|_| SoundFault::Unreadable)?;
+        let level = |sample: &u16| f32::from(*sample) / f32::from(i16::MAX);
+        Ok(Peaks {
+            step_ms: found.samples_per_point as f64 / 8.0,
+            left: found.said.iter().map(level).collect(),
+            right: found.heard.iter().map(level).collect(),
+        })
+    }
+
+    fn normalise(&self, wav: &[u8]) -> Result<Vec<i16>, SoundFault> {
+        let clip = Clip::from_wav(wav).map_err(|error| SoundFault::NotWav(error.to_string()))?;
+        Ok(clip.samples.to_vec())
+    }
+}

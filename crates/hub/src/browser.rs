@@ -1,0 +1,203 @@
+//! Which page is whose telephone: one leg per agent, one owning tab, the higher epoch wins.
+
+use std::collections::HashMap;
+
+use model::id::{AgentId, LegId, TenantId};
+use model::refusal::Refusal;
+use model::time::{Span, Timestamp};
+use tokio::sync::oneshot;
+
+/// A leg whose page is gone this long is closed.
+const FORGET_AFTER: Span = Span::from_secs(60);
+
+/// Who a telephone belongs to.
+pub(crate) type Owner = (TenantId, AgentId);
+
+#[derive(Debug)]
+struct Phone {
+    leg: LegId,
+    tab: String,
+    epoch: u64,
+    up: bool,
+    gone_since: Option<Timestamp>,
+    waiting: Option<oneshot::Sender<Result<String, Refusal>>>,
+}
+
+/// What became of an offer.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// Hand the offer to the media plane under this leg.
+    Leg(LegId),
+    /// Another tab owns the telephone; the reply was given.
+    Refused,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Phones {
+    by_owner: HashMap<Owner, Phone>,
+    owners: HashMap<LegId, Owner>,
+}
+
+impl Phones {
+    /// A page offers. `fresh` names the leg if this agent has none yet.
+    pub(crate) fn offer(
+        &mut self,
+        owner: Owner,
+        tab: String,
+        epoch: u64,
+        fresh: LegId,
+        reply: oneshot::Sender<Result<String, Refusal>>,
+    ) -> Taken {
+        let known = self.by_owner.get(&owner);
+        if known.is_some_and(|phone| phone.tab != tab && epoch <= phone.epoch) {
+            // The receiver may have given up; nobody else waits for this refusal.
+            let _ = reply.send(Err(Refusal::WrongState));
+            return Taken::Refused;
+        }
+        let leg = known.map_or(fresh, |phone| phone.leg);
+        let waiting = Some(reply);
+        let phone = Phone { leg, tab, epoch, up: false, gone_since: None, waiting };
+        self.by_owner.insert(owner, phone);
+        self.owners.insert(leg, owner);
+        Taken::Leg(leg)
+    }
+
+    fn of_leg(&mut self, leg: LegId) -> Option<(Owner, &mut Phone)> {
+        let owner = *self.owners.get(&leg)?;
+        self.by_owner.get_mut(&owner).map(|phone| (owner, phone))
+    }
+
+    /// The media plane answered.
+    pub(crate) fn answered(&mut self, leg: LegId, sdp: String) {
+        if let Some(waiting) = self.of_leg(leg).and_then(|(_, phone)| phone.waiting.take()) {
+            let _ = waiting.send(Ok(sdp));
+        }
+    }
+
+    /// The media plane could not use the offer.
+    pub(crate) fn refused(&mut self, leg: LegId, why: Refusal) {
+        if let Some(waiting) = self.of_leg(leg).and_then(|(_, phone)| phone.waiting.take()) {
+            let _ = waiting.send(Err(why));
+        }
+    }
+
+    /// Media flows: whose device is up now, unless its page is gone already.
+    pub(crate) fn up(&mut self, leg: LegId) -> Option<Owner> {
+        let (owner, phone) = self.of_leg(leg)?;
+        phone.up = true;
+        phone.gone_since.is_none().then_some(owner)
+    }
+
+    /// Media is lost: whose device is down now, unless that was said already.
+    pub(crate) fn down(&mut self, leg: LegId) -> Option<Owner> {
+        let (owner, phone) = self.of_leg(leg)?;
+        let was_up = std::mem::replace(&mut phone.up, false) && phone.gone_since.is_none();
+        was_up.then_some(owner)
+    }
+
+    /// The socket of a page is gone: the leg that is down with it, if this page owned the phone.
+    pub(crate) fn gone(
+        &mut self,
+        owner: Owner,
+        tab: &str,
+        epoch: u64,
+        now: Timestamp,
+    ) -> Option<LegId> {
+        let phone = self.by_owner.get_mut(&owner)?;
+        if phone.tab != tab || phone.epoch != epoch || phone.gone_since.is_some() {
+            return None;
+        }
+        phone.gone_since = Some(now);
+        phone.up.then_some(phone.leg)
+    }
+
+    /// The socket of the owning page is back: the leg that is up again, if its media still is.
+    pub(crate) fn back(&mut self, owner: Owner, tab: &str, epoch: u64) -> Option<LegId> {
+        let phone = self.by_owner.get_mut(&owner)?;
+        let own = phone.tab == tab && phone.epoch == epoch;
+        let returned = own && phone.gone_since.take().is_some();
+        (returned && phone.up).then_some(phone.leg)
+    }
+
+    /// Legs whose page did not come back; they are forgotten here and closed by the caller.
+    pub(crate) fn forgotten(&mut self, now: Timestamp) -> Vec<LegId> {
+        let old =
+            |phone: &Phone| phone.gone_since.is_some_and(|since| FORGET_AFTER <= now.since(since));
+        let legs: Vec<LegId> =
+            self.by_owner.values().filter(|phone| old(phone)).map(|phone| phone.leg).collect();
+        self.by_owner.retain(|_, phone| !old(phone));
+        for leg in &legs {
+            self.owners.remove(leg);
+        }
+        legs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::id::IdMint;
+
+    use super::*;
+
+    struct Desk {
+        phones: Phones,
+        owner: Owner,
+        mint: IdMint,
+    }
+
+    const NOW: Timestamp = Timestamp::from_micros(1_000_000);
+
+    impl Desk {
+        fn new() -> Self {
+            let mut mint = IdMint::new(3);
+            let owner = (mint.mint(NOW), mint.mint(NOW));
+            Self { phones: Phones::default(), owner, mint }
+        }
+
+        fn offer(
+            &mut self,
+            tab: &str,
+            epoch: u64,
+        ) -> (Taken, oneshot::Receiver<Result<String, Refusal>>) {
+            let (reply, answer) = oneshot::channel();
+            let fresh = self.mint.mint(NOW);
+            (self.phones.offer(self.owner, tab.to_owned(), epoch, fresh, reply), answer)
+        }
+    }
+
+    #[test]
+    fn a_higher_epoch_takes_the_phone_and_a_lower_one_is_refused() {
+        let mut desk = Desk::new();
+        let (Taken::Leg(leg), _) = desk.offer("a", 1) else { panic!("first") };
+        assert_eq!(desk.offer("b", 2).0, Taken::Leg(leg), "the leg stays");
+        let (taken, mut answer) = desk.offer("a", 1);
+        assert_eq!(taken, Taken::Refused);
+        assert_eq!(answer.try_recv(), Ok(Err(Refusal::WrongState)));
+        assert_eq!(desk.phones.gone(desk.owner, "a", 1, NOW), None, "not the owner any more");
+    }
+
+    #[test]
+    fn a_reload_goes_down_once_and_comes_up_again() {
+        let mut desk = Desk::new();
+        let (Taken::Leg(leg), _) = desk.offer("a", 1) else { panic!("first") };
+        assert_eq!(desk.phones.up(leg), Some(desk.owner));
+        assert_eq!(desk.phones.gone(desk.owner, "a", 1, NOW), Some(leg));
+        assert_eq!(desk.phones.down(leg), None, "already told");
+        assert_eq!(desk.offer("a", 2).0, Taken::Leg(leg));
+        assert_eq!(desk.phones.up(leg), Some(desk.owner));
+    }
+
+    #[test]
+    fn a_short_loss_of_the_socket_keeps_the_leg() {
+        let mut desk = Desk::new();
+        let (Taken::Leg(leg), _) = desk.offer("a", 1) else { panic!("first") };
+        desk.phones.up(leg);
+        desk.phones.gone(desk.owner, "a", 1, NOW);
+        assert_eq!(desk.phones.back(desk.owner, "a", 1), Some(leg));
+        desk.phones.gone(desk.owner, "a", 1, NOW);
+        assert!(desk.phones.forgotten(NOW + Span::from_secs(59)).is_empty());
+        assert_eq!(desk.phones.forgotten(NOW + Span::from_secs(60)), [leg]);
+        assert_eq!(desk.phones.back(desk.owner, "a", 1), None);
+    }
+}

@@ -1,0 +1,403 @@
+//! Runs one tenant's cell: inputs in, effects out at once, events and promises through the ledger.
+//!
+//! The only owner of the cell. A panic in one input is caught here: the cell is rebuilt from its
+//! last checkpoint without that input, and the call it was about ends alone.
+
+use std::collections::{BTreeSet, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use floor::Cell;
+use model::Input;
+use model::effect::{Effect, Output, Plane, Topic};
+use model::id::{CallId, IdMint, RequestId, TenantId};
+use model::refusal::Refusal;
+use model::time::{Span, Timestamp};
+use store::{Ctx, FloorBatch, Store, StoreError};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::{Duration, Instant};
+
+use crate::books::Books;
+use crate::clock::HouseClock;
+use crate::flight::{FlightLog, Header, SEGMENT_INPUTS_MAX, SEGMENT_SPAN, Step};
+use crate::ledger::{Ledger, Promise};
+use crate::mailbox::{Inbox, Message};
+use crate::publish::{Board, TopicData};
+use crate::switchboard::Request;
+
+/// Inputs between two checkpoints: the most that a rebuild has to repeat.
+const CHECKPOINT_INPUTS: usize = 256;
+/// Messages taken before the ledger is looked at again.
+const MESSAGES_PER_TURN: usize = 64;
+/// Pause before a failed commit is tried again.
+const RETRY_AFTER: Span = Span::from_millis(250);
+/// How often a stopping cell asks whether all is saved.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a cell task is made of.
+pub(crate) struct Parts {
+    pub(crate) tenant: TenantId,
+    pub(crate) cell: Cell,
+    pub(crate) clock: Arc<HouseClock>,
+    pub(crate) inbox: Inbox,
+    pub(crate) board: Board,
+    pub(crate) store: Store,
+    pub(crate) switchboard: mpsc::UnboundedSender<Request>,
+    pub(crate) flight: FlightLog,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) language: String,
+    /// Seeds the ids of requests.
+    pub(crate) seed: u64,
+}
+
+/// See the module.
+pub(crate) struct CellTask {
+    tenant: TenantId,
+    cell: Cell,
+    clock: Arc<HouseClock>,
+    inbox: Inbox,
+    board: Board,
+    board_seq: u64,
+    store: Store,
+    switchboard: mpsc::UnboundedSender<Request>,
+    books: Books,
+    ledger: Ledger,
+    committing: Option<JoinHandle<Result<(), StoreError>>>,
+    retry_at: Option<Timestamp>,
+    requests: IdMint,
+    replies: HashMap<RequestId, oneshot::Sender<Result<(), Refusal>>>,
+    flight: FlightLog,
+    segment: Option<(Timestamp, u32)>,
+    checkpoint: Cell,
+    since_checkpoint: Vec<(Timestamp, Input)>,
+    stopping: Option<(oneshot::Sender<()>, Instant)>,
+}
+
+impl CellTask {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let db = parts.store.tenant(Ctx::system(parts.tenant));
+        Self {
+            tenant: parts.tenant,
+            checkpoint: parts.cell.clone(),
+            cell: parts.cell,
+            clock: parts.clock,
+            inbox: parts.inbox,
+            board: parts.board,
+            board_seq: 0,
+            store: parts.store,
+            switchboard: parts.switchboard,
+            books: Books::new(db, parts.data_dir, parts.language),
+            ledger: Ledger::default(),
+            committing: None,
+            retry_at: None,
+            requests: IdMint::new(parts.seed),
+            replies: HashMap::new(),
+            flight: parts.flight,
+            segment: None,
+            since_checkpoint: Vec::new(),
+            stopping: None,
+        }
+    }
+
+    /// Runs until it is told to stop and everything is saved.
+    pub(crate) async fn run(mut self) {
+        loop {
+            self.commit();
+            if self.may_stop() {
+                break;
+            }
+            let wake = self.wake_in();
+            tokio::select! {
+                biased;
+                saved = join(&mut self.committing) => self.committed(saved),
+                message = self.inbox.receive() => match message {
+                    Some(message) => self.turn(message),
+                    None => break,
+                },
+                () = tokio::time::sleep(wake) => self.woken(),
+            }
+        }
+        if let Some((done, _)) = self.stopping.take() {
+            // The one who stops us may be gone already.
+            let _ = done.send(());
+        }
+    }
+
+    fn may_stop(&self) -> bool {
+        let Some((_, deadline)) = &self.stopping else { return false };
+        self.ledger.is_clear() || *deadline <= Instant::now()
+    }
+
+    fn turn(&mut self, first: Message) {
+        self.message(first);
+        for _ in 1..MESSAGES_PER_TURN {
+            let Some(message) = self.inbox.try_receive() else { break };
+            self.message(message);
+        }
+    }
+
+    fn message(&mut self, message: Message) {
+        match message {
+            Message::Input { mut input, rows, reply } => {
+                for row in rows {
+                    self.ledger.row(row);
+                }
+                if let (Input::Command { request, .. }, Some(reply)) = (&mut input, reply) {
+                    let id = self.requests.mint(self.clock.now());
+                    *request = Some(id);
+                    self.replies.insert(id, reply);
+                }
+                self.step(input);
+            }
+            Message::RecordingEnded { call, recording, length_ms, sha256, complete } => {
+                let row = self.books.recording_ended(call, recording, length_ms, sha256, complete);
+                row.into_iter().for_each(|row| self.ledger.row(row));
+            }
+            Message::Stop(done) => self.stopping = Some((done, Instant::now() + STOP_PATIENCE)),
+        }
+    }
+
+    fn woken(&mut self) {
+        let now = self.clock.now();
+        if self.ledger.late_at().is_some_and(|late| late <= now) {
+            tracing::error!(tenant.id = %self.tenant, "commits are late: nothing is promised");
+            let promises = self.ledger.late();
+            self.speak(promises);
+        }
+        if self.cell.deadline().is_some_and(|(at, _)| at <= now) {
+            self.step(Input::Wake);
+        }
+    }
+
+    fn wake_in(&self) -> Duration {
+        let now = self.clock.now();
+        let floor = self.cell.deadline().map(|(at, _)| at);
+        let stopping = self.stopping.as_ref().map(|_| now + RETRY_AFTER);
+        let soonest = [floor, self.ledger.late_at(), self.retry_at, stopping];
+        let micros = soonest.into_iter().flatten().min().map_or(60_000_000, |at| {
+            // One millisecond more than the rest, so that the timer is never a hair too early.
+            at.since(now).micros() + 1_000
+        });
+        Duration::from_micros(u64::try_from(micros).unwrap_or(0))
+    }
+
+    /// One input through the cell, and everything that follows from it.
+    fn step(&mut self, input: Input) {
+        let now = self.clock.now();
+        self.keep_flight(now);
+        if let Input::Config(config) = &input {
+            self.books.set_language(&config.language);
+        }
+        match guarded(&mut self.cell, now, input.clone()) {
+            Some(outputs) => {
+                self.log(now, &input, &outputs);
+                self.since_checkpoint.push((now, input));
+                if CHECKPOINT_INPUTS <= self.since_checkpoint.len() {
+                    self.checkpoint = self.cell.clone();
+                    self.since_checkpoint.clear();
+                }
+                self.carry_out(now, outputs);
+            }
+            None => self.rebuild(now, &input),
+        }
+    }
+
+    /// The cell panicked: go back to the checkpoint, repeat what was good, end that one call.
+    fn rebuild(&mut self, now: Timestamp, poison: &Input) {
+        let call = call_of(&self.checkpoint, poison);
+        tracing::error!(tenant.id = %self.tenant, call.id = ?call, "a call's handling panicked");
+        self.cell = self.checkpoint.clone();
+        let mut call = call;
+        for (at, input) in std::mem::take(&mut self.since_checkpoint) {
+            if guarded(&mut self.cell, at, input.clone()).is_some() {
+                self.since_checkpoint.push((at, input));
+            }
+            call = call.or_else(|| call_of(&self.cell, poison));
+        }
+        // The log has a hole now: a new segment begins with the next input.
+        self.segment = None;
+        self.answer_poison(poison);
+        if let Some(call) = call
+            && let Some(outputs) = guarded(&mut self.cell, now, Input::CallFailed { call })
+        {
+            self.since_checkpoint.push((now, Input::CallFailed { call }));
+            self.carry_out(now, outputs);
+        }
+    }
+
+    fn answer_poison(&mut self, poison: &Input) {
+        if let Input::Command { request: Some(request), .. } = poison
+            && let Some(reply) = self.replies.remove(request)
+        {
+            let _ = reply.send(Err(Refusal::WrongState));
+        }
+    }
+
+    fn carry_out(&mut self, now: Timestamp, outputs: Vec<Output>) {
+        let mut touched = BTreeSet::new();
+        for output in outputs {
+            match output {
+                Output::Event(recorded) => {
+                    let row = self.books.event(&recorded);
+                    row.into_iter().for_each(|row| self.ledger.row(row));
+                    self.ledger.event(recorded);
+                }
+                Output::Effect(effect) => self.effect(now, effect),
+                Output::Touched(topic) => {
+                    touched.insert(topic);
+                }
+            }
+        }
+        touched.into_iter().for_each(|topic| self.publish(topic));
+    }
+
+    fn effect(&mut self, now: Timestamp, effect: Effect) {
+        match effect.plane() {
+            Plane::Now => {
+                let recording_file = self.recording_file(now, &effect);
+                let tenant = self.tenant;
+                // The switchboard outlives every cell but at the very end of the house.
+                let _ = self.switchboard.send(Request::Effect { tenant, effect, recording_file });
+            }
+            Plane::WithCommit => {
+                let row = self.books.row(now, effect);
+                row.into_iter().for_each(|row| self.ledger.row(row));
+            }
+            Plane::AfterCommit => {
+                if let Effect::Reply { request, result } = effect {
+                    let refused = self.ledger.promise((request, result));
+                    self.speak(refused.into_iter().collect());
+                }
+            }
+        }
+    }
+
+    fn recording_file(&mut self, now: Timestamp, effect: &Effect) -> Option<PathBuf> {
+        let Effect::Media { call, graph, .. } = effect else { return None };
+        let (path, row) = self.books.recording(now, *call, graph.record.as_ref()?)?;
+        row.into_iter().for_each(|row| self.ledger.row(row));
+        Some(path)
+    }
+
+    fn publish(&mut self, topic: Topic) {
+        let data = match topic {
+            Topic::Agent(agent) => {
+                self.cell.agent_view(agent).map(|view| TopicData::Agent(Arc::new(view)))
+            }
+            Topic::Queue(queue) => {
+                self.cell.queue_view(queue).map(|view| TopicData::Queue(Arc::new(view)))
+            }
+        };
+        if let Some(data) = data {
+            self.board.publish(topic, data, &mut self.board_seq);
+        }
+    }
+
+    fn commit(&mut self) {
+        let now = self.clock.now();
+        if self.committing.is_some() || self.retry_at.is_some_and(|at| now < at) {
+            return;
+        }
+        self.retry_at = None;
+        for row in self.books.changed() {
+            self.ledger.row(row);
+        }
+        let Some((events, rows)) = self.ledger.take(now) else { return };
+        let batch = FloorBatch { tenant: self.tenant, events, rows };
+        let store = self.store.clone();
+        self.committing = Some(tokio::spawn(async move { store.floor().commit(batch).await }));
+    }
+
+    fn committed(&mut self, saved: Result<(), StoreError>) {
+        self.committing = None;
+        let promises = match saved {
+            Ok(()) => self.ledger.saved(),
+            Err(error) => {
+                tracing::error!(tenant.id = %self.tenant, %error, "a commit failed");
+                self.retry_at = Some(self.clock.now() + RETRY_AFTER);
+                self.ledger.failed()
+            }
+        };
+        self.speak(promises);
+    }
+
+    fn speak(&mut self, promises: Vec<Promise>) {
+        for (request, result) in promises {
+            if let Some(reply) = self.replies.remove(&request) {
+                // The client may have hung up in the meantime.
+                let _ = reply.send(result);
+            }
+        }
+    }
+
+    fn keep_flight(&mut self, now: Timestamp) {
+        let due = self.segment.is_none_or(|(begun, inputs)| {
+            SEGMENT_INPUTS_MAX <= inputs || SEGMENT_SPAN <= now.since(begun)
+        });
+        if !due {
+            return;
+        }
+        let Ok(cell) = serde_json::to_value(&self.cell) else { return };
+        let build = env!("CARGO_PKG_VERSION").to_owned();
+        let header = Header { tenant: self.tenant, at: now, build, cell };
+        self.segment = self.flight.begin(&header).then_some((now, 0));
+    }
+
+    fn log(&mut self, now: Timestamp, input: &Input, outputs: &[Output]) {
+        let Some((_, inputs)) = &mut self.segment else { return };
+        *inputs += 1;
+        let step = Step { at: now, input: input.clone(), outputs: outputs.to_vec() };
+        if !self.flight.step(self.tenant, &step) {
+            self.segment = None;
+        }
+    }
+}
+
+async fn join(
+    committing: &mut Option<JoinHandle<Result<(), StoreError>>>,
+) -> Result<(), StoreError> {
+    match committing {
+        // A panic in the store's task is a fault of the store: keep the batch and try again.
+        Some(task) => task.await.unwrap_or(Err(StoreError::Busy)),
+        None => std::future::pending().await,
+    }
+}
+
+/// One input through a cell; `None` when it panicked and the cell must not be used any more.
+fn guarded(cell: &mut Cell, now: Timestamp, input: Input) -> Option<Vec<Output>> {
+    catch_unwind(AssertUnwindSafe(|| {
+        cell.handle(now, input);
+        std::iter::from_fn(|| cell.poll()).collect()
+    }))
+    .ok()
+}
+
+/// The call an input is about.
+fn call_of(cell: &Cell, input: &Input) -> Option<CallId> {
+    use model::input::Command;
+    match input {
+        Input::LegUp { leg }
+        | Input::LegRinging { leg }
+        | Input::LegEnded { leg, .. }
+        | Input::Digit { leg, .. }
+        | Input::DeviceUp { leg, .. }
+        | Input::DeviceDown { leg, .. } => cell.call_of_leg(*leg),
+        Input::PlayEnded { call, .. }
+        | Input::Applied { call, .. }
+        | Input::CallFailed { call } => Some(*call),
+        Input::Command { agent, command, .. } => match command {
+            Command::Hold { call }
+            | Command::Resume { call }
+            | Command::Hangup { call }
+            | Command::ExtendWrapUp { call, .. }
+            | Command::WrapUp { call, .. } => Some(*call),
+            Command::Accept { .. } | Command::Decline { .. } => {
+                Some(cell.agent_view(*agent)?.offer?.contact.call)
+            }
+            _ => None,
+        },
+        Input::Config(_) | Input::Wake | Input::CallOffered { .. } => None,
+    }
+}

@@ -1,0 +1,104 @@
+//! The house clock: wall time at the start plus monotonic time since, drawn slowly to the wall.
+//!
+//! Invariant: it never goes back and never jumps. A step of the wall clock is followed at most
+//! half a millisecond per second, so no timer bursts and no duration is negative.
+
+use std::sync::Mutex;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use model::time::Timestamp;
+
+/// Microseconds of correction per second of running time.
+const SLEW_US_PER_S: i64 = 500;
+/// A difference above this is reported as a jump, in microseconds.
+const JUMP_US: i64 = 1_000_000;
+
+/// The correction as a pure machine.
+#[derive(Debug, Clone)]
+struct Slew {
+    start_us: i64,
+    correction_us: i64,
+    corrected_at_us: i64,
+    last_us: i64,
+}
+
+impl Slew {
+    fn new(wall_us: i64) -> Self {
+        Self { start_us: wall_us, correction_us: 0, corrected_at_us: 0, last_us: wall_us }
+    }
+
+    /// House time at `elapsed_us` since the start while the wall says `wall_us`.
+    fn now(&mut self, elapsed_us: i64, wall_us: i64) -> i64 {
+        let passed_us = elapsed_us - self.corrected_at_us;
+        let room_us = passed_us.saturating_mul(SLEW_US_PER_S) / 1_000_000;
+        if room_us > 0 {
+            let behind_us = wall_us - (self.start_us + elapsed_us + self.correction_us);
+            self.correction_us += behind_us.clamp(-room_us, room_us);
+            self.corrected_at_us = elapsed_us;
+        }
+        self.last_us = self.last_us.max(self.start_us + elapsed_us + self.correction_us);
+        self.last_us
+    }
+}
+
+/// The clock that the shell hands to every cell.
+#[derive(Debug)]
+pub struct HouseClock {
+    started: Instant,
+    slew: Mutex<Slew>,
+}
+
+impl HouseClock {
+    /// A clock that starts at the present wall time.
+    #[must_use]
+    pub fn start() -> Self {
+        Self { started: Instant::now(), slew: Mutex::new(Slew::new(wall_us())) }
+    }
+
+    /// House time.
+    ///
+    /// # Panics
+    /// Never: the lock is held for arithmetic only.
+    pub fn now(&self) -> Timestamp {
+        let elapsed_us = i64::try_from(self.started.elapsed().as_micros()).unwrap_or(i64::MAX);
+        let mut slew = self.slew.lock().expect("arithmetic does not panic");
+        Timestamp::from_micros(slew.now(elapsed_us, wall_us()))
+    }
+
+    /// Difference of the wall clock to house time in microseconds, if it is a jump.
+    pub fn jump_us(&self) -> Option<i64> {
+        let difference_us = wall_us() - self.now().micros();
+        (difference_us.abs() > JUMP_US).then_some(difference_us)
+    }
+}
+
+fn wall_us() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: i64 = 1_000_000;
+
+    #[test]
+    fn a_step_of_the_wall_clock_is_followed_slowly() {
+        let mut slew = Slew::new(1_000 * S);
+        assert_eq!(slew.now(10 * S, 1_010 * S), 1_010 * S);
+        // The wall jumps an hour ahead: after ten seconds we moved by 5 ms at most.
+        assert_eq!(slew.now(20 * S, 1_020 * S + 3_600 * S), 1_020 * S + 5_000);
+    }
+
+    #[test]
+    fn it_never_goes_back() {
+        let mut slew = Slew::new(1_000 * S);
+        let mut last = 0;
+        for step in 0..1_000 {
+            let now = slew.now(step * 1_000, 500 * S);
+            assert!(last <= now);
+            last = now;
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! One telephone leg as a small pure machine between the SIP plane, the media plane and the cell.
+//!
+//! The SIP plane knows dialogs, the media plane knows ports, the cell knows calls; this machine is
+//! the only place where the three meet. It never waits: every input gives outputs at once.
+
+use model::Input;
+use model::id::{LegId, PartyId};
+use model::media::{Direction, MediaCommand, MediaDesc, MediaFault};
+use model::number::DialString;
+use model::sip::{Caller, LegCause, SipCommand, SipEvent, SipTarget};
+
+/// What a leg machine wants done. Order matters.
+#[derive(Debug, Clone)]
+pub(crate) enum LegOutput {
+    /// For the SIP plane.
+    Sip(SipCommand),
+    /// For the media plane.
+    Media(MediaCommand),
+    /// For the cell.
+    Cell(Input),
+    /// The machine is finished and can be dropped.
+    Finished,
+}
+
+/// A leg between INVITE and BYE.
+#[derive(Debug)]
+pub(crate) struct Leg {
+    leg: LegId,
+    state: State,
+    /// Our description once media made a port.
+    local: Option<MediaDesc>,
+}
+
+#[derive(Debug)]
+enum State {
+    /// A customer's INVITE waits for its port.
+    Arriving { dialled: DialString, caller: Option<DialString>, party: PartyId },
+    /// The cell knows the customer; not answered yet.
+    Offered,
+    /// Our 200 is out; `late` when it carried the offer.
+    Answered,
+    /// We dial and wait for our port.
+    Preparing { target: SipTarget, caller: Caller },
+    /// Our INVITE is out.
+    Dialling,
+    /// Media flows.
+    Up,
+    /// We asked to end it and wait for the last word of the SIP plane.
+    Ending,
+}
+
+impl Leg {
+    /// A customer's leg, just arrived.
+    pub(crate) fn incoming(
+        leg: LegId,
+        party: PartyId,
+        dialled: DialString,
+        caller: Option<DialString>,
+        offer: Option<MediaDesc>,
+    ) -> (Self, Vec<LegOutput>) {
+        let state = State::Arriving { dialled, caller, party };
+        let prepare = MediaCommand::Prepare { leg, remote: offer };
+        (Self { leg, state, local: None }, vec![LegOutput::Media(prepare)])
+    }
+
+    /// A leg to a device that we are about to ring.
+    pub(crate) fn outgoing(
+        leg: LegId,
+        target: SipTarget,
+        caller: Option<DialString>,
+    ) -> (Self, Vec<LegOutput>) {
+        let caller = Caller { number: caller, name: None };
+        let state = State::Preparing { target, caller };
+        let prepare = MediaCommand::Prepare { leg, remote: None };
+        (Self { leg, state, local: None }, vec![LegOutput::Media(prepare)])
+    }
+
+    /// Media made a port.
+    pub(crate) fn prepared(&mut self, local: MediaDesc) -> Vec<LegOutput> {
+        self.local = Some(local.clone());
+        let leg = self.leg;
+        match std::mem::replace(&mut self.state, State::Offered) {
+            State::Arriving { dialled, caller, party } => {
+                vec![LegOutput::Cell(Input::CallOffered { leg, caller, party, dialled })]
+            }
+            State::Preparing { target, caller } => {
+                self.state = State::Dialling;
+                vec![LegOutput::Sip(SipCommand::Dial { leg, target, caller, local })]
+            }
+            other => {
+                self.state = other;
+                Vec::new()
+            }
+        }
+    }
+
+    /// Media could not make a port.
+    pub(crate) fn prepare_failed(&mut self, why: MediaFault) -> Vec<LegOutput> {
+        let leg = self.leg;
+        match self.state {
+            State::Arriving { .. } => {
+                self.state = State::Ending;
+                let (status, retry_after_s) = match why {
+                    MediaFault::NoCodec | MediaFault::BadDescription => (488, None),
+                    MediaFault::NoPort | MediaFault::Overloaded => (503, Some(5)),
+                };
+                vec![LegOutput::Sip(SipCommand::Reject { leg, status, retry_after_s })]
+            }
+            State::Preparing { .. } => {
+                let cause = LegCause::Unreachable;
+                vec![LegOutput::Cell(Input::LegEnded { leg, cause }), LegOutput::Finished]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The cell answers the customer.
+    pub(crate) fn answer(&mut self) -> Vec<LegOutput> {
+        match (&self.state, &self.local) {
+            (State::Offered, Some(local)) => {
+                let local = local.clone();
+                self.state = State::Answered;
+                vec![LegOutput::Sip(SipCommand::Answer { leg: self.leg, local })]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The cell refuses the customer.
+    pub(crate) fn refuse(&mut self, status: u16) -> Vec<LegOutput> {
+        let retry_after_s = (status == 503).then_some(5);
+        self.state = State::Ending;
+        vec![LegOutput::Sip(SipCommand::Reject { leg: self.leg, status, retry_after_s })]
+    }
+
+    /// The cell ends the leg.
+    pub(crate) fn hang_up(&mut self, cause: LegCause) -> Vec<LegOutput> {
+        let leg = self.leg;
+        match self.state {
+            State::Ending => Vec::new(),
+            State::Preparing { .. } => {
+                // Nothing was sent yet: it ends here, and the port that may still come is closed.
+                self.state = State::Ending;
+                vec![
+                    LegOutput::Media(MediaCommand::Close { leg }),
+                    LegOutput::Cell(Input::LegEnded { leg, cause }),
+                    LegOutput::Finished,
+                ]
+            }
+            _ => {
+                self.state = State::Ending;
+                vec![LegOutput::Sip(SipCommand::Hangup { leg, cause })]
+            }
+        }
+    }
+
+    /// The SIP plane reports. `Incoming` makes a leg and never comes here.
+    pub(crate) fn sip(&mut self, event: SipEvent) -> Vec<LegOutput> {
+        let leg = self.leg;
+        match event {
+            SipEvent::Incoming { .. } => Vec::new(),
+            SipEvent::Ringing { .. } => vec![LegOutput::Cell(Input::LegRinging { leg })],
+            SipEvent::Answered { remote, .. } => match self.state {
+                State::Dialling => self.up(Some(remote)),
+                _ => Vec::new(),
+            },
+            SipEvent::Confirmed { remote, .. } => match self.state {
+                State::Answered => self.up(remote),
+                _ => Vec::new(),
+            },
+            SipEvent::Reoffered { offer, .. } => self.reoffered(offer),
+            SipEvent::Digit { digit, .. } => vec![LegOutput::Cell(Input::Digit { leg, digit })],
+            SipEvent::Ended { cause, .. } => self.ended(cause),
+        }
+    }
+
+    fn up(&mut self, remote: Option<MediaDesc>) -> Vec<LegOutput> {
+        let leg = self.leg;
+        self.state = State::Up;
+        let mut outputs = Vec::with_capacity(2);
+        if let Some(remote) = remote {
+            outputs.push(LegOutput::Media(MediaCommand::Remote { leg, remote }));
+        }
+        outputs.push(LegOutput::Cell(Input::LegUp { leg }));
+        outputs
+    }
+
+    fn reoffered(&mut self, offer: Option<MediaDesc>) -> Vec<LegOutput> {
+        let leg = self.leg;
+        let Some(local) = &self.local else { return Vec::new() };
+        let Some(offer) = offer else {
+            return vec![LegOutput::Sip(SipCommand::Reanswer { leg, local: local.clone() })];
+        };
+        let local = answer_to(local, &offer);
+        self.local = Some(local.clone());
+        vec![
+            LegOutput::Media(MediaCommand::Remote { leg, remote: offer }),
+            LegOutput::Sip(SipCommand::Reanswer { leg, local }),
+        ]
+    }
+
+    fn ended(&mut self, cause: LegCause) -> Vec<LegOutput> {
+        let leg = self.leg;
+        let known = !matches!(self.state, State::Arriving { .. });
+        let mut outputs = vec![LegOutput::Media(MediaCommand::Close { leg })];
+        if known {
+            outputs.push(LegOutput::Cell(Input::LegEnded { leg, cause }));
+        }
+        outputs.push(LegOutput::Finished);
+        outputs
+    }
+}
+
+/// Our answer to a new offer in a running dialog (RFC 3264 section 8): same port, the peer's first
+/// codec that we have, its telephone-event number, its direction mirrored.
+fn answer_to(local: &MediaDesc, offer: &MediaDesc) -> MediaDesc {
+    let direction = match offer.direction {
+        Direction::SendRecv => Direction::SendRecv,
+        Direction::SendOnly => Direction::RecvOnly,
+        Direction::RecvOnly => Direction::SendOnly,
+        Direction::Inactive => Direction::Inactive,
+    };
+    let codecs = offer.codecs.first().map_or_else(|| local.codecs.clone(), |codec| vec![*codec]);
+    MediaDesc { codecs, dtmf: offer.dtmf, direction, ..local.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use model::id::IdMint;
+    use model::media::Codec;
+    use model::time::Timestamp;
+
+    use super::*;
+
+    fn desc(direction: Direction, codecs: &[Codec]) -> MediaDesc {
+        let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let codecs = codecs.to_vec();
+        MediaDesc { address, port: 4_000, codecs, dtmf: Some(101), direction, ptime_ms: 20 }
+    }
+
+    fn leg_id() -> LegId {
+        IdMint::new(1).mint(Timestamp::from_micros(1))
+    }
+
+    fn words(outputs: &[LegOutput]) -> Vec<String> {
+        let word = |output: &LegOutput| {
+            let text = match output {
+                LegOutput::Sip(command) => format!("sip {command:?}"),
+                LegOutput::Media(command) => format!("media {command:?}"),
+                LegOutput::Cell(input) => format!("cell {input:?}"),
+                LegOutput::Finished => "finished".to_owned(),
+            };
+            text.split([' ', '{']).take(2).collect::<Vec<_>>().join(" ")
+        };
+        outputs.iter().map(word).collect()
+    }
+
+    fn arrived() -> Leg {
+        let party = IdMint::new(2).mint(Timestamp::from_micros(1));
+        let dialled: DialString = "100".parse().expect("dialable");
+        let offer = Some(desc(Direction::SendRecv, &[Codec::Pcmu]));
+        let (leg, outputs) = Leg::incoming(leg_id(), party, dialled, None, offer);
+        assert_eq!(words(&outputs), ["media Prepare"]);
+        leg
+    }
+
+    #[test]
+    fn a_customer_rings_is_answered_and_hangs_up() {
+        let mut leg = arrived();
+        let local = desc(Direction::SendRecv, &[Codec::Pcmu]);
+        assert_eq!(words(&leg.prepared(local)), ["cell CallOffered"]);
+        assert_eq!(words(&leg.answer()), ["sip Answer"]);
+        assert_eq!(words(&leg.answer()), [""; 0], "answered once");
+        let confirmed = SipEvent::Confirmed { leg: leg_id(), remote: None };
+        assert_eq!(words(&leg.sip(confirmed)), ["cell LegUp"]);
+        let ended = SipEvent::Ended { leg: leg_id(), cause: LegCause::FarHangup, status: None };
+        assert_eq!(words(&leg.sip(ended)), ["media Close", "cell LegEnded", "finished"]);
+    }
+
+    #[test]
+    fn a_caller_who_leaves_before_the_port_is_never_told_to_the_cell() {
+        let mut leg = arrived();
+        let ended = SipEvent::Ended { leg: leg_id(), cause: LegCause::Cancelled, status: None };
+        assert_eq!(words(&leg.sip(ended)), ["media Close", "finished"]);
+    }
+
+    #[test]
+    fn without_a_codec_the_offer_is_refused() {
+        let mut leg = arrived();
+        let outputs = leg.prepare_failed(MediaFault::NoCodec);
+        assert!(matches!(
+            outputs.as_slice(),
+            [LegOutput::Sip(SipCommand::Reject { status: 488, .. })]
+        ));
+    }
+
+    #[test]
+    fn hold_by_the_peer_is_mirrored_on_the_same_port() {
+        let local = desc(Direction::SendRecv, &[Codec::Pcmu]);
+        let offer = desc(Direction::SendOnly, &[Codec::Pcma, Codec::Pcmu]);
+        let answer = answer_to(&local, &offer);
+        assert_eq!(answer.direction, Direction::RecvOnly);
+        assert_eq!(answer.codecs, [Codec::Pcma]);
+        assert_eq!(answer.port, local.port);
+    }
+
+    #[test]
+    fn a_device_that_is_given_up_before_its_port_ends_at_once() {
+        let target = SipTarget {
+            user: "a".parse().expect("dialable"),
+            address: "127.0.0.1:5".parse().expect("address"),
+        };
+        let (mut leg, _) = Leg::outgoing(leg_id(), target, None);
+        let outputs = leg.hang_up(LegCause::Hangup);
+        assert_eq!(words(&outputs), ["media Close", "cell LegEnded", "finished"]);
+    }
+}

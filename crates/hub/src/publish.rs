@@ -1,0 +1,67 @@
+//! What pages watch: the newest view of each topic with a growing number, pushed when it changes.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, RwLock};
+
+use model::Topic;
+use model::view::{AgentView, QueueView};
+use tokio::sync::broadcast;
+
+/// Updates that a slow watcher may be behind before it has to read the newest views again.
+const UPDATES_KEPT: usize = 1_024;
+
+/// One topic's newest state.
+#[derive(Debug, Clone)]
+pub struct Update {
+    /// What it is about.
+    pub topic: Topic,
+    /// Grows with each update of the tenant; the same number means the same state.
+    pub seq: u64,
+    /// The whole state.
+    pub data: TopicData,
+}
+
+/// The state of a topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TopicData {
+    /// An agent.
+    Agent(Arc<AgentView>),
+    /// A queue.
+    Queue(Arc<QueueView>),
+}
+
+/// The board of one tenant: one writer (its cell), many readers.
+#[derive(Debug, Clone)]
+pub(crate) struct Board {
+    latest: Arc<RwLock<BTreeMap<Topic, Update>>>,
+    updates: broadcast::Sender<Update>,
+}
+
+impl Board {
+    pub(crate) fn new() -> Self {
+        let (updates, _) = broadcast::channel(UPDATES_KEPT);
+        Self { latest: Arc::default(), updates }
+    }
+
+    /// Publishes a state unless it is what is known already.
+    pub(crate) fn publish(&self, topic: Topic, data: TopicData, seq: &mut u64) {
+        let mut latest = self.latest.write().expect("no reader or writer of the board panics");
+        if latest.get(&topic).is_some_and(|known| known.data == data) {
+            return;
+        }
+        *seq += 1;
+        let update = Update { topic, seq: *seq, data };
+        latest.insert(topic, update.clone());
+        drop(latest);
+        // Nobody watching is no error.
+        let _ = self.updates.send(update);
+    }
+
+    pub(crate) fn latest(&self, topic: Topic) -> Option<Update> {
+        self.latest.read().expect("no reader or writer of the board panics").get(&topic).cloned()
+    }
+
+    pub(crate) fn watch(&self) -> broadcast::Receiver<Update> {
+        self.updates.subscribe()
+    }
+}

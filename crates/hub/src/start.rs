@@ -1,0 +1,209 @@
+//! Starting: the house, its tenants, and a tenant again when its configuration changes.
+
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
+
+use floor::Cell;
+use media::recording::salvage;
+use model::id::{AgentId, TenantId};
+use model::input::Command;
+use model::media::{ClipId, MediaCommand};
+use model::number::DialString;
+use model::time::Timestamp;
+use model::{Input, TenantConfig};
+use store::{Ctx, FloorBatch, Store, StoreError, TenantDb};
+use tokio::sync::mpsc;
+
+use crate::cell_task::{self, CellTask};
+use crate::clock::HouseClock;
+use crate::flight::FlightLog;
+use crate::mailbox::mailbox;
+use crate::publish::Board;
+use crate::recovery::Closing;
+use crate::switchboard::{Request, Streams, Switchboard};
+use crate::{House, Hub, Parts, Tenant};
+
+/// Why the house or a tenant did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The record cannot be read or closed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The flight log cannot be started.
+    #[error("the flight log cannot be started: {0}")]
+    Flight(#[from] std::io::Error),
+}
+
+impl Hub {
+    /// Starts the house: closes what a crash left open, then runs a cell for every tenant.
+    ///
+    /// # Errors
+    /// When the record cannot be read.
+    pub async fn start(parts: Parts) -> Result<Self, StartError> {
+        let clock = Arc::new(HouseClock::start());
+        let (flight, _) = FlightLog::start(parts.data_dir.join("flight"), parts.key)?;
+        let (switchboard, requests) = mpsc::unbounded_channel();
+        let streams = Streams { requests, sip: parts.sip_events, media: parts.media_events };
+        let board = Switchboard::new(parts.ports.clone(), clock.clone(), random_seed());
+        tokio::spawn(board.run(streams));
+        let house = House {
+            store: parts.store,
+            data_dir: parts.data_dir,
+            ports: parts.ports,
+            clock,
+            flight,
+            switchboard,
+            tenants: RwLock::new(HashMap::new()),
+        };
+        let hub = Self { house: Arc::new(house) };
+        for tenant in hub.house.store.tenants().await? {
+            hub.start_tenant(tenant.id).await?;
+        }
+        hub.renew_numbers().await?;
+        Ok(hub)
+    }
+
+    /// A tenant is new or its configuration changed: its cell learns the newest version.
+    ///
+    /// # Errors
+    /// When the record cannot be read.
+    pub async fn config_changed(&self, tenant: TenantId) -> Result<(), StartError> {
+        match self.tenant(tenant) {
+            Some(running) => {
+                let config = self.load_config(tenant).await?;
+                running.mailbox.input(Input::Config(config));
+            }
+            None => self.start_tenant(tenant).await?,
+        }
+        self.renew_numbers().await
+    }
+
+    async fn start_tenant(&self, tenant: TenantId) -> Result<(), StartError> {
+        let house = &self.house;
+        let db = house.store.tenant(Ctx::system(tenant));
+        let config = self.load_config(tenant).await?;
+        let intents = db.agent_intents().await?;
+        let first_seq =
+            close_what_is_open(&house.store, &db, house.clock.now(), &config, &intents).await?;
+        let (mailbox, inbox) = mailbox();
+        let board = Board::new();
+        let parts = cell_task::Parts {
+            tenant,
+            cell: Cell::new(tenant, random_seed(), first_seq, config.clone()),
+            clock: house.clock.clone(),
+            inbox,
+            board: board.clone(),
+            store: house.store.clone(),
+            switchboard: house.switchboard.clone(),
+            flight: house.flight.clone(),
+            data_dir: house.data_dir.clone(),
+            language: config.language.clone(),
+            seed: random_seed(),
+        };
+        tokio::spawn(CellTask::new(parts).run());
+        mailbox.input(Input::Config(config.clone()));
+        for (agent, command) in wanted(&config, &intents) {
+            mailbox.input(Input::Command { request: None, agent, command });
+        }
+        let _ = house.switchboard.send(Request::Tenant { tenant, mailbox: mailbox.clone() });
+        let mut tenants = house.tenants.write().expect("nobody panics with this lock");
+        tenants.insert(tenant, Tenant { mailbox, board });
+        Ok(())
+    }
+
+    /// Reads a tenant's configuration and makes its clips known to the media plane first, so that
+    /// no graph names an unknown one.
+    async fn load_config(&self, tenant: TenantId) -> Result<Arc<TenantConfig>, StartError> {
+        let db = self.house.store.tenant(Ctx::system(tenant));
+        let config = db.config().await?;
+        let clips = config.prompts.values().flat_map(|prompt| prompt.variants.values());
+        for clip in clips.map(|variant| variant.clip) {
+            match db.blob(clip).await {
+                Ok(bytes) => {
+                    let samples = samples(&bytes);
+                    (self.house.ports.media)(MediaCommand::Clip { clip, samples });
+                }
+                Err(error) => lost_clip(clip, &error),
+            }
+        }
+        Ok(config)
+    }
+
+    async fn renew_numbers(&self) -> Result<(), StartError> {
+        let plan = self.house.store.number_plan().await?;
+        let numbers: HashMap<DialString, TenantId> =
+            plan.into_iter().map(|(dialled, tenant, _)| (dialled, tenant)).collect();
+        let _ = self.house.switchboard.send(Request::Numbers(numbers));
+        Ok(())
+    }
+}
+
+fn lost_clip(clip: ClipId, error: &StoreError) {
+    // A call goes on without the prompt; somebody has to upload it again.
+    tracing::error!(%clip, %error, "a prompt cannot be read and will not be heard");
+}
+
+/// A prompt's blob is its samples, 16 bit little-endian.
+fn samples(bytes: &[u8]) -> Arc<[i16]> {
+    bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
+}
+
+/// Closes the journal of a process that died. Gives the number of the next event.
+async fn close_what_is_open(
+    store: &Store,
+    db: &TenantDb,
+    now: Timestamp,
+    config: &TenantConfig,
+    intents: &[(AgentId, serde_json::Value)],
+) -> Result<u64, StoreError> {
+    let mut closing = Closing::new(config.tenant, now, config.n, db.last_seq().await? + 1);
+    for row in db.open_calls().await? {
+        let events = db.call_events(row.call).await?;
+        closing.call(&row, &events);
+    }
+    for (agent, intent) in intents {
+        if command_of(intent).is_some() {
+            closing.agent(*agent);
+        }
+    }
+    for row in db.open_recordings().await? {
+        let file = store.recording_file(&row)?;
+        let salvaged = tokio::task::spawn_blocking(move || salvage(&file)).await;
+        // A file that is gone or has no whole second leaves the row as it is: not complete.
+        if let Ok(Ok(salvaged)) = salvaged {
+            closing.recording(row, salvaged.length_ms, salvaged.sha256);
+        }
+    }
+    let (events, rows, next_seq) = closing.finish();
+    if !events.is_empty() || !rows.is_empty() {
+        let batch = FloorBatch { tenant: config.tenant, events, rows };
+        store.floor().commit(batch).await?;
+    }
+    Ok(next_seq)
+}
+
+/// What the agents wanted when the house stopped, as commands.
+fn wanted(
+    config: &TenantConfig,
+    intents: &[(AgentId, serde_json::Value)],
+) -> Vec<(AgentId, Command)> {
+    let known = intents.iter().filter(|(agent, _)| config.agents.contains_key(agent));
+    let commands = known.filter_map(|(agent, intent)| Some((*agent, command_of(intent)?)));
+    commands.flat_map(|(agent, command)| [(agent, Command::SignIn), (agent, command)]).collect()
+}
+
+fn command_of(intent: &serde_json::Value) -> Option<Command> {
+    match intent.get("intent")?.as_str()? {
+        "ready" => Some(Command::Ready),
+        "break" => {
+            let reason = intent.get("reason").and_then(|reason| reason.as_str());
+            Some(Command::Break { reason: reason.unwrap_or_default().to_owned() })
+        }
+        _ => None,
+    }
+}
+
+/// A seed for ids and tie-breaks: two cells must not share one.
+fn random_seed() -> u64 {
+    getrandom::u64().expect("the operating system hands out random bytes")
+}

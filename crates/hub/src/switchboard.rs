@@ -1,0 +1,364 @@
+//! The switchboard: carries SIP and media events to the cell they belong to and effects back.
+//!
+//! One task owns every leg of the house. It decides nothing: tenants come from the number plan,
+//! calls from the cells, legs from their small machines.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use model::Input;
+use model::effect::Effect;
+use model::id::{AgentId, CallId, IdMint, LegId, PartyId, TenantId};
+use model::media::{MediaCommand, MediaEvent, MediaFault};
+use model::number::DialString;
+use model::refusal::Refusal;
+use model::sip::{Caller, LegCause, SipCommand, SipEvent};
+use store::FloorRow;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Duration, interval};
+
+use crate::browser::{Phones, Taken};
+use crate::clock::HouseClock;
+use crate::leg::{Leg, LegOutput};
+use crate::mailbox::{Mailbox, Message};
+
+/// How often forgotten browser legs are looked for.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// The planes below, as the switchboard sees them. False means: refused, too much at once.
+#[derive(Clone)]
+pub struct Ports {
+    /// To the SIP plane.
+    pub sip: Arc<dyn Fn(SipCommand) -> bool + Send + Sync>,
+    /// To the media plane.
+    pub media: Arc<dyn Fn(MediaCommand) -> bool + Send + Sync>,
+}
+
+impl std::fmt::Debug for Ports {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Ports")
+    }
+}
+
+/// What cells and the hub ask of the switchboard.
+#[derive(Debug)]
+pub(crate) enum Request {
+    /// A tenant's cell is running.
+    Tenant { tenant: TenantId, mailbox: Mailbox },
+    /// The whole number plan.
+    Numbers(HashMap<DialString, TenantId>),
+    /// A cell wants something done now.
+    Effect { tenant: TenantId, effect: Effect, recording_file: Option<PathBuf> },
+    /// A page offers its phone leg.
+    BrowserOffer {
+        tenant: TenantId,
+        agent: AgentId,
+        tab: String,
+        epoch: u64,
+        sdp: String,
+        reply: oneshot::Sender<Result<String, Refusal>>,
+    },
+    /// The socket of the page that owns the phone is gone.
+    BrowserGone { tenant: TenantId, agent: AgentId, tab: String, epoch: u64 },
+    /// A socket of the page that owns the phone is back.
+    BrowserBack { tenant: TenantId, agent: AgentId, tab: String, epoch: u64 },
+}
+
+/// See the module.
+pub(crate) struct Switchboard {
+    ports: Ports,
+    clock: Arc<HouseClock>,
+    mint: IdMint,
+    cells: HashMap<TenantId, Mailbox>,
+    numbers: HashMap<DialString, TenantId>,
+    legs: HashMap<LegId, (TenantId, Leg)>,
+    /// Who shows on a leg that has not reached its cell yet.
+    callers: HashMap<LegId, (PartyId, Caller)>,
+    calls: HashMap<CallId, TenantId>,
+    phones: Phones,
+}
+
+/// The three streams the switchboard listens to.
+pub(crate) struct Streams {
+    pub(crate) requests: mpsc::UnboundedReceiver<Request>,
+    pub(crate) sip: mpsc::Receiver<SipEvent>,
+    pub(crate) media: mpsc::Receiver<MediaEvent>,
+}
+
+impl Switchboard {
+    pub(crate) fn new(ports: Ports, clock: Arc<HouseClock>, seed: u64) -> Self {
+        Self {
+            ports,
+            clock,
+            mint: IdMint::new(seed),
+            cells: HashMap::new(),
+            numbers: HashMap::new(),
+            legs: HashMap::new(),
+            callers: HashMap::new(),
+            calls: HashMap::new(),
+            phones: Phones::default(),
+        }
+    }
+
+    /// Runs until the hub and all cells are gone.
+    pub(crate) async fn run(mut self, mut streams: Streams) {
+        let mut sweep = interval(SWEEP_EVERY);
+        loop {
+            tokio::select! {
+                // What the hub asked for comes first: a call must find the number plan that was
+                // handed in before it rang.
+                biased;
+                request = streams.requests.recv() => match request {
+                    Some(request) => self.request(request),
+                    None => break,
+                },
+                Some(event) = streams.sip.recv() => self.sip(event),
+                Some(event) = streams.media.recv() => self.media(event),
+                _ = sweep.tick() => self.sweep(),
+            }
+        }
+    }
+
+    fn request(&mut self, request: Request) {
+        match request {
+            Request::Tenant { tenant, mailbox } => {
+                self.cells.insert(tenant, mailbox);
+            }
+            Request::Numbers(numbers) => self.numbers = numbers,
+            Request::Effect { tenant, effect, recording_file } => {
+                self.effect(tenant, effect, recording_file);
+            }
+            Request::BrowserOffer { tenant, agent, tab, epoch, sdp, reply } => {
+                let fresh = self.mint.mint(self.clock.now());
+                match self.phones.offer((tenant, agent), tab, epoch, fresh, reply) {
+                    Taken::Leg(leg) => {
+                        if !(self.ports.media)(MediaCommand::BrowserOffer { leg, sdp }) {
+                            self.phones.refused(leg, Refusal::Overloaded);
+                        }
+                    }
+                    Taken::Refused => {}
+                }
+            }
+            Request::BrowserGone { tenant, agent, tab, epoch } => {
+                if let Some(leg) = self.phones.gone((tenant, agent), &tab, epoch, self.clock.now())
+                {
+                    self.tell(tenant, Input::DeviceDown { agent, leg });
+                }
+            }
+            Request::BrowserBack { tenant, agent, tab, epoch } => {
+                if let Some(leg) = self.phones.back((tenant, agent), &tab, epoch) {
+                    self.tell(tenant, Input::DeviceUp { agent, leg });
+                }
+            }
+        }
+    }
+
+    fn effect(&mut self, tenant: TenantId, effect: Effect, recording_file: Option<PathBuf>) {
+        let (leg, outputs) = match effect {
+            Effect::Answer { leg } => (leg, self.machine(leg).map(Leg::answer)),
+            Effect::Refuse { leg, status } => {
+                (leg, self.machine(leg).map(|machine| machine.refuse(status)))
+            }
+            Effect::Hangup { leg, cause } => {
+                (leg, self.machine(leg).map(|machine| machine.hang_up(cause)))
+            }
+            Effect::Dial { leg, target, caller } => {
+                let (machine, outputs) = Leg::outgoing(leg, target, caller);
+                self.legs.insert(leg, (tenant, machine));
+                (leg, Some(outputs))
+            }
+            Effect::Media { call, rev, graph } => {
+                self.calls.insert(call, tenant);
+                let command = MediaCommand::Graph { call, tenant, rev, graph, recording_file };
+                if !(self.ports.media)(command) {
+                    tracing::error!(%call, rev, "the media plane refused a graph");
+                    self.tell(tenant, Input::CallFailed { call });
+                }
+                return;
+            }
+            Effect::MediaEnd { call } => {
+                (self.ports.media)(MediaCommand::CallEnded { call });
+                return;
+            }
+            Effect::SaveFact { .. }
+            | Effect::SaveNote { .. }
+            | Effect::ListCallback { .. }
+            | Effect::Reply { .. } => return,
+        };
+        self.carry_out(tenant, leg, outputs.unwrap_or_default());
+    }
+
+    fn machine(&mut self, leg: LegId) -> Option<&mut Leg> {
+        self.legs.get_mut(&leg).map(|(_, machine)| machine)
+    }
+
+    fn carry_out(&mut self, tenant: TenantId, leg: LegId, outputs: Vec<LegOutput>) {
+        for output in outputs {
+            match output {
+                LegOutput::Sip(command) => {
+                    if !(self.ports.sip)(command) {
+                        tracing::error!(%leg, "the SIP plane refused a command");
+                    }
+                }
+                LegOutput::Media(command) => {
+                    let preparing = matches!(command, MediaCommand::Prepare { .. });
+                    if !(self.ports.media)(command) && preparing {
+                        let outputs = self
+                            .machine(leg)
+                            .map(|machine| machine.prepare_failed(MediaFault::Overloaded));
+                        self.carry_out(tenant, leg, outputs.unwrap_or_default());
+                    }
+                }
+                LegOutput::Cell(input) => self.into_cell(tenant, leg, input),
+                LegOutput::Finished => {
+                    self.legs.remove(&leg);
+                    self.callers.remove(&leg);
+                }
+            }
+        }
+    }
+
+    fn into_cell(&mut self, tenant: TenantId, leg: LegId, input: Input) {
+        if !matches!(input, Input::CallOffered { .. }) {
+            self.tell(tenant, input);
+            return;
+        }
+        let rows = self.callers.remove(&leg).map(|(party, caller)| FloorRow::Party {
+            party,
+            number: caller.number.map(String::from),
+            name: caller.name,
+        });
+        let message = Message::Input { input, rows: rows.into_iter().collect(), reply: None };
+        let taken = self.cells.get(&tenant).is_some_and(|mailbox| mailbox.offer(message));
+        if !taken {
+            let outputs = self.machine(leg).map(|machine| machine.refuse(503));
+            self.carry_out(tenant, leg, outputs.unwrap_or_default());
+        }
+    }
+
+    fn tell(&self, tenant: TenantId, input: Input) {
+        if let Some(mailbox) = self.cells.get(&tenant) {
+            mailbox.input(input);
+        }
+    }
+
+    fn sip(&mut self, event: SipEvent) {
+        if let SipEvent::Incoming { leg, caller, dialled, offer, .. } = event {
+            self.arrive(leg, caller, dialled, offer);
+            return;
+        }
+        let leg = match &event {
+            SipEvent::Incoming { leg, .. }
+            | SipEvent::Ringing { leg }
+            | SipEvent::Answered { leg, .. }
+            | SipEvent::Confirmed { leg, .. }
+            | SipEvent::Reoffered { leg, .. }
+            | SipEvent::Digit { leg, .. }
+            | SipEvent::Ended { leg, .. } => *leg,
+        };
+        let Some((tenant, machine)) = self.legs.get_mut(&leg) else { return };
+        let tenant = *tenant;
+        let outputs = machine.sip(event);
+        self.carry_out(tenant, leg, outputs);
+    }
+
+    fn arrive(
+        &mut self,
+        leg: LegId,
+        caller: Caller,
+        dialled: DialString,
+        offer: Option<model::media::MediaDesc>,
+    ) {
+        let Some(tenant) = self.tenant_of(&dialled) else {
+            (self.ports.sip)(SipCommand::Reject { leg, status: 404, retry_after_s: None });
+            return;
+        };
+        let party: PartyId = self.mint.mint(self.clock.now());
+        let number = caller.number.clone();
+        self.callers.insert(leg, (party, caller));
+        let (machine, outputs) = Leg::incoming(leg, party, dialled, number, offer);
+        self.legs.insert(leg, (tenant, machine));
+        self.carry_out(tenant, leg, outputs);
+    }
+
+    /// A number is known with and without its plus sign.
+    fn tenant_of(&self, dialled: &DialString) -> Option<TenantId> {
+        let other = match dialled.as_str().strip_prefix('+') {
+            Some(bare) => bare.to_owned(),
+            None => format!("+{dialled}"),
+        };
+        let known = self.numbers.get(dialled);
+        known.or_else(|| self.numbers.get(&other.parse().ok()?)).copied()
+    }
+
+    fn media(&mut self, event: MediaEvent) {
+        match event {
+            MediaEvent::Prepared { leg, local } => {
+                self.with_leg(leg, |machine| machine.prepared(local));
+            }
+            MediaEvent::PrepareFailed { leg, why } => {
+                self.phones.refused(leg, Refusal::NoDevice);
+                self.with_leg(leg, |machine| machine.prepare_failed(why));
+            }
+            MediaEvent::BrowserAnswer { leg, sdp } => self.phones.answered(leg, sdp),
+            MediaEvent::BrowserUp { leg } => {
+                if let Some((tenant, agent)) = self.phones.up(leg) {
+                    self.tell(tenant, Input::DeviceUp { agent, leg });
+                }
+            }
+            MediaEvent::BrowserDown { leg } => {
+                if let Some((tenant, agent)) = self.phones.down(leg) {
+                    self.tell(tenant, Input::DeviceDown { agent, leg });
+                }
+            }
+            MediaEvent::Applied { call, rev } => self.about(call, Input::Applied { call, rev }),
+            MediaEvent::PlayEnded { call, play, .. } => {
+                self.about(call, Input::PlayEnded { call, play });
+            }
+            MediaEvent::Digit { leg, digit } => {
+                if let Some((tenant, _)) = self.legs.get(&leg) {
+                    self.tell(*tenant, Input::Digit { leg, digit });
+                }
+            }
+            MediaEvent::Silent { leg, silent_ms } => self.silent(leg, silent_ms),
+            MediaEvent::RecordingEnded { call, recording, length_ms, sha256, complete } => {
+                let mailbox = self.calls.remove(&call).and_then(|tenant| self.cells.get(&tenant));
+                if let Some(mailbox) = mailbox {
+                    let message =
+                        Message::RecordingEnded { call, recording, length_ms, sha256, complete };
+                    mailbox.post(message);
+                }
+            }
+            MediaEvent::Closed { leg, quality } => {
+                tracing::debug!(%leg, ?quality, "a leg was closed");
+            }
+        }
+    }
+
+    fn with_leg(&mut self, leg: LegId, step: impl FnOnce(&mut Leg) -> Vec<LegOutput>) {
+        let Some((tenant, machine)) = self.legs.get_mut(&leg) else { return };
+        let tenant = *tenant;
+        let outputs = step(machine);
+        self.carry_out(tenant, leg, outputs);
+    }
+
+    /// A peer that sends nothing for `limits::SILENT_MS_MAX` is gone without a BYE.
+    fn silent(&mut self, leg: LegId, silent_ms: i64) {
+        if silent_ms >= model::limits::SILENT_MS_MAX {
+            self.with_leg(leg, |machine| machine.hang_up(LegCause::MediaTimeout));
+        }
+    }
+
+    fn about(&self, call: CallId, input: Input) {
+        if let Some(tenant) = self.calls.get(&call) {
+            self.tell(*tenant, input);
+        }
+    }
+
+    fn sweep(&mut self) {
+        for leg in self.phones.forgotten(self.clock.now()) {
+            (self.ports.media)(MediaCommand::Close { leg });
+        }
+    }
+}

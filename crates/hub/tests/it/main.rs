@@ -1,0 +1,148 @@
+//! The hub with a real record and a real cell, between a SIP and a media plane played by the test.
+
+mod house;
+
+use std::time::Duration;
+
+use house::House;
+use model::event::{CallOutcome, Event, QueueOutcome};
+use model::input::Command;
+use model::media::{Hears, MediaCommand, MediaEvent};
+use model::refusal::Refusal;
+use model::sip::{LegCause, SipCommand, SipEvent};
+use model::view::AgentView;
+
+#[tokio::test]
+async fn a_customer_rings_waits_is_answered_and_everything_is_kept() {
+    let mut house = House::start().await;
+    house.agent_ready().await;
+    let leg = house.ring("100").await;
+    let view = house.agent_until(|view| view.offer.is_some()).await;
+    let offer = view.offer.expect("asked for");
+    assert_eq!(offer.contact.caller.as_ref().map(|number| number.as_str()), Some("+302105550142"));
+    house.command(Command::Accept { offer: offer.offer }).await.expect("accepted");
+    let call = offer.contact.call;
+    let agent_leg = house.agent_leg;
+    house
+        .media_until(|command| match command {
+            MediaCommand::Graph { graph, .. } => {
+                graph.hears.get(&leg) == Some(&Hears::Legs(vec![agent_leg]))
+                    && graph.hears.get(&agent_leg) == Some(&Hears::Legs(vec![leg]))
+            }
+            _ => false,
+        })
+        .await;
+    house.sip_event(SipEvent::Ended { leg, cause: LegCause::FarHangup, status: None }).await;
+    house.agent_until(|view| view.wrap_up.is_some()).await;
+    let wrap_up = |note: &str| Command::WrapUp {
+        call,
+        disposition: "answered".to_owned(),
+        resolved: true,
+        note: note.to_owned(),
+    };
+    let unknown = Command::WrapUp {
+        call,
+        disposition: "no such".to_owned(),
+        resolved: true,
+        note: String::new(),
+    };
+    assert_eq!(house.command(unknown).await, Err(Refusal::UnknownChoice));
+    house.command(wrap_up("Asked for the date.")).await.expect("wrapped up");
+    let row = house.row_until(call, |row| row.disposition.is_some()).await;
+    assert_eq!(row.outcome, Some(CallOutcome::Handled));
+    assert_eq!(row.resolved, Some(true));
+    assert!(row.ended_at.is_some());
+    let events = house.db().call_events(call).await.expect("events");
+    let answered = events.iter().any(|recorded| {
+        matches!(recorded.event, Event::QueueLeft { outcome: QueueOutcome::Answered, .. })
+    });
+    assert!(answered);
+    let notes = house.db().notes(call).await.expect("notes");
+    assert_eq!(notes.first().map(|note| note.text.as_str()), Some("Asked for the date."));
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn an_unknown_number_is_refused() {
+    let mut house = House::start().await;
+    let leg = house.incoming("999").await;
+    house
+        .sip_until(|command| {
+            matches!(command, SipCommand::Reject { leg: refused, status: 404, .. } if *refused == leg)
+        })
+        .await;
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn a_replay_finds_no_difference_and_names_a_changed_decision() {
+    let mut house = House::start().await;
+    house.agents_ready_in_order().await;
+    let leg = house.ring("100").await;
+    let offered = house.anyone_offered().await;
+    house.sip_event(SipEvent::Ended { leg, cause: LegCause::FarHangup, status: None }).await;
+    house.view_until(offered, |view| view.offer.is_none()).await;
+    let (segments, key, dir) = house.stop_and_read_flight().await;
+    let same = hub::replay(&segments[0], &key, |_| {}).expect("readable");
+    assert!(same.difference.is_none(), "{:?}", same.difference);
+    assert!(5 < same.inputs && 5 < same.decisions, "{same:?}");
+    #[cfg(feature = "mutations")]
+    {
+        let change = |cell: &mut floor::Cell| cell.mutate(floor::Mutation::WrongTieBreak);
+        let changed = hub::replay(&segments[0], &key, change).expect("readable");
+        let difference = changed.difference.expect("another agent is chosen");
+        let then = serde_json::to_string(&difference.then).expect("serialises");
+        assert!(then.contains("offer"), "the first differing decision is the offer: {then}");
+    }
+    drop(dir);
+}
+
+#[tokio::test]
+async fn after_a_crash_the_waiting_are_on_the_list_and_every_call_is_closed() {
+    let mut house = House::start().await;
+    let leg = house.ring("100").await;
+    let call = house.waiting_call(leg).await;
+    let mut house = house.crash_and_start().await;
+    let row = house.row_until(call, |row| row.ended_at.is_some()).await;
+    assert_eq!(row.outcome, Some(CallOutcome::Failed));
+    assert_eq!(row.cause, Some(LegCause::NodeFailure));
+    let callbacks = house.db().callbacks().await.expect("callbacks");
+    assert_eq!(callbacks.iter().map(|item| item.call).collect::<Vec<_>>(), [call]);
+    let events = house.db().events(1, 10_000).await.expect("events");
+    let seqs: Vec<u64> = events.iter().map(|recorded| recorded.seq).collect();
+    let expected: Vec<u64> = (1..=u64::try_from(seqs.len()).expect("fits")).collect();
+    assert_eq!(seqs, expected, "the journal goes on without a gap");
+    // The house takes calls again.
+    house.ring("100").await;
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn an_agent_who_was_ready_is_ready_again_after_a_restart() {
+    let mut house = House::start().await;
+    house.agent_ready().await;
+    house
+        .kept(|event| {
+            matches!(event, Event::AgentState { state: model::event::AgentState::Ready, .. })
+        })
+        .await;
+    let mut house = house.crash_and_start().await;
+    let ready_again = |view: &AgentView| view.state == model::event::AgentState::NoDevice;
+    house.agent_until(ready_again).await;
+    house.browser_up().await;
+    house.agent_until(|view| view.state == model::event::AgentState::Ready).await;
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn keys_reach_the_flow_and_the_fact_is_kept() {
+    let mut house = House::start().await;
+    let leg = house.ring("200").await;
+    house.kept(|event| matches!(event, Event::NodeEntered { node, .. } if node == "menu")).await;
+    house.media_event(MediaEvent::Digit { leg, digit: '2' }).await;
+    let call = house.waiting_call(leg).await;
+    let facts = house.facts_until(call, 1).await;
+    assert_eq!(facts[0].label, "Support");
+    assert_eq!(facts[0].value, "2");
+    tokio::time::timeout(Duration::from_secs(5), house.stop()).await.expect("stops in time");
+}

@@ -1,0 +1,431 @@
+//! One leg: what it takes from its peer and what it sends.
+//!
+//! Invariant: taking and sending a packet neither allocates nor locks nor logs.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use model::limits::FRAME_SAMPLES;
+use model::media::{Codec, Direction, LegQuality, MediaDesc, MediaFault};
+use model::{CallId, LegId};
+
+use super::page::Page;
+use super::plan::Plan;
+use super::ports::PortPair;
+use super::reception::Reception;
+use super::record::Recorder;
+use crate::dtmf;
+use crate::g711;
+use crate::jitter::JitterBuffer;
+use crate::lock::SourceLock;
+use crate::metrics::{Count, Counters};
+use crate::recording::tape::Side;
+use crate::rtp::{self, HEADER_BYTES, Header, PACKET_BYTES_MAX};
+use crate::stream::{Incoming, OutStream, Source, Stamp};
+
+/// Payload type of telephone-event in our own offers.
+const DTMF_PAYLOAD_TYPE: u8 = 101;
+
+/// One point in time in the units the plane works with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Now {
+    pub(crate) instant: Instant,
+    /// Milliseconds since the plane started.
+    pub(crate) ms: u64,
+    /// 8 kHz samples since the plane started, wrapping.
+    pub(crate) samples: u32,
+}
+
+impl Now {
+    pub(crate) fn read(start: Instant) -> Self {
+        let instant = Instant::now();
+        let micros = instant.saturating_duration_since(start).as_micros();
+        Self { instant, ms: (micros / 1_000) as u64, samples: (micros * 8 / 1_000) as u32 }
+    }
+}
+
+/// What a datagram brought.
+#[derive(Debug)]
+pub(crate) enum Taken<'a> {
+    Nothing,
+    Audio { header: Header, codec: Codec, payload: &'a [u8] },
+    Key { header: Header, payload: &'a [u8], reception: dtmf::Reception },
+}
+
+/// How a leg reaches its peer.
+#[derive(Debug)]
+pub(crate) enum Wire {
+    /// Sockets of its own, plain RTP.
+    Rtp(PortPair),
+    /// The shared socket of all pages.
+    Browser(Box<Page>),
+}
+
+/// One leg of either kind.
+#[derive(Debug)]
+pub(crate) struct Leg {
+    pub(crate) id: LegId,
+    pub(crate) call: Option<CallId>,
+    pub(crate) wire: Wire,
+    pub(crate) plan: Plan,
+    /// Slots of the legs that hear this one by relay.
+    pub(crate) listeners: Vec<u32>,
+    /// There while somebody mixes this leg.
+    pub(crate) jitter: Option<Box<JitterBuffer>>,
+    /// What this leg said in this tick, while somebody mixes it.
+    pub(crate) said: [i16; FRAME_SAMPLES],
+    /// There while this leg is recorded.
+    pub(crate) recorder: Option<Box<Recorder>>,
+    /// When something was last relayed to this leg, milliseconds.
+    pub(crate) fed_ms: u64,
+    local: MediaDesc,
+    lock: SourceLock,
+    /// Codecs the peer may send, by payload type.
+    accepts: Vec<Codec>,
+    /// The codec we send.
+    codec: Codec,
+    /// Payload type of key events that we send, if the peer takes them.
+    dtmf_out: Option<u8>,
+    sends: bool,
+    expects: bool,
+    keys: dtmf::Receiver,
+    reception: Reception,
+    out: OutStream,
+    ssrc: u32,
+    heard_ms: u64,
+    silent_told_ms: u64,
+}
+
+impl Leg {
+    /// A plain RTP leg on `pair`; answers `remote` where there is one, else describes our offer.
+    pub(crate) fn rtp(
+        id: LegId,
+        pair: PortPair,
+        advertise: std::net::IpAddr,
+        remote: Option<&MediaDesc>,
+        now: Now,
+    ) -> Result<Self, MediaFault> {
+        let local = MediaDesc {
+            address: advertise,
+            port: pair.port,
+            codecs: vec![Codec::Pcmu, Codec::Pcma],
+            dtmf: Some(DTMF_PAYLOAD_TYPE),
+            direction: Direction::SendRecv,
+            ptime_ms: 20,
+        };
+        let mut leg = Self::new(id, Wire::Rtp(pair), local, now)?;
+        if let Some(remote) = remote {
+            leg.answer(remote, now)?;
+        }
+        Ok(leg)
+    }
+
+    /// A browser leg; it sends once its page is up.
+    pub(crate) fn browser(
+        id: LegId,
+        page: Page,
+        local: SocketAddr,
+        now: Now,
+    ) -> Result<Self, MediaFault> {
+        let local = MediaDesc {
+            address: local.ip(),
+            port: local.port(),
+            codecs: vec![Codec::Pcmu],
+            dtmf: None,
+            direction: Direction::SendRecv,
+            ptime_ms: 20,
+        };
+        Self::new(id, Wire::Browser(Box::new(page)), local, now)
+    }
+
+    fn new(id: LegId, wire: Wire, local: MediaDesc, now: Now) -> Result<Self, MediaFault> {
+        let mut random = [0; 10];
+        getrandom::fill(&mut random).map_err(|_| MediaFault::Overloaded)?;
+        let word = |at: usize| u32::from_be_bytes([0, 1, 2, 3].map(|n| random[at + n]));
+        let sequence = u16::from_be_bytes([random[8], random[9]]);
+        Ok(Self {
+            id,
+            call: None,
+            wire,
+            plan: Plan::Idle,
+            listeners: Vec::new(),
+            jitter: None,
+            said: [0; FRAME_SAMPLES],
+            recorder: None,
+            fed_ms: now.ms,
+            local,
+            lock: SourceLock::default(),
+            accepts: Vec::new(),
+            codec: Codec::Pcmu,
+            dtmf_out: None,
+            sends: false,
+            expects: false,
+            keys: dtmf::Receiver::default(),
+            reception: Reception::default(),
+            out: OutStream::new(now.samples, sequence, word(4)),
+            ssrc: word(0),
+            heard_ms: now.ms,
+            silent_told_ms: 0,
+        })
+    }
+
+    /// Takes the peer's offer and narrows our description to the answer.
+    pub(crate) fn answer(&mut self, remote: &MediaDesc, now: Now) -> Result<(), MediaFault> {
+        let codec = *remote.codecs.first().ok_or(MediaFault::NoCodec)?;
+        if remote.port == 0 {
+            return Err(MediaFault::BadDescription);
+        }
+        self.local.codecs = vec![codec];
+        self.local.dtmf = remote.dtmf;
+        self.local.direction = match remote.direction {
+            Direction::SendRecv => Direction::SendRecv,
+            Direction::SendOnly => Direction::RecvOnly,
+            Direction::RecvOnly => Direction::SendOnly,
+            Direction::Inactive => Direction::Inactive,
+        };
+        self.remote(remote, now);
+        Ok(())
+    }
+
+    /// Our description as last told.
+    pub(crate) fn local(&self) -> &MediaDesc {
+        &self.local
+    }
+
+    /// The codec we send.
+    pub(crate) fn codec(&self) -> Codec {
+        self.codec
+    }
+
+    /// Takes the peer's newest description. Unlocks the source lock.
+    pub(crate) fn remote(&mut self, remote: &MediaDesc, now: Now) {
+        let reachable = remote.port != 0 && !remote.address.is_unspecified();
+        let address = SocketAddr::new(remote.address, remote.port);
+        self.lock.signal(reachable.then_some(address));
+        self.accepts =
+            self.local.codecs.iter().copied().filter(|c| remote.codecs.contains(c)).collect();
+        // A re-INVITE may bring another codec than the one agreed on first.
+        if let Some(first) = remote.codecs.first() {
+            self.codec = *first;
+            if !self.accepts.contains(first) {
+                self.accepts.push(*first);
+            }
+        }
+        self.dtmf_out = remote.dtmf;
+        let (to_us, from_us) = match remote.direction {
+            Direction::SendRecv => (true, true),
+            Direction::SendOnly => (true, false),
+            Direction::RecvOnly => (false, true),
+            Direction::Inactive => (false, false),
+        };
+        let usable = remote.port != 0 && !remote.codecs.is_empty();
+        self.sends = usable && reachable && from_us;
+        self.expects = usable && to_us;
+        (self.heard_ms, self.silent_told_ms) = (now.ms, 0);
+    }
+
+    /// Reads one datagram: refuses what is not ours, keeps the figures.
+    pub(crate) fn take<'a>(
+        &mut self,
+        now: Now,
+        source: SocketAddr,
+        datagram: &'a [u8],
+        counters: &Counters,
+    ) -> Taken<'a> {
+        let refuse = |reception: &mut Reception, why| {
+            reception.refused += 1;
+            counters.count(why);
+            Taken::Nothing
+        };
+        let Ok((header, payload)) = rtp::parse(datagram) else {
+            return refuse(&mut self.reception, Count::Malformed);
+        };
+        let codec = self.accepts.iter().copied().find(|c| c.payload_type() == header.payload_type);
+        if codec.is_none() && self.local.dtmf != Some(header.payload_type) {
+            return refuse(&mut self.reception, Count::PayloadType);
+        }
+        if !self.lock.admit(now.ms, source, header.sequence, header.ssrc) {
+            return refuse(&mut self.reception, Count::Stranger);
+        }
+        counters.count(Count::PacketsIn);
+        (self.heard_ms, self.silent_told_ms) = (now.ms, 0);
+        self.reception.take(now.samples, &header, codec.is_some());
+        match codec {
+            Some(codec) => {
+                self.keep_said(now, &header, codec, payload);
+                Taken::Audio { header, codec, payload }
+            }
+            None => {
+                let reception = self.keys.receive(now.ms, header.timestamp, payload);
+                if reception == dtmf::Reception::Refused {
+                    counters.count(Count::Digit);
+                }
+                Taken::Key { header, payload, reception }
+            }
+        }
+    }
+
+    /// Takes a frame of its page. `header` names the page's present stream.
+    pub(crate) fn take_frame(
+        &mut self,
+        now: Now,
+        header: &Header,
+        payload: &[u8],
+        counters: &Counters,
+    ) {
+        counters.count(Count::PacketsIn);
+        self.reception.take(now.samples, header, true);
+        self.keep_said(now, header, Codec::Pcmu, payload);
+    }
+
+    /// Keeps what was said for whoever mixes and for the recorder.
+    fn keep_said(&mut self, now: Now, header: &Header, codec: Codec, payload: &[u8]) {
+        if let Some(jitter) = &mut self.jitter {
+            jitter.push(header.ssrc, header.timestamp, codec, payload);
+        }
+        if let Some(recorder) = &mut self.recorder {
+            let at = (header.ssrc, header.timestamp);
+            recorder.tape.write(now.samples, Side::Said, at, codec, payload);
+        }
+    }
+
+    /// Whether anything can be sent: the page came up or went down.
+    pub(crate) fn page_is_up(&mut self, up: bool) {
+        self.sends = up;
+    }
+
+    /// Passes on another leg's packet of sound at once.
+    pub(crate) fn relay_audio(
+        &mut self,
+        now: Now,
+        source: Source,
+        (header, codec, payload): (Header, Codec, &[u8]),
+        counters: &Counters,
+    ) {
+        self.fed_ms = now.ms;
+        if !self.sends {
+            return;
+        }
+        let packet = Incoming {
+            marker: header.marker,
+            sequence: header.sequence,
+            timestamp: header.timestamp,
+            samples: payload.len() as u32,
+        };
+        let Some(stamp) = self.out.relay(now.samples, source, packet) else { return };
+        let mut datagram = [0; PACKET_BYTES_MAX];
+        let end = HEADER_BYTES + payload.len().min(PACKET_BYTES_MAX - HEADER_BYTES);
+        g711::transcode_slice(codec, payload, self.codec, &mut datagram[HEADER_BYTES..end]);
+        self.send(now, stamp, self.codec.payload_type(), &mut datagram[..end], counters);
+        self.record_heard(now, stamp, &datagram[HEADER_BYTES..end]);
+    }
+
+    /// Passes on another leg's key event, if the peer takes such events.
+    pub(crate) fn relay_key(
+        &mut self,
+        now: Now,
+        source: Source,
+        (header, payload): (Header, &[u8]),
+        counters: &Counters,
+    ) {
+        let (Some(payload_type), true, Some(payload)) =
+            (self.dtmf_out, self.sends, payload.first_chunk::<{ dtmf::EVENT_BYTES }>())
+        else {
+            self.out.skip(source, header.sequence);
+            return;
+        };
+        self.fed_ms = now.ms;
+        let packet = Incoming {
+            marker: header.marker,
+            sequence: header.sequence,
+            timestamp: header.timestamp,
+            samples: 0,
+        };
+        let Some(stamp) = self.out.relay(now.samples, source, packet) else { return };
+        let mut datagram = [0; HEADER_BYTES + dtmf::EVENT_BYTES];
+        datagram[HEADER_BYTES..].copy_from_slice(payload);
+        self.send(now, stamp, payload_type, &mut datagram, counters);
+    }
+
+    /// A packet of another leg that is not passed on.
+    pub(crate) fn skip(&mut self, source: Source, sequence: u16) {
+        self.out.skip(source, sequence);
+    }
+
+    /// Sends one frame made by the clock, in our codec.
+    pub(crate) fn send_frame(
+        &mut self,
+        now: Now,
+        source: Source,
+        frame: &[u8; FRAME_SAMPLES],
+        counters: &Counters,
+    ) {
+        if !self.sends {
+            return;
+        }
+        let stamp = self.out.clocked(now.samples, source, FRAME_SAMPLES as u32);
+        let mut datagram = [0; HEADER_BYTES + FRAME_SAMPLES];
+        datagram[HEADER_BYTES..].copy_from_slice(frame);
+        self.send(now, stamp, self.codec.payload_type(), &mut datagram, counters);
+        self.record_heard(now, stamp, frame);
+    }
+
+    fn record_heard(&mut self, now: Now, stamp: Stamp, sound: &[u8]) {
+        if let Some(recorder) = &mut self.recorder {
+            let at = (self.ssrc, stamp.timestamp);
+            recorder.tape.write(now.samples, Side::Heard, at, self.codec, sound);
+        }
+    }
+
+    /// Sends what is in `datagram` behind the room for a header.
+    fn send(
+        &mut self,
+        now: Now,
+        stamp: Stamp,
+        payload_type: u8,
+        datagram: &mut [u8],
+        counters: &Counters,
+    ) {
+        let sent = match &mut self.wire {
+            Wire::Browser(page) => page.send(now, stamp, &datagram[HEADER_BYTES..]),
+            Wire::Rtp(pair) => {
+                let Some(target) = self.lock.target() else { return };
+                let header = Header {
+                    marker: stamp.marker,
+                    payload_type,
+                    sequence: stamp.sequence,
+                    timestamp: stamp.timestamp,
+                    ssrc: self.ssrc,
+                };
+                datagram[..HEADER_BYTES].copy_from_slice(&header.to_bytes());
+                pair.rtp.send_to(datagram, target).is_ok()
+            }
+        };
+        if sent {
+            self.reception.sent += 1;
+            counters.count(Count::PacketsOut);
+        } else {
+            counters.count(Count::SendFailed);
+        }
+    }
+
+    /// Milliseconds without a packet, once per `every_ms`, while the peer should send.
+    pub(crate) fn silent(&mut self, now: Now, every_ms: u64) -> Option<u64> {
+        let silent = now.ms.saturating_sub(self.heard_ms);
+        if !self.expects || silent < self.silent_told_ms + every_ms {
+            return None;
+        }
+        self.silent_told_ms = silent - silent % every_ms;
+        Some(silent)
+    }
+
+    /// The silence watchdog begins anew.
+    pub(crate) fn expect_now(&mut self, now: Now) {
+        (self.heard_ms, self.silent_told_ms) = (now.ms, 0);
+    }
+
+    /// The figures so far.
+    pub(crate) fn quality(&self) -> LegQuality {
+        self.reception.quality()
+    }
+}

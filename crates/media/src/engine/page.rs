@@ -1,0 +1,288 @@
+//! Browser legs on the one socket that all pages share.
+//!
+//! Invariant: an address belongs to a leg only after that leg's stack accepted a datagram from it;
+//! until then only STUN with the leg's own user fragment is shown to the leg.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::time::Instant;
+
+use model::LegId;
+use model::media::{Codec, MediaEvent, MediaFault};
+
+use super::leg::{Leg, Now, Wire};
+use super::worker::Worker;
+use crate::metrics::Count;
+use crate::rtp::{self, Header};
+use crate::stream::Stamp;
+use crate::webrtc::demux::stun_ufrag;
+use crate::webrtc::{BrowserLeg, BrowserOut};
+
+/// Datagrams taken from the shared socket before others have their turn.
+const DATAGRAMS_PER_TURN: usize = 64;
+/// Addresses that one page may have proved at a time.
+const ADDRESSES_MAX: usize = 8;
+/// Bytes of the longest frame a page may send: 60 ms.
+const FRAME_BYTES_MAX: usize = 480;
+
+/// The page behind a leg.
+#[derive(Debug)]
+pub(crate) struct Page {
+    /// `None` once it is gone; the leg waits for the page to offer anew.
+    stack: Option<BrowserLeg>,
+    /// Tells the streams of one page from those of the page before it.
+    generation: u32,
+    addresses: Vec<SocketAddr>,
+    /// When the stack wants to be polled at the latest.
+    deadline: Instant,
+    /// Something was queued since the last poll.
+    due: bool,
+    last_timestamp: Option<u32>,
+}
+
+impl Page {
+    fn new(stack: BrowserLeg, generation: u32, now: Now) -> Self {
+        Self {
+            stack: Some(stack),
+            generation,
+            addresses: Vec::new(),
+            deadline: now.instant,
+            due: true,
+            last_timestamp: None,
+        }
+    }
+
+    /// Queues a frame. The stack numbers packets itself, so what comes late is left out.
+    pub(crate) fn send(&mut self, now: Now, stamp: Stamp, payload: &[u8]) -> bool {
+        let late = |last| rtp::timestamp_distance(last, stamp.timestamp) <= 0;
+        let Some(stack) = self.stack.as_mut().filter(|_| !self.last_timestamp.is_some_and(late))
+        else {
+            return false;
+        };
+        self.last_timestamp = Some(stamp.timestamp);
+        stack.send_frame(now.instant, stamp.timestamp, payload, stamp.marker);
+        self.due = true;
+        true
+    }
+
+    /// Lets the stack send what it has, and collects what it received.
+    fn poll(&mut self, now: Now, socket: &UdpSocket, frames: &mut Vec<Frame>) -> News {
+        let mut news = News::default();
+        let Some(stack) = &mut self.stack else { return news };
+        let ssrc = self.generation;
+        self.due = false;
+        self.deadline = stack.poll(now.instant, &mut |out| match out {
+            // What the socket does not take is lost as on the wire; the stack repeats what matters.
+            BrowserOut::Transmit { to, bytes } => drop(socket.send_to(bytes, to)),
+            BrowserOut::Frame { timestamp, sequence, payload } => {
+                frames.extend(Frame::new(timestamp, sequence as u16, ssrc, payload));
+            }
+            BrowserOut::Digit(key) => news.keys.push(key),
+            BrowserOut::Up => news.up = true,
+            BrowserOut::Down => news.down = true,
+        });
+        news
+    }
+
+    fn is_due(&self, now: Now) -> bool {
+        self.stack.is_some() && (self.due || self.deadline <= now.instant)
+    }
+}
+
+/// The shared socket and who is behind which address.
+#[derive(Debug)]
+pub(crate) struct Pages {
+    socket: UdpSocket,
+    /// What pages are told to send to.
+    advertised: SocketAddr,
+    by_ufrag: BTreeMap<String, u32>,
+    by_address: HashMap<SocketAddr, u32>,
+    generation: u32,
+    /// Kept between polls, so that none allocates.
+    frames: Vec<Frame>,
+    slots: Vec<u32>,
+}
+
+/// A frame on its way from a page's stack to the listeners.
+#[derive(Debug)]
+struct Frame {
+    header: Header,
+    length: usize,
+    payload: [u8; FRAME_BYTES_MAX],
+}
+
+impl Frame {
+    /// `None` when the frame is longer than any fair page sends.
+    fn new(timestamp: u32, sequence: u16, ssrc: u32, sound: &[u8]) -> Option<Self> {
+        let mut payload = [0; FRAME_BYTES_MAX];
+        payload.get_mut(..sound.len())?.copy_from_slice(sound);
+        let payload_type = Codec::Pcmu.payload_type();
+        let header = Header { marker: false, payload_type, sequence, timestamp, ssrc };
+        Some(Self { header, length: sound.len(), payload })
+    }
+}
+
+/// What a poll brought beside frames.
+#[derive(Debug, Default)]
+struct News {
+    up: bool,
+    down: bool,
+    keys: Vec<char>,
+}
+
+impl Pages {
+    pub(crate) fn new(socket: UdpSocket, advertised: SocketAddr) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        Ok(Self {
+            socket,
+            advertised,
+            by_ufrag: BTreeMap::new(),
+            by_address: HashMap::new(),
+            generation: 0,
+            frames: Vec::new(),
+            slots: Vec::new(),
+        })
+    }
+
+    pub(crate) fn socket(&self) -> &UdpSocket {
+        &self.socket
+    }
+
+    /// Forgets a page's names.
+    fn forget(&mut self, page: &mut Page) {
+        if let Some(stack) = &page.stack {
+            self.by_ufrag.remove(stack.ufrag());
+        }
+        for address in page.addresses.drain(..) {
+            self.by_address.remove(&address);
+        }
+    }
+
+    /// The leg a datagram is for. A page that was loaded anew may use an address of the one before.
+    fn slot(&self, source: SocketAddr, datagram: &[u8]) -> Option<u32> {
+        let by_ufrag = stun_ufrag(datagram).and_then(|ufrag| self.by_ufrag.get(ufrag));
+        by_ufrag.or_else(|| self.by_address.get(&source)).copied()
+    }
+}
+
+impl Worker {
+    /// Makes a browser leg, or gives an existing one its new page.
+    pub(super) fn page(&mut self, id: LegId, stack: Result<(BrowserLeg, String), MediaFault>) {
+        let told = stack.and_then(|(stack, sdp)| self.take_page(id, stack).map(|()| sdp));
+        self.outbox.tell(match told {
+            Ok(sdp) => MediaEvent::BrowserAnswer { leg: id, sdp },
+            Err(why) => MediaEvent::PrepareFailed { leg: id, why },
+        });
+    }
+
+    fn take_page(&mut self, id: LegId, stack: BrowserLeg) -> Result<(), MediaFault> {
+        let now = Now::read(self.start);
+        self.pages.generation = self.pages.generation.wrapping_add(1);
+        let ufrag = stack.ufrag().to_owned();
+        let page = Page::new(stack, self.pages.generation, now);
+        let slot = if let Some(slot) = self.slot(id) {
+            let leg = self.legs[slot as usize].as_mut().ok_or(MediaFault::BadDescription)?;
+            let Wire::Browser(old) = &mut leg.wire else { return Err(MediaFault::BadDescription) };
+            self.pages.forget(old);
+            **old = page;
+            leg.page_is_up(false);
+            slot
+        } else {
+            if self.shed.overloaded() {
+                return Err(MediaFault::Overloaded);
+            }
+            let leg = Leg::browser(id, page, self.pages.advertised, now)?;
+            self.insert(leg)
+        };
+        self.pages.by_ufrag.insert(ufrag, slot);
+        self.settle(slot, now);
+        Ok(())
+    }
+
+    /// Forgets the page of a leg that is being closed.
+    pub(super) fn forget_page(&mut self, leg: &mut Leg) {
+        if let Wire::Browser(page) = &mut leg.wire {
+            self.pages.forget(page);
+        }
+    }
+
+    /// Takes what has come to the shared socket.
+    pub(super) fn datagrams(&mut self, now: Now, buffer: &mut [u8]) {
+        for _ in 0..DATAGRAMS_PER_TURN {
+            let Ok((length, source)) = self.pages.socket.recv_from(buffer) else { return };
+            let datagram = &buffer[..length];
+            match self.pages.slot(source, datagram) {
+                Some(slot) => self.guarded(slot, |worker, slot| {
+                    worker.datagram(now, slot, source, datagram);
+                }),
+                None => self.counters.count(Count::Stranger),
+            }
+        }
+    }
+
+    fn datagram(&mut self, now: Now, slot: u32, source: SocketAddr, datagram: &[u8]) {
+        let Some(Some(leg)) = self.legs.get_mut(slot as usize) else { return };
+        let Wire::Browser(page) = &mut leg.wire else { return };
+        let Some(stack) = &mut page.stack else { return };
+        if !stack.receive(now.instant, source, self.pages.advertised, datagram) {
+            self.counters.count(Count::Stranger);
+            return;
+        }
+        page.due = true;
+        if !page.addresses.contains(&source) {
+            if page.addresses.len() >= ADDRESSES_MAX {
+                self.pages.by_address.remove(&page.addresses.remove(0));
+            }
+            page.addresses.push(source);
+        }
+        self.pages.by_address.insert(source, slot);
+        self.settle(slot, now);
+    }
+
+    /// Polls every page that has something to send or whose time has come.
+    pub(super) fn settle_all(&mut self, now: Now) {
+        let mut slots = std::mem::take(&mut self.pages.slots);
+        slots.clear();
+        slots.extend(self.pages.by_ufrag.values());
+        for slot in &slots {
+            self.guarded(*slot, |worker, slot| worker.settle(slot, now));
+        }
+        self.pages.slots = slots;
+    }
+
+    /// Polls the page of a leg if it has something to send, and passes on what it brought.
+    pub(super) fn settle(&mut self, slot: u32, now: Now) {
+        let Some(Some(leg)) = self.legs.get_mut(slot as usize) else { return };
+        let Wire::Browser(page) = &mut leg.wire else { return };
+        if !page.is_due(now) {
+            return;
+        }
+        let mut frames = std::mem::take(&mut self.pages.frames);
+        let news = page.poll(now, &self.pages.socket, &mut frames);
+        if news.down {
+            self.pages.forget(page);
+            page.stack = None;
+        }
+        let id = leg.id;
+        for digit in news.keys {
+            self.outbox.tell(MediaEvent::Digit { leg: id, digit });
+        }
+        if news.up {
+            leg.page_is_up(true);
+            self.outbox.tell(MediaEvent::BrowserUp { leg: id });
+        }
+        if news.down {
+            leg.page_is_up(false);
+            self.outbox.tell(MediaEvent::BrowserDown { leg: id });
+        }
+        for frame in frames.drain(..) {
+            let payload = &frame.payload[..frame.length];
+            if let Some(Some(leg)) = self.legs.get_mut(slot as usize) {
+                leg.take_frame(now, &frame.header, payload, &self.counters);
+            }
+            self.spread_audio(now, slot, (frame.header, Codec::Pcmu, payload));
+        }
+        self.pages.frames = frames;
+    }
+}

@@ -1,0 +1,24 @@
+//! The media plane: RTP legs, browser legs, prompts, music, mixing, keys and recordings.
+//!
+//! It runs on threads of its own and never waits for a disk, a lock or the hub. The hub states what
+//! each leg of a call shall hear ([`model::media::Graph`]), the plane makes it so. Read `engine`
+//! first, then `stream` (what a leg sends) and `lock` (what it takes).
+//!
+//! No RTCP is sent yet; what arrives on the RTCP port is read and dropped.
+
+pub mod clip;
+pub mod dtmf;
+pub mod g711;
+pub mod jitter;
+pub mod recording;
+pub mod rtp;
+pub mod webrtc;
+
+mod engine;
+mod lock;
+mod metrics;
+mod stream;
+mod sys;
+
+pub use engine::{Full, MediaConfig, MediaError, MediaHandle, start};
+pub use metrics::{Metrics, Refused, TICK_LATE_BOUNDS_US};

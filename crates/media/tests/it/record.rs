@@ -1,0 +1,157 @@
+//! Recordings: both sides as they were, pauses, and a disk that refuses.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use media::g711;
+use media::recording::{Recording, WavView};
+use model::media::{Codec, Hears, MediaCommand, MediaEvent, RecordWish};
+use model::{CallId, RecordingId};
+
+use crate::support::{Peer, Plane, chirp, hears, id};
+
+fn wish(peer: &Peer, recording: RecordingId, paused: bool) -> RecordWish {
+    RecordWish { recording, leg: peer.leg, paused }
+}
+
+fn ended(plane: &mut Plane, recording: RecordingId) -> (i64, bool) {
+    plane.wait(|event| match event {
+        MediaEvent::RecordingEnded { recording: r, length_ms, complete, .. } if *r == recording => {
+            Some((*length_ms, *complete))
+        }
+        _ => None,
+    })
+}
+
+/// Both sides of a finished recording.
+fn sides(path: &Path) -> (Vec<i16>, Vec<i16>) {
+    let view = WavView::open(path).expect("a recording");
+    let mut wav = vec![0; view.len() as usize];
+    assert_eq!(view.read_at(0, &mut wav).expect("the disk reads"), wav.len());
+    let sample = |bytes: &[u8]| i16::from_le_bytes([bytes[0], bytes[1]]);
+    wav[44..].chunks_exact(4).map(|pair| (sample(pair), sample(&pair[2..]))).unzip()
+}
+
+/// How many of frames `from..until` of a voice are in `side`, each whole and after the one before.
+/// `laws` are the codecs the sound went through on its way to the file.
+fn frames_in(side: &[i16], laws: &[Codec], voice: u32, (from, until): (u32, u32)) -> usize {
+    let mut at = 0;
+    let mut found = 0;
+    for n in from..until {
+        let mut frame = chirp(voice, n);
+        for law in laws.iter().chain([&Codec::Pcmu]) {
+            frame = frame.map(|sample| g711::decode(*law, g711::encode(*law, sample)));
+        }
+        if let Some(place) = side[at..].windows(160).position(|window| window == frame) {
+            at += place + 160;
+            found += 1;
+        }
+    }
+    found
+}
+
+/// Says `frames` frames on both sides, one every 20 ms.
+fn converse(a: &mut Peer, b: &mut Peer, frames: u32) {
+    let began = Instant::now();
+    for n in 1..=frames {
+        a.say();
+        b.say();
+        let next = began + Duration::from_millis(20) * n;
+        std::thread::sleep(next.saturating_duration_since(Instant::now()));
+    }
+}
+
+fn start(plane: &mut Plane, path: &Path) -> (Peer, Peer, CallId, RecordingId) {
+    let (a, b) = (plane.peer(1, Codec::Pcma), plane.peer(2, Codec::Pcmu));
+    let (call, recording) = (id(), id());
+    let both = [(&a, hears(&[&b])), (&b, hears(&[&a]))];
+    plane.graph_recorded(call, 1, &both, Some((wish(&a, recording, false), path.to_path_buf())));
+    (a, b, call, recording)
+}
+
+fn place() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("t/2026-11-22/c/1.rec");
+    (folder, path)
+}
+
+#[test]
+fn both_sides_are_recorded_as_they_were() {
+    let (_folder, path) = place();
+    let mut plane = Plane::start();
+    let (mut a, mut b, call, recording) = start(&mut plane, &path);
+    converse(&mut a, &mut b, 100);
+    plane.send(MediaCommand::CallEnded { call });
+    let (length_ms, complete) = ended(&mut plane, recording);
+    assert!(complete && length_ms >= 1_980, "{length_ms}");
+    let (said, heard) = sides(&path);
+    assert!(said.len() as i64 / 8 == length_ms);
+    // A machine that stalls may cut a frame where the clocks are matched anew.
+    assert!(frames_in(&said, &[Codec::Pcma], 1, (0, 99)) >= 96, "the customer, on the left");
+    let laws = [Codec::Pcmu, Codec::Pcma];
+    assert!(frames_in(&heard, &laws, 2, (0, 99)) >= 96, "what it heard, on the right");
+    assert_eq!(frames_in(&said, &laws, 2, (0, 20)), 0, "no echo of the other side");
+    let recording = Recording::open(&path).expect("a recording");
+    assert_eq!((recording.header().call, recording.finished()), (call, true));
+    plane.handle.stop();
+}
+
+#[test]
+fn a_pause_is_silent_and_flagged() {
+    let (_folder, path) = place();
+    let mut plane = Plane::start();
+    let (mut a, mut b, call, recording) = start(&mut plane, &path);
+    converse(&mut a, &mut b, 20);
+    for (rev, paused) in [(2, true), (3, false)] {
+        let both = [(&a, hears(&[&b])), (&b, hears(&[&a]))];
+        plane.graph_recorded(call, rev, &both, Some((wish(&a, recording, paused), path.clone())));
+        converse(&mut a, &mut b, 25);
+    }
+    plane.graph(call, 4, &[(&a, Hears::Silence)]);
+    let (_, complete) = ended(&mut plane, recording);
+    assert!(complete);
+    let (said, _) = sides(&path);
+    assert_eq!(frames_in(&said, &[Codec::Pcma], 1, (22, 43)), 0, "nothing of the pause");
+    assert!(frames_in(&said, &[Codec::Pcma], 1, (0, 18)) >= 15);
+    assert!(frames_in(&said, &[Codec::Pcma], 1, (46, 70)) >= 18);
+    let pauses = Recording::open(&path).expect("a recording").pauses();
+    assert!(
+        matches!(pauses[..], [(from, until)] if (400..900).contains(&(until - from))),
+        "{pauses:?}"
+    );
+    plane.handle.stop();
+}
+
+#[test]
+fn while_it_is_written_it_can_be_read_and_a_stop_finishes_it() {
+    let (_folder, path) = place();
+    let mut plane = Plane::start();
+    let (mut a, mut b, _, recording) = start(&mut plane, &path);
+    converse(&mut a, &mut b, 60);
+    let live = Recording::open(&path).expect("what is there is whole");
+    assert!(live.length_ms() >= 800 && !live.finished());
+    let Plane { handle, mut events, .. } = plane;
+    handle.stop();
+    let mut ends = 0;
+    while let Ok(event) = events.try_recv() {
+        if let MediaEvent::RecordingEnded { recording: r, complete, .. } = event {
+            assert!(r == recording && complete);
+            ends += 1;
+        }
+    }
+    assert_eq!(ends, 1);
+}
+
+#[test]
+fn a_disk_that_refuses_ends_the_recording_and_not_the_call() {
+    let (folder, _) = place();
+    let blocked = folder.path().join("blocked");
+    std::fs::write(&blocked, b"not a folder").expect("written");
+    let mut plane = Plane::start();
+    let (mut a, b, call, recording) = start(&mut plane, &blocked.join("1.rec"));
+    a.say();
+    b.hear_until(|heard| !heard.is_silence());
+    plane.send(MediaCommand::CallEnded { call });
+    assert_eq!(ended(&mut plane, recording), (0, false));
+    plane.handle.stop();
+}

@@ -1,0 +1,142 @@
+//! Who hears whom: the graph in force of every call agrees with what the journal says of it.
+//!
+//! No leg hears itself or a leg of another call; who talks is heard both ways; who is on hold or
+//! waits hears nobody; a revision is the one before plus one; nothing plays after the end.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::event::AgentState;
+use model::media::{Graph, Hears};
+use model::{CallId, Effect, LegId, limits};
+
+use super::{Check, Settled, Verdict, ensure};
+use crate::ledger::{Ledger, OpenTalk};
+
+#[derive(Debug, Default)]
+pub(super) struct WhoHearsWhom {
+    graphs: BTreeMap<CallId, (u64, Graph)>,
+    ended: BTreeSet<CallId>,
+    changed: BTreeSet<CallId>,
+}
+
+impl Check for WhoHearsWhom {
+    fn name(&self) -> &'static str {
+        "who hears whom"
+    }
+
+    fn effect(&mut self, effect: &Effect) -> Verdict {
+        match effect {
+            Effect::Media { call, rev, graph } => {
+                ensure(!self.ended.contains(call), || format!("{call:?} has media after its end"))?;
+                let last = self.graphs.get(call).map_or(0, |(rev, _)| *rev);
+                ensure(*rev == last + 1, || format!("{call:?}: revision {rev} after {last}"))?;
+                self.changed.insert(*call);
+                self.graphs.insert(*call, (*rev, graph.clone()));
+            }
+            Effect::MediaEnd { call } => {
+                ensure(self.ended.insert(*call), || format!("media of {call:?} ended twice"))?;
+                self.graphs.remove(call);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn settled(&mut self, settled: &Settled<'_>) -> Verdict {
+        let ledger = settled.ledger;
+        for call in std::mem::take(&mut self.changed) {
+            let Some((_, graph)) = self.graphs.get(&call) else { continue };
+            self.legs_are_ours(call, graph, ledger)?;
+        }
+        for (call, (_, graph)) in &self.graphs {
+            let Some(open) = ledger.calls.get(call) else {
+                return Err(format!("{call:?} is over and has a graph"));
+            };
+            let talk = ledger.talks.iter().find(|(_, talk)| talk.call == *call);
+            heard(
+                *call,
+                open.leg,
+                graph,
+                talk.map(|(agent, talk)| (ledger.derived(*agent), talk)),
+            )?;
+        }
+        for (agent, talk) in &ledger.talks {
+            ensure(self.graphs.contains_key(&talk.call), || format!("{agent:?} talks unheard"))?;
+        }
+        Ok(())
+    }
+
+    fn finished(&mut self, _: &Settled<'_>) -> Verdict {
+        ensure(self.graphs.is_empty(), || format!("{} graphs are left", self.graphs.len()))
+    }
+}
+
+impl WhoHearsWhom {
+    fn legs_are_ours(&self, call: CallId, graph: &Graph, ledger: &Ledger) -> Verdict {
+        let mut ours: BTreeSet<LegId> = BTreeSet::new();
+        ours.extend(ledger.calls.get(&call).map(|open| open.leg));
+        ours.extend(ledger.talks.values().filter(|talk| talk.call == call).map(|talk| talk.leg));
+        let clips: BTreeSet<_> = ledger
+            .config
+            .prompts
+            .values()
+            .flat_map(|prompt| prompt.variants.values().map(|variant| variant.clip))
+            .collect();
+        for (leg, hears) in &graph.hears {
+            ensure(ours.contains(leg), || format!("{call:?} steers a leg that is not its own"))?;
+            match hears {
+                Hears::Legs(legs) => {
+                    for heard in legs {
+                        ensure(heard != leg, || format!("{leg:?} hears itself"))?;
+                        let own = ours.contains(heard);
+                        ensure(own, || format!("{leg:?} hears a leg of another call"))?;
+                    }
+                }
+                Hears::Play { clips: played, .. } => {
+                    let known = played.iter().all(|clip| clips.contains(clip));
+                    ensure(known, || format!("{call:?} plays what is not configured"))?;
+                    let few = !played.is_empty() && played.len() <= limits::PLAY_ITEMS_MAX;
+                    ensure(few, || format!("{call:?} plays {} clips", played.len()))?;
+                }
+                Hears::Music(clip) => {
+                    let known = clips.contains(clip);
+                    ensure(known, || format!("{call:?} has music that is not configured"))?;
+                }
+                Hears::Silence => {}
+            }
+        }
+        let others = self.graphs.iter().filter(|(other, _)| **other != call);
+        for (other, (_, graph_of_other)) in others {
+            let shared = graph.hears.keys().any(|leg| graph_of_other.hears.contains_key(leg));
+            ensure(!shared, || format!("{call:?} and {other:?} share a leg"))?;
+        }
+        let record = graph.record.as_ref().map(|wish| wish.leg);
+        let customer = ledger.calls.get(&call).map(|open| open.leg);
+        ensure(record.is_none() || record == customer, || {
+            format!("{call:?} records a leg that is not the customer's")
+        })
+    }
+}
+
+/// What customer and agent hear fits what they do.
+fn heard(
+    call: CallId,
+    customer: LegId,
+    graph: &Graph,
+    talk: Option<(AgentState, &OpenTalk)>,
+) -> Verdict {
+    let hears = |leg: LegId| match graph.hears.get(&leg) {
+        Some(Hears::Legs(legs)) => legs.as_slice(),
+        _ => &[],
+    };
+    match talk {
+        Some((AgentState::Talking, talk)) if talk.lost.is_none() => {
+            ensure(hears(customer) == [talk.leg], || format!("{call:?}: the agent is not heard"))?;
+            ensure(hears(talk.leg) == [customer], || format!("{call:?}: the customer is not heard"))
+        }
+        _ => {
+            let alone = graph.hears.values().all(|hears| !matches!(hears, Hears::Legs(_)));
+            ensure(alone, || format!("{call:?}: somebody is heard who should not be"))
+        }
+    }
+}

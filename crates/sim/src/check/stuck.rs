@@ -1,0 +1,76 @@
+//! Nothing and nobody is stuck: every state that is not idle has something that will end it, and
+//! every state follows from what the agent wants and holds.
+
+use model::event::AgentState;
+use model::{Input, Span, limits};
+
+use super::{Check, Settled, Verdict, ensure};
+
+/// Offers, wrap-ups and lost pages end in time; no deadline is in the past after a wake.
+#[derive(Debug)]
+pub(super) struct NothingStuck;
+
+/// The announced state, the view and the derived state are one.
+#[derive(Debug)]
+pub(super) struct StateFollows;
+
+impl Check for NothingStuck {
+    fn name(&self) -> &'static str {
+        "nothing stuck"
+    }
+
+    fn settled(&mut self, settled: &Settled<'_>) -> Verdict {
+        let Settled { now, ledger, slack, .. } = *settled;
+        if let Some((at, reason)) = settled.cell.deadline() {
+            let woken = !matches!(settled.input, Input::Wake) || at > now;
+            ensure(woken, || format!("{reason:?} was due at {at:?} and is not done"))?;
+        }
+        for (id, offer) in &ledger.offers {
+            let in_time = now <= offer.since + offer.ring + slack;
+            ensure(in_time, || format!("{id:?} rings on at {:?}", offer.agent))?;
+            ensure(ledger.reachable(offer.agent), || {
+                format!("{id:?} rings at {:?}, whose telephone is gone", offer.agent)
+            })?;
+        }
+        for (agent, (_, until)) in &ledger.wraps {
+            ensure(now <= *until + slack, || format!("{agent:?} wraps up for ever"))?;
+        }
+        let grace = Span::from_millis(limits::DEVICE_GRACE_MS) + slack;
+        for (agent, talk) in &ledger.talks {
+            let lost = talk.lost.is_some_and(|since| now > since + grace);
+            ensure(!lost, || format!("{agent:?} is lost and not given up"))?;
+        }
+        Ok(())
+    }
+}
+
+impl Check for StateFollows {
+    fn name(&self) -> &'static str {
+        "state follows"
+    }
+
+    fn settled(&mut self, settled: &Settled<'_>) -> Verdict {
+        let ledger = settled.ledger;
+        for agent in ledger.config.agents.keys() {
+            let derived = ledger.derived(*agent);
+            let announced =
+                ledger.states.get(agent).map_or(AgentState::SignedOut, |(state, _)| *state);
+            ensure(announced == derived, || {
+                format!("{agent:?} is announced as {announced:?} and should be {derived:?}")
+            })?;
+            let Some(view) = settled.cell.agent_view(*agent) else {
+                return Err(format!("{agent:?} has no view"));
+            };
+            ensure(view.state == derived, || {
+                format!("{agent:?} is shown as {:?} and should be {derived:?}", view.state)
+            })?;
+            let shown = view.offer.as_ref().map(|offer| offer.offer);
+            let rings = ledger.offers.iter().find(|(_, o)| o.agent == *agent).map(|(id, _)| *id);
+            ensure(shown == rings, || format!("{agent:?} is shown {shown:?}, rings {rings:?}"))?;
+            ensure(view.device_up == ledger.reachable(*agent), || {
+                format!("{agent:?}: the telephone is shown as {}", view.device_up)
+            })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,462 @@
+//! What the journal says is open now: the invariants' own book, kept from events alone and sharing
+//! nothing with the floor.
+//!
+//! It holds what is going on; the checks decide whether that may be so.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use model::config::{Device, TenantConfig};
+use model::event::{AgentState, Consent, Event, OfferOutcome, Recorded};
+use model::flow::{Flow, Node};
+use model::input::Command;
+use model::sip::LegCause;
+use model::{
+    AgentId, CallId, FlowId, Input, LegId, OfferId, QueueEntryId, QueueId, RecordingId, Span,
+    Timestamp, limits,
+};
+
+/// A call whose customer is here.
+#[derive(Debug, Clone)]
+pub struct OpenCall {
+    /// The customer's leg.
+    pub leg: LegId,
+    /// The flow and its version.
+    pub flow: (FlowId, u64),
+    /// The node the flow is in.
+    pub node: Option<String>,
+    /// About recording.
+    pub consent: Consent,
+    /// The recording that runs.
+    pub recording: Option<RecordingId>,
+    /// The place of the wait that led to a conversation: a wait that follows it without a step of
+    /// the flow, because the agent was lost, goes on from there.
+    place: Option<Timestamp>,
+}
+
+/// A wait that runs.
+#[derive(Debug, Clone)]
+pub struct OpenWait {
+    /// Whose.
+    pub call: CallId,
+    /// Where.
+    pub queue: QueueId,
+    /// Higher first.
+    pub priority: i32,
+    /// When it began.
+    pub since: Timestamp,
+    /// What its place in the line counts from: earlier than `since` after a lost agent.
+    pub place: Timestamp,
+    /// Skills the flow asks for beside the queue's, with the least level.
+    pub skills: BTreeMap<String, u8>,
+    /// The offer that rings.
+    pub offer: Option<OfferId>,
+}
+
+/// An offer that rings.
+#[derive(Debug, Clone, Copy)]
+pub struct OpenOffer {
+    /// Whose.
+    pub call: CallId,
+    /// Of which wait.
+    pub entry: QueueEntryId,
+    /// To whom.
+    pub agent: AgentId,
+    /// Since when.
+    pub since: Timestamp,
+    /// The longest it may ring by the configuration of its beginning.
+    pub ring: Span,
+}
+
+/// A conversation.
+#[derive(Debug, Clone, Copy)]
+pub struct OpenTalk {
+    /// With whom.
+    pub call: CallId,
+    /// The agent's leg.
+    pub leg: LegId,
+    /// Whether the customer is on hold.
+    pub hold: bool,
+    /// Since when the page is lost.
+    pub lost: Option<Timestamp>,
+}
+
+/// What an agent wants, by the commands the cell was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// Not on shift.
+    Away,
+    /// Takes offers.
+    Ready,
+    /// On a break.
+    Break,
+    /// On a break because of a missed offer.
+    Missed,
+}
+
+/// One agent's shift.
+#[derive(Debug, Clone, Copy)]
+pub struct Duty {
+    /// What the agent wants.
+    pub wish: Wish,
+    /// The latest of: the wish, the telephone, the end of the last contact.
+    pub since: Timestamp,
+}
+
+/// What is open now.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    /// The configuration in force.
+    pub config: Arc<TenantConfig>,
+    /// The agents' shifts.
+    pub duties: BTreeMap<AgentId, Duty>,
+    /// Calls whose customer is here.
+    pub calls: BTreeMap<CallId, OpenCall>,
+    /// Waits.
+    pub waits: BTreeMap<QueueEntryId, OpenWait>,
+    /// Offers.
+    pub offers: BTreeMap<OfferId, OpenOffer>,
+    /// Conversations by agent.
+    pub talks: BTreeMap<AgentId, OpenTalk>,
+    /// Wrap-ups by agent: the call and when it ends by itself.
+    pub wraps: BTreeMap<AgentId, (CallId, Timestamp)>,
+    /// The state of every agent who ever had one, and since when.
+    pub states: BTreeMap<AgentId, (AgentState, Timestamp)>,
+    /// Pages that are connected, as the cell was told.
+    pub devices: BTreeMap<AgentId, LegId>,
+    /// Offers that ended without the contact being taken, by wait and agent.
+    pub refused: BTreeMap<(QueueEntryId, AgentId), (OfferOutcome, Timestamp)>,
+    /// Published flow versions: calls keep the one they began on.
+    flows: BTreeMap<(FlowId, u64), Arc<Flow>>,
+}
+
+impl Ledger {
+    /// An empty one under a first configuration.
+    #[must_use]
+    pub fn new(config: &Arc<TenantConfig>) -> Self {
+        let mut ledger = Self {
+            config: Arc::clone(config),
+            duties: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            waits: BTreeMap::new(),
+            offers: BTreeMap::new(),
+            talks: BTreeMap::new(),
+            wraps: BTreeMap::new(),
+            states: BTreeMap::new(),
+            devices: BTreeMap::new(),
+            refused: BTreeMap::new(),
+            flows: BTreeMap::new(),
+        };
+        ledger.configure(config);
+        ledger
+    }
+
+    fn configure(&mut self, config: &Arc<TenantConfig>) {
+        self.config = Arc::clone(config);
+        for (id, published) in &config.flows {
+            self.flows.insert((*id, published.version), Arc::clone(&published.flow));
+        }
+    }
+
+    /// Learns what the cell is told, before the outputs of it.
+    pub fn told(&mut self, now: Timestamp, input: &Input) {
+        match input {
+            Input::Config(config) if config.tenant == self.config.tenant => self.configure(config),
+            Input::DeviceUp { agent, leg } if self.is_known(*agent) => {
+                let was_away = self.devices.insert(*agent, *leg).is_none();
+                if was_away && !self.is_sip(*agent) {
+                    self.renew(now, *agent);
+                }
+            }
+            Input::DeviceDown { agent, leg } if self.devices.get(agent) == Some(leg) => {
+                self.devices.remove(agent);
+            }
+            // A telephone that fails in conversation counts as missed.
+            Input::LegEnded {
+                leg,
+                cause: LegCause::MediaTimeout | LegCause::Unreachable | LegCause::NoAck,
+            } => {
+                let talk = self.talks.iter().find(|(_, talk)| talk.leg == *leg);
+                if let Some(agent) = talk.map(|(agent, _)| *agent).filter(|a| self.is_sip(*a)) {
+                    self.miss(now, agent);
+                }
+            }
+            Input::Command { agent, command, .. } if self.config.agents.contains_key(agent) => {
+                self.command(now, *agent, command);
+            }
+            _ => {}
+        }
+    }
+
+    fn command(&mut self, now: Timestamp, agent: AgentId, command: &Command) {
+        let duty = self.duties.entry(agent).or_insert(Duty { wish: Wish::Away, since: now });
+        let on_shift = duty.wish != Wish::Away;
+        let wish = match command {
+            Command::SignIn if !on_shift => Wish::Break,
+            Command::SignOut => Wish::Away,
+            Command::Ready if on_shift => Wish::Ready,
+            Command::Break { reason }
+                if on_shift && self.config.break_reasons.contains_key(reason) =>
+            {
+                Wish::Break
+            }
+            _ => return,
+        };
+        if duty.wish != wish {
+            *duty = Duty { wish, since: now };
+        }
+    }
+
+    /// Whoever is not configured any more still finishes what is held.
+    fn is_known(&self, agent: AgentId) -> bool {
+        self.config.agents.contains_key(&agent)
+            || self.talks.contains_key(&agent)
+            || self.wraps.contains_key(&agent)
+    }
+
+    fn renew(&mut self, now: Timestamp, agent: AgentId) {
+        if let Some(duty) = self.duties.get_mut(&agent) {
+            duty.since = duty.since.max(now);
+        }
+    }
+
+    /// Whether an offer could reach the agent.
+    #[must_use]
+    pub fn reachable(&self, agent: AgentId) -> bool {
+        match self.config.agents.get(&agent).map(|agent| &agent.device) {
+            Some(Device::Browser) => self.devices.contains_key(&agent),
+            Some(Device::Sip { .. }) => true,
+            None => false,
+        }
+    }
+
+    /// The state that follows from what the agent wants and what is open.
+    #[must_use]
+    pub fn derived(&self, agent: AgentId) -> AgentState {
+        if self.offer_of(agent).is_some() {
+            return AgentState::Offered;
+        }
+        if let Some(talk) = self.talks.get(&agent) {
+            return if talk.hold { AgentState::Hold } else { AgentState::Talking };
+        }
+        if self.wraps.contains_key(&agent) {
+            return AgentState::WrapUp;
+        }
+        match self.duties.get(&agent).map(|duty| duty.wish) {
+            None | Some(Wish::Away) => AgentState::SignedOut,
+            Some(Wish::Break) => AgentState::Break,
+            Some(Wish::Missed) => AgentState::DidNotAnswer,
+            Some(Wish::Ready) if self.reachable(agent) => AgentState::Ready,
+            Some(Wish::Ready) => AgentState::NoDevice,
+        }
+    }
+
+    /// Whether the agent could take the wait if both were free: queue and skills.
+    #[must_use]
+    pub fn fits(&self, agent: AgentId, wait: &OpenWait) -> bool {
+        let (Some(agent), Some(queue)) =
+            (self.config.agents.get(&agent), self.config.queues.get(&wait.queue))
+        else {
+            return false;
+        };
+        agent.queues.contains(&wait.queue)
+            && queue
+                .skills
+                .iter()
+                .chain(&wait.skills)
+                .all(|(skill, least)| agent.skills.get(skill) >= Some(least))
+    }
+
+    /// Until when the wait is kept away from the agent who gave it back.
+    #[must_use]
+    pub fn excluded_until(&self, entry: QueueEntryId, agent: AgentId) -> Option<Timestamp> {
+        let (outcome, at) = self.refused.get(&(entry, agent))?;
+        // Who missed it is on a break, and who is ready again is ready for this one too.
+        (*outcome == OfferOutcome::Declined)
+            .then(|| *at + Span::from_millis(limits::OFFER_EXCLUSION_MS))
+    }
+
+    /// Takes in what happened.
+    pub fn apply(&mut self, recorded: &Recorded) {
+        self.apply_call(&recorded.event);
+        self.apply_wait(recorded);
+        self.apply_agent(recorded.at, &recorded.event);
+    }
+
+    fn apply_call(&mut self, event: &Event) {
+        match event {
+            Event::CallStarted { call, leg, flow, flow_version, .. } => {
+                let open = OpenCall {
+                    leg: *leg,
+                    flow: (*flow, *flow_version),
+                    node: None,
+                    consent: Consent::Unasked,
+                    recording: None,
+                    place: None,
+                };
+                self.calls.insert(*call, open);
+            }
+            Event::NodeEntered { call, node } => {
+                if let Some(open) = self.calls.get_mut(call) {
+                    open.node = Some(node.clone());
+                    open.place = None;
+                }
+            }
+            Event::ConsentTaken { call, consent } => {
+                if let Some(open) = self.calls.get_mut(call) {
+                    open.consent = *consent;
+                }
+            }
+            Event::RecordingStarted { call, recording } => {
+                if let Some(open) = self.calls.get_mut(call) {
+                    open.recording = Some(*recording);
+                }
+            }
+            Event::RecordingEnded { call, .. } => {
+                if let Some(open) = self.calls.get_mut(call) {
+                    open.recording = None;
+                }
+            }
+            Event::CallEnded { call, .. } => {
+                self.calls.remove(call);
+            }
+            _ => {}
+        }
+    }
+
+    fn apply_wait(&mut self, recorded: &Recorded) {
+        let at = recorded.at;
+        match &recorded.event {
+            Event::Queued { call, entry, queue, priority } => {
+                let open = OpenWait {
+                    call: *call,
+                    queue: *queue,
+                    priority: *priority,
+                    since: at,
+                    place: self.take_place(*call, at),
+                    skills: self.skills_asked(*call),
+                    offer: None,
+                };
+                self.waits.insert(*entry, open);
+            }
+            Event::QueueLeft { entry, .. } => {
+                self.waits.remove(entry);
+                self.refused.retain(|(of, _), _| of != entry);
+            }
+            Event::Offered { call, entry, queue, offer, agent, .. } => {
+                if let Some(wait) = self.waits.get_mut(entry) {
+                    wait.offer = Some(*offer);
+                }
+                let ring_ms = self.config.queues.get(queue).map_or(0, |queue| queue.ring_ms);
+                let ring = Span::from_millis(ring_ms);
+                let open = OpenOffer { call: *call, entry: *entry, agent: *agent, since: at, ring };
+                self.offers.insert(*offer, open);
+            }
+            Event::OfferEnded { offer, agent, outcome, .. } => {
+                let Some(open) = self.offers.remove(offer) else { return };
+                self.missed(at, *agent, *outcome);
+                if let Some(wait) = self.waits.get_mut(&open.entry) {
+                    wait.offer = None;
+                    if *outcome != OfferOutcome::Accepted {
+                        self.refused.insert((open.entry, *agent), (*outcome, at));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Who misses an offer goes on a break; a SIP telephone out of reach counts as missed.
+    fn missed(&mut self, at: Timestamp, agent: AgentId, outcome: OfferOutcome) {
+        let unreachable = outcome == OfferOutcome::DeviceLost && self.is_sip(agent);
+        if outcome == OfferOutcome::NoAnswer || unreachable {
+            self.miss(at, agent);
+        }
+    }
+
+    fn miss(&mut self, at: Timestamp, agent: AgentId) {
+        if let Some(duty) = self.duties.get_mut(&agent)
+            && duty.wish == Wish::Ready
+        {
+            *duty = Duty { wish: Wish::Missed, since: at };
+        }
+    }
+
+    fn is_sip(&self, agent: AgentId) -> bool {
+        let device = self.config.agents.get(&agent).map(|agent| &agent.device);
+        matches!(device, Some(Device::Sip { .. }))
+    }
+
+    fn take_place(&mut self, call: CallId, at: Timestamp) -> Timestamp {
+        let Some(open) = self.calls.get_mut(&call) else { return at };
+        *open.place.get_or_insert(at)
+    }
+
+    fn skills_asked(&self, call: CallId) -> BTreeMap<String, u8> {
+        let node = self
+            .calls
+            .get(&call)
+            .and_then(|open| self.flows.get(&open.flow)?.nodes.get(open.node.as_ref()?));
+        match node {
+            Some(Node::Queue { skills, .. }) => skills.clone(),
+            _ => BTreeMap::new(),
+        }
+    }
+
+    fn apply_agent(&mut self, at: Timestamp, event: &Event) {
+        match event {
+            Event::Connected { call, agent, leg, .. } => {
+                let talk = OpenTalk { call: *call, leg: *leg, hold: false, lost: None };
+                self.talks.insert(*agent, talk);
+            }
+            Event::Disconnected { agent, .. } => {
+                self.talks.remove(agent);
+                self.renew(at, *agent);
+            }
+            Event::HoldStarted { agent, .. } => self.talk(*agent, |t| t.hold = true),
+            Event::HoldEnded { agent, .. } => self.talk(*agent, |t| t.hold = false),
+            Event::AgentLost { agent, .. } => self.talk(*agent, |t| t.lost = Some(at)),
+            Event::AgentRegained { agent, .. } => {
+                let leg = self.devices.get(agent).copied();
+                self.talk(*agent, |t| {
+                    t.lost = None;
+                    t.leg = leg.unwrap_or(t.leg);
+                });
+            }
+            Event::WrapUpStarted { call, agent, until, .. }
+            | Event::WrapUpExtended { call, agent, until } => {
+                self.wraps.insert(*agent, (*call, *until));
+            }
+            Event::WrapUpEnded { agent, .. } => {
+                self.wraps.remove(agent);
+                self.renew(at, *agent);
+            }
+            Event::AgentState { agent, state, .. } => {
+                self.states.insert(*agent, (*state, at));
+            }
+            _ => {}
+        }
+    }
+
+    fn talk(&mut self, agent: AgentId, change: impl FnOnce(&mut OpenTalk)) {
+        if let Some(talk) = self.talks.get_mut(&agent) {
+            change(talk);
+        }
+    }
+
+    /// The offer that rings at an agent.
+    #[must_use]
+    pub fn offer_of(&self, agent: AgentId) -> Option<&OpenOffer> {
+        self.offers.values().find(|offer| offer.agent == agent)
+    }
+
+    /// Whether nothing is going on.
+    #[must_use]
+    pub fn quiet(&self) -> bool {
+        self.calls.is_empty()
+            && self.waits.is_empty()
+            && self.offers.is_empty()
+            && self.talks.is_empty()
+            && self.wraps.is_empty()
+    }
+}

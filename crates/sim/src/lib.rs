@@ -1,0 +1,23 @@
+//! The virtual contact centre: customers, agents, telephones and media around the real
+//! [`floor::Cell`], on a virtual clock, with invariants checked after every step.
+//!
+//! A [`Scenario`] says who calls, who works and what goes wrong; a [`World`] runs it. The same
+//! scenario and seed give the same run, so a failure is named by its seed. Read `world` for the
+//! loop, `check` for what must always hold.
+
+mod agenda;
+pub mod check;
+pub mod erlang;
+mod ledger;
+pub mod load;
+pub mod replay;
+mod scenario;
+pub mod stats;
+pub mod tenant;
+mod trace;
+mod world;
+
+pub use ledger::Ledger;
+pub use scenario::{Faults, People, Scenario};
+pub use trace::Failure;
+pub use world::{Diary, World};

@@ -1,0 +1,267 @@
+//! Agents: they sign in, take calls after a moment or not at all, decline, click twice, close and
+//! reload their page, hold, wrap up, take breaks.
+
+use model::config::Device;
+use model::event::AgentState;
+use model::input::Command;
+use model::sip::LegCause;
+use model::{AgentId, CallId, Input, LegId, OfferId, Span};
+
+use super::{Happening, World};
+use crate::trace::Failure;
+
+/// What an agent or an agent's telephone does.
+#[derive(Debug, Clone)]
+pub(super) enum Act {
+    /// Clicks.
+    Command(Command),
+    /// Clicks, while the customer perhaps leaves in the same instant.
+    Take(OfferId, CallId),
+    /// Opens the page, in place of one that may be open.
+    OpenPage,
+    /// Closes the page.
+    ClosePage,
+    /// Answers the telephone.
+    Answer(LegId),
+    /// The telephone does not take the call, or puts it down.
+    PutDown(LegId, LegCause),
+}
+
+/// An agent as a person at a desk.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Human {
+    /// The media leg of the page that is open.
+    page: Option<LegId>,
+}
+
+impl World {
+    /// Everybody comes to work within the first half minute.
+    pub(super) fn open_shifts(&mut self) {
+        let agents: Vec<_> = self.config.agents.keys().copied().collect();
+        for agent in agents {
+            self.humans.insert(agent, Human::default());
+            let most_ms = if self.scenario.plain_queue { 0 } else { 30_000 };
+            let at = self.soon(most_ms);
+            if self.is_browser(agent) {
+                self.agenda.add(at, Happening::Does(agent, Act::OpenPage));
+            }
+            self.agenda.add(at, Happening::Does(agent, Act::Command(Command::SignIn)));
+            // The break right after sign-in ends by the reaction to it.
+        }
+    }
+
+    fn is_browser(&self, agent: AgentId) -> bool {
+        self.config.agents.get(&agent).is_some_and(|agent| agent.device == Device::Browser)
+    }
+
+    fn plan(&mut self, most_ms: i64, agent: AgentId, act: Act) {
+        let at = self.soon(most_ms);
+        self.agenda.add(at, Happening::Does(agent, act));
+    }
+
+    pub(super) fn act(&mut self, agent: AgentId, act: Act) -> Result<(), Failure> {
+        match act {
+            Act::Command(command) => self.command(agent, command),
+            Act::Take(offer, call) => {
+                if self.chance(self.scenario.people.leave_on_answer)
+                    && let Some(leg) = self.calls.get(&call).copied()
+                {
+                    self.agenda.add(self.now, Happening::Leaves(leg));
+                }
+                let accept = Command::Accept { offer };
+                if self.chance(self.scenario.people.double_click) {
+                    let at = self.soon(300);
+                    let again = Act::Command(accept.clone());
+                    self.agenda.add(at, Happening::Does(agent, again));
+                }
+                self.command(agent, accept)
+            }
+            Act::OpenPage => self.open_page(agent),
+            Act::ClosePage => {
+                if let Some(leg) = self.humans.get_mut(&agent).and_then(|human| human.page.take()) {
+                    self.page_lost(agent, leg);
+                }
+                Ok(())
+            }
+            Act::Answer(leg) => {
+                if let Some(desk) = self.desk_legs.get_mut(&leg) {
+                    desk.up = true;
+                    self.tell(0, Input::LegUp { leg }, None);
+                }
+                Ok(())
+            }
+            Act::PutDown(leg, cause) => {
+                if self.desk_legs.remove(&leg).is_some() {
+                    self.leg_over(leg, cause);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn command(&mut self, agent: AgentId, command: Command) -> Result<(), Failure> {
+        let request = Some(self.mint.mint(self.now));
+        self.feed(Input::Command { request, agent, command })
+    }
+
+    /// A page replaces the one before it; the end of that one is told later.
+    fn open_page(&mut self, agent: AgentId) -> Result<(), Failure> {
+        let leg: LegId = self.mint.mint(self.now);
+        let Some(human) = self.humans.get_mut(&agent) else { return Ok(()) };
+        if let Some(old) = human.page.replace(leg) {
+            self.page_lost(agent, old);
+        }
+        if self.chance(self.scenario.faults.duplicated) {
+            self.agenda.add(self.now, Happening::TellTwice(Input::DeviceUp { agent, leg }));
+            return Ok(());
+        }
+        self.feed(Input::DeviceUp { agent, leg })
+    }
+
+    fn page_lost(&mut self, agent: AgentId, leg: LegId) {
+        let down = Input::DeviceDown { agent, leg };
+        self.tell(1_500, down.clone(), Some((Span::from_secs(15), down)));
+    }
+
+    /// An offer rings at the agent.
+    pub(super) fn offered(&mut self, call: CallId, offer: OfferId, agent: AgentId) {
+        if self.chance(self.scenario.people.leave_on_offer)
+            && let Some(leg) = self.calls.get(&call).copied()
+        {
+            let at = self.soon(8_000);
+            self.agenda.add(at, Happening::Leaves(leg));
+        }
+        if !self.is_browser(agent) {
+            return;
+        }
+        let people = &self.scenario.people;
+        if people.instant_answer {
+            let accept = Act::Command(Command::Accept { offer });
+            self.agenda.add(self.now, Happening::Does(agent, accept));
+            return;
+        }
+        let (ignore, decline) = (people.ignore, people.decline);
+        let (close, reload) = (people.close_tab, people.reload);
+        if self.chance(ignore) {
+            return;
+        }
+        let act = if self.chance(decline) {
+            let reason = "busy".to_owned();
+            Act::Command(Command::Decline { offer, reason })
+        } else if self.chance(close) {
+            Act::ClosePage
+        } else if self.chance(reload) {
+            Act::OpenPage
+        } else {
+            Act::Take(offer, call)
+        };
+        if matches!(act, Act::OpenPage) {
+            self.plan(9_000, agent, Act::Take(offer, call));
+        }
+        self.plan(8_000, agent, act);
+    }
+
+    /// A SIP telephone rings.
+    pub(super) fn rings_at_desk(&mut self, agent: AgentId, leg: LegId) {
+        let people = &self.scenario.people;
+        let (ignore, decline) = (people.ignore, people.decline);
+        if self.chance(ignore) {
+            return;
+        }
+        let act = if self.chance(decline) {
+            let cause = match self.random.below(4) {
+                0 => LegCause::Busy,
+                1 => LegCause::Declined,
+                2 => LegCause::Unreachable,
+                _ => LegCause::NoAnswer,
+            };
+            Act::PutDown(leg, cause)
+        } else {
+            Act::Answer(leg)
+        };
+        self.plan(8_000, agent, act);
+    }
+
+    /// Agent and customer talk: how long, and who ends it.
+    pub(super) fn connected(&mut self, call: CallId, agent: AgentId, leg: LegId) {
+        let length = self.exponential(self.scenario.people.talk_s);
+        let end = self.now + length;
+        let Some(customer) = self.calls.get(&call).copied() else { return };
+        if self.scenario.plain_queue || self.chance(500) {
+            self.agenda.add(end, Happening::Leaves(customer));
+        } else if self.desk_legs.contains_key(&leg) && self.chance(500) {
+            let act = Act::PutDown(leg, LegCause::FarHangup);
+            self.agenda.add(end, Happening::Does(agent, act));
+        } else {
+            let act = Act::Command(Command::Hangup { call });
+            self.agenda.add(end, Happening::Does(agent, act));
+            // A click on a page that is gone reaches nobody: the customer hangs up in the end.
+            self.agenda.add(end + Span::from_secs(60), Happening::Leaves(customer));
+        }
+        let length_ms = length.millis();
+        let people = &self.scenario.people;
+        let (hold, close, reload) = (people.hold, people.close_tab, people.reload);
+        if self.chance(hold) {
+            self.plan(length_ms, agent, Act::Command(Command::Hold { call }));
+            self.plan(length_ms, agent, Act::Command(Command::Resume { call }));
+            self.plan(2 * length_ms, agent, Act::Command(Command::Resume { call }));
+        }
+        if self.is_browser(agent) && self.chance(close) {
+            let at = self.soon(length_ms);
+            self.agenda.add(at, Happening::Does(agent, Act::ClosePage));
+            let away = Span::from_micros(self.below(60_000_000));
+            self.agenda.add(at + away, Happening::Does(agent, Act::OpenPage));
+        }
+        if self.is_browser(agent) && self.chance(reload) {
+            self.plan(length_ms, agent, Act::OpenPage);
+        }
+    }
+
+    pub(super) fn wraps_up(&mut self, call: CallId, agent: AgentId) {
+        let done = self.now + self.exponential(self.scenario.people.wrap_up_s);
+        let wrap_up = |disposition: &str| Command::WrapUp {
+            call,
+            disposition: disposition.to_owned(),
+            resolved: true,
+            note: "called about the order".to_owned(),
+        };
+        match self.random.below(10) {
+            // Forgotten: it ends by itself.
+            0 | 1 => return,
+            2 => {
+                let by_ms = 1 + self.below(30_000);
+                let extend = Command::ExtendWrapUp { call, by_ms };
+                self.plan(5_000, agent, Act::Command(extend));
+            }
+            3 => self.plan(3_000, agent, Act::Command(wrap_up("no such result"))),
+            _ => {}
+        }
+        self.agenda.add(done, Happening::Does(agent, Act::Command(wrap_up("order"))));
+    }
+
+    /// People react to their own state; after the doors closed they stay and finish.
+    pub(super) fn state_changed(&mut self, agent: AgentId, state: AgentState) {
+        let plain = self.scenario.plain_queue;
+        match state {
+            AgentState::Break | AgentState::DidNotAnswer => {
+                let most_ms = if plain { 0 } else { 30_000 };
+                self.plan(most_ms, agent, Act::Command(Command::Ready));
+            }
+            AgentState::SignedOut => {
+                self.plan(60_000, agent, Act::Command(Command::SignIn));
+            }
+            AgentState::NoDevice => self.plan(15_000, agent, Act::OpenPage),
+            AgentState::Ready => {
+                if self.is_open() && self.chance(self.scenario.people.pause) {
+                    let act = match self.random.below(4) {
+                        0 => Act::Command(Command::SignOut),
+                        1 => Act::ClosePage,
+                        _ => Act::Command(Command::Break { reason: "lunch".to_owned() }),
+                    };
+                    self.plan(60_000, agent, act);
+                }
+            }
+            AgentState::Offered | AgentState::Talking | AgentState::Hold | AgentState::WrapUp => {}
+        }
+    }
+}

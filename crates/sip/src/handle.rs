@@ -1,0 +1,219 @@
+//! Starting, commanding and stopping the SIP plane.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use model::sip::{SipCommand, SipEvent};
+use rsipstack::EndpointBuilder;
+use rsipstack::sip::Transport;
+use rsipstack::transaction::endpoint::{EndpointInnerRef, EndpointOption};
+use rsipstack::transport::udp::{UdpConnection, UdpInner};
+use rsipstack::transport::{SipAddr, SipConnection, TransportLayer};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::SipConfig;
+use crate::core::{Core, Env, Events, Inlets, Watch};
+use crate::counters::{Counters, Tally};
+use crate::shared::Shared;
+use crate::socket::{self, Port};
+use crate::tags::Tags;
+
+/// Commands and events that may wait between the hub and this plane, each way.
+const QUEUED_MAX: usize = 8_192;
+
+/// Why the SIP plane did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum SipError {
+    /// The port is in use.
+    #[error("SIP address {0} is in use: stop the other program, or choose another with --sip ADDR")]
+    Taken(SocketAddr),
+    /// Another fault of the socket.
+    #[error("cannot listen for SIP on {0}: {1}")]
+    Socket(SocketAddr, io::Error),
+    /// A wildcard address cannot be put into Contact.
+    #[error("SIP listens on all addresses ({0}): tell which one peers shall use (advertise)")]
+    NoAdvertise(SocketAddr),
+    /// `rsipstack` refused its set-up.
+    #[error("the SIP transaction layer did not start: {0}")]
+    Stack(String),
+}
+
+/// The command queue is full, or the plane has stopped: the command was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the SIP plane takes no commands now")]
+pub struct Full;
+
+/// The running SIP plane. Dropping it hangs up every leg.
+#[derive(Debug)]
+pub struct SipHandle {
+    commands: mpsc::Sender<SipCommand>,
+    stop: oneshot::Sender<()>,
+    ended: oneshot::Receiver<()>,
+    shared: Arc<Shared>,
+    stats: Stats,
+}
+
+struct Stats(EndpointInnerRef);
+
+impl std::fmt::Debug for Stats {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Stats")
+    }
+}
+
+/// Binds the socket and starts the plane on a thread of its own.
+///
+/// # Errors
+/// When the address cannot be bound, or is a wildcard and nothing is advertised.
+pub async fn start(config: SipConfig) -> Result<(SipHandle, mpsc::Receiver<SipEvent>), SipError> {
+    let bind = config.bind;
+    if bind.ip().is_unspecified() && config.advertise.is_none() {
+        return Err(SipError::NoAdvertise(bind));
+    }
+    let socket = socket::bind(bind).map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => SipError::Taken(bind),
+        _ => SipError::Socket(bind, error),
+    })?;
+    let local = socket.local_addr().map_err(|error| SipError::Socket(bind, error))?;
+    let mut advertise = config.advertise.unwrap_or(local);
+    if advertise.port() == 0 {
+        advertise.set_port(local.port());
+    }
+    let shared = Arc::new(Shared {
+        config,
+        local,
+        advertise,
+        tally: Tally::default(),
+        tags: Tags::default(),
+        draining: AtomicBool::new(false),
+    });
+    let (commands, commanded) = mpsc::channel(QUEUED_MAX);
+    let (events, heard) = mpsc::channel(QUEUED_MAX);
+    let (stop, stopped) = oneshot::channel();
+    let (ready, up) = oneshot::channel();
+    let (gone, ended) = oneshot::channel();
+    let plane = Plane { shared: Arc::clone(&shared), socket, commanded, events, stopped };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| SipError::Stack(error.to_string()))?;
+    std::thread::Builder::new()
+        .name("sip".to_owned())
+        .spawn(move || {
+            runtime.block_on(plane.run(ready));
+            drop(runtime);
+            // Nobody waits for it when the handle was dropped.
+            let _ = gone.send(());
+        })
+        .map_err(|error| SipError::Stack(error.to_string()))?;
+    let stats = up.await.map_err(|_| SipError::Stack("its thread ended".to_owned()))??;
+    Ok((SipHandle { commands, stop, ended, shared, stats: Stats(stats) }, heard))
+}
+
+/// What the thread of the SIP plane takes with it. One thread of its own, with one scheduler:
+/// a message passes through four tasks, and waking each on another core costs more than its work.
+struct Plane {
+    shared: Arc<Shared>,
+    socket: std::net::UdpSocket,
+    commanded: mpsc::Receiver<SipCommand>,
+    events: mpsc::Sender<SipEvent>,
+    stopped: oneshot::Receiver<()>,
+}
+
+impl Plane {
+    /// Sets up `rsipstack` on our socket, reports, and runs the core until it is stopped.
+    async fn run(self, ready: oneshot::Sender<Result<EndpointInnerRef, SipError>>) {
+        let Self { shared, socket, commanded, events, stopped } = self;
+        let socket = match tokio::net::UdpSocket::from_std(socket) {
+            Ok(socket) => socket,
+            Err(error) => {
+                let _ = ready.send(Err(SipError::Socket(shared.local, error)));
+                return;
+            }
+        };
+        let port = Arc::new(Port::new(socket, Arc::clone(&shared)));
+        let (notes, noted) = mpsc::unbounded_channel();
+        let cancel = CancellationToken::new();
+        let inner = UdpInner { conn: Arc::clone(&port) as _, addr: udp_addr(shared.advertise) };
+        let connection: SipConnection =
+            UdpConnection::attach(inner, None, Some(cancel.clone())).await.into();
+        let layer = TransportLayer::new(cancel.clone());
+        layer.add_transport(connection.clone());
+        let endpoint = EndpointBuilder::new()
+            .with_user_agent(&shared.config.server_name)
+            .with_transport_layer(layer)
+            .with_cancel_token(cancel.clone())
+            .with_transport_inspector(Box::new(Watch { notes: notes.clone() }))
+            .with_option(timers(&shared.config))
+            .build();
+        let transactions = match endpoint.incoming_transactions() {
+            Ok(transactions) => transactions,
+            Err(error) => {
+                let _ = ready.send(Err(SipError::Stack(error.to_string())));
+                return;
+            }
+        };
+        let stack = Arc::clone(&endpoint.inner);
+        tokio::spawn(async move { endpoint.serve().await });
+        if ready.send(Ok(Arc::clone(&stack))).is_err() {
+            return;
+        }
+        let env = Env { shared, port, endpoint: stack, connection, notes };
+        let inlets = Inlets { commands: commanded, transactions, notes: noted, stop: stopped };
+        Core::new(env, Events::new(events)).run(inlets).await;
+        cancel.cancel();
+    }
+}
+
+fn udp_addr(address: SocketAddr) -> SipAddr {
+    SipAddr { r#type: Some(Transport::Udp), addr: address.into() }
+}
+
+fn timers(config: &SipConfig) -> EndpointOption {
+    EndpointOption {
+        t1: config.t1,
+        t2: config.t1 * 8,
+        t4: config.t1 * 10,
+        t1x64: config.t1 * 64,
+        // The ring timer of the core comes first.
+        timerc: config.ring_timeout + Duration::from_secs(60),
+        auto_ack_2xx: false,
+        ..EndpointOption::default()
+    }
+}
+
+impl SipHandle {
+    /// The address that was bound.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.shared.local
+    }
+
+    /// Hands a command over; never waits.
+    ///
+    /// # Errors
+    /// [`Full`] when the queue is full or the plane has stopped.
+    pub fn send(&self, command: SipCommand) -> Result<(), Full> {
+        self.commands.try_send(command).map_err(|_| Full)
+    }
+
+    /// What happened so far and what exists now.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.shared.tally.snapshot(self.stats.0.get_stats().running_transactions)
+    }
+
+    /// Refuses new calls with 503, hangs up every leg, and waits for the answers at most
+    /// `SipConfig::shutdown_timeout`.
+    pub async fn shutdown(self) {
+        let Self { stop, ended, stats, .. } = self;
+        drop(stats);
+        if stop.send(()).is_ok() {
+            let _ = ended.await;
+        }
+    }
+}

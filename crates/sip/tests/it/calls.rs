@@ -1,0 +1,132 @@
+//! Whole calls against real sipp.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use model::LegId;
+use model::id::Id;
+use model::sip::{Caller, LegCause, SipCommand, SipEvent};
+use sip::start;
+
+use crate::support::{
+    Sipp, answering, config, desc, free_port, have_sipp, next, target, until, until_idle,
+};
+
+/// The events of each leg, in order.
+fn by_leg(events: &[SipEvent]) -> BTreeMap<LegId, Vec<&SipEvent>> {
+    let mut legs: BTreeMap<LegId, Vec<&SipEvent>> = BTreeMap::new();
+    for event in events {
+        let (SipEvent::Incoming { leg, .. }
+        | SipEvent::Ringing { leg }
+        | SipEvent::Answered { leg, .. }
+        | SipEvent::Confirmed { leg, .. }
+        | SipEvent::Reoffered { leg, .. }
+        | SipEvent::Digit { leg, .. }
+        | SipEvent::Ended { leg, .. }) = event;
+        legs.entry(*leg).or_default().push(event);
+    }
+    legs
+}
+
+fn assert_ended_once_and_last(events: &[SipEvent], legs: usize, wanted: LegCause) {
+    let by_leg = by_leg(events);
+    assert_eq!(by_leg.len(), legs);
+    for events in by_leg.values() {
+        let ends = events.iter().filter(|e| matches!(e, SipEvent::Ended { .. })).count();
+        assert_eq!(ends, 1, "{events:?}");
+        assert!(
+            matches!(events.last(), Some(SipEvent::Ended { cause, .. }) if *cause == wanted),
+            "{events:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_calls_that_the_caller_ends() {
+    if !have_sipp() {
+        return;
+    }
+    let (plane, events) = start(config()).await.unwrap();
+    let plane = Arc::new(plane);
+    let peer = plane.local_addr().to_string();
+    let hub = answering(Arc::clone(&plane), events, |_, _| {});
+    let sipp = Sipp::start(
+        "sipp/uac_call.xml",
+        &[&peer, "-s", "100", "-m", "100", "-r", "50", "-d", "50"],
+    );
+    sipp.finish().await.assert_clean(100);
+    until_idle(&plane).await;
+    let counters = plane.counters();
+    assert_eq!(counters.retransmissions_out, 0, "{counters:?}");
+    drop(plane);
+    hub.abort();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_calls_that_we_end() {
+    if !have_sipp() {
+        return;
+    }
+    let (plane, mut events) = start(config()).await.unwrap();
+    let peer = plane.local_addr().to_string();
+    let sipp = Sipp::start("sipp/uac_wait_bye.xml", &[&peer, "-s", "100", "-m", "100", "-r", "50"]);
+    let mut seen = Vec::new();
+    while seen.iter().filter(|e| matches!(e, SipEvent::Ended { .. })).count() < 100 {
+        let event = next(&mut events).await;
+        match &event {
+            SipEvent::Incoming { leg, .. } => {
+                plane.send(SipCommand::Answer { leg: *leg, local: desc(9000) }).unwrap();
+            }
+            SipEvent::Confirmed { leg, .. } => {
+                plane.send(SipCommand::Hangup { leg: *leg, cause: LegCause::Hangup }).unwrap();
+            }
+            _ => {}
+        }
+        seen.push(event);
+    }
+    sipp.finish().await.assert_clean(100);
+    assert_ended_once_and_last(&seen, 100, LegCause::Hangup);
+    until_idle(&plane).await;
+    assert_eq!(plane.counters().retransmissions_out, 0);
+    plane.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn outgoing_calls_ended_by_either_side() {
+    if !have_sipp() {
+        return;
+    }
+    for (scenario, cause) in
+        [("sipp/uas_answer.xml", LegCause::Hangup), ("sipp/uas_agent.xml", LegCause::FarHangup)]
+    {
+        let (plane, mut events) = start(config()).await.unwrap();
+        let port = free_port();
+        let port_text = port.to_string();
+        let sipp = Sipp::start(scenario, &["-p", &port_text, "-m", "50", "-d", "50"]);
+        let address = format!("127.0.0.1:{port}").parse().unwrap();
+        until("sipp listens", || std::net::UdpSocket::bind(("127.0.0.1", port)).is_err()).await;
+        for _ in 0..50 {
+            let leg = LegId::from_uuid(uuid::Uuid::now_v7());
+            let caller =
+                Caller { number: "+302105550142".parse().ok(), name: Some("A \"B\"".into()) };
+            plane
+                .send(SipCommand::Dial { leg, target: target(address), caller, local: desc(9000) })
+                .unwrap();
+        }
+        let mut seen = Vec::new();
+        while seen.iter().filter(|e| matches!(e, SipEvent::Ended { .. })).count() < 50 {
+            let event = next(&mut events).await;
+            if let SipEvent::Answered { leg, remote } = &event {
+                assert_eq!(remote.dtmf, Some(101));
+                if cause == LegCause::Hangup {
+                    plane.send(SipCommand::Hangup { leg: *leg, cause }).unwrap();
+                }
+            }
+            seen.push(event);
+        }
+        sipp.finish().await.assert_clean(50);
+        assert_ended_once_and_last(&seen, 50, cause);
+        until_idle(&plane).await;
+        plane.shutdown().await;
+    }
+}

@@ -1,0 +1,12 @@
+//! The SIP plane on the wire: real sipp, hand-made peers, the torture messages, junk.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
+
+mod calls;
+mod hostile;
+mod inbound;
+mod outbound;
+mod peer;
+mod session;
+mod support;
+mod torture;

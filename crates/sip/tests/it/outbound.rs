@@ -1,0 +1,223 @@
+//! Outgoing calls to a hand-made peer: forks, crossing messages, routes, refusals.
+
+use std::time::Duration;
+
+use model::LegId;
+use model::id::Id;
+use model::sip::{Caller, LegCause, SipCommand, SipEvent};
+use sip::{SipConfig, SipHandle, start};
+
+use crate::peer::{Peer, SDP};
+use crate::support::{desc, next, quick, target, until_idle};
+
+fn dial(plane: &SipHandle, peer: &Peer) -> LegId {
+    let leg = LegId::from_uuid(uuid::Uuid::now_v7());
+    let caller =
+        Caller { number: "+302105550142".parse().ok(), name: Some("A\r\nEvil: \"x\"".into()) };
+    let command = SipCommand::Dial { leg, target: target(peer.address), caller, local: desc(9000) };
+    plane.send(command).unwrap();
+    leg
+}
+
+fn hangup(plane: &SipHandle, leg: LegId) {
+    plane.send(SipCommand::Hangup { leg, cause: LegCause::Hangup }).unwrap();
+}
+
+#[tokio::test]
+async fn an_answered_call_follows_contact_and_routes() {
+    let (plane, mut events) = start(quick()).await.unwrap();
+    let peer = Peer::new(plane.local_addr()).await;
+    let leg = dial(&plane, &peer);
+    let invite = peer.request("INVITE").await;
+    assert!(invite.start().contains(&format!("sip:100@{}", peer.address)), "{}", invite.0);
+    assert!(
+        invite.header("From").starts_with("\"AEvil: \\\"x\\\"\" <sip:+302105550142@"),
+        "{}",
+        invite.0
+    );
+    assert_eq!(invite.header("Evil"), "");
+    peer.reply(&invite, "180 Ringing", "t1", "", "").await;
+    assert_eq!(next(&mut events).await, SipEvent::Ringing { leg });
+    peer.reply(&invite, "183 Session Progress", "t1", "", SDP).await;
+    let routes = format!(
+        "{}Record-Route: <sip:r2.invalid;lr>\r\nRecord-Route: <sip:{};lr>\r\n",
+        "Contact: <sip:deep@192.0.2.77;x=y>\r\n", peer.address
+    );
+    peer.reply(&invite, "200 OK", "t1", &routes, SDP).await;
+    assert!(
+        matches!(next(&mut events).await, SipEvent::Answered { remote, .. } if remote.port == 6000)
+    );
+    let ack = peer.request("ACK").await;
+    assert!(ack.start().starts_with("ACK sip:deep@192.0.2.77;x=y SIP/2.0"), "{}", ack.0);
+    let listed: Vec<String> = ack.headers("Route").map(str::to_owned).collect();
+    assert_eq!(listed, [format!("<sip:{};lr>", peer.address), "<sip:r2.invalid;lr>".to_owned()]);
+    // A copy of the 2xx gets its ACK again, and nothing else happens.
+    peer.reply(&invite, "200 OK", "t1", &routes, SDP).await;
+    peer.request("ACK").await;
+    hangup(&plane, leg);
+    let bye = peer.request("BYE").await;
+    assert!(bye.start().starts_with("BYE sip:deep@192.0.2.77;x=y"), "{}", bye.0);
+    assert_eq!(bye.headers("Route").count(), 2);
+    peer.reply(&bye, "200 OK", "", "", "").await;
+    assert!(matches!(next(&mut events).await, SipEvent::Ended { cause: LegCause::Hangup, .. }));
+    until_idle(&plane).await;
+    plane.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_second_answer_of_a_fork_is_thanked_and_sent_home() {
+    let (plane, mut events) = start(quick()).await.unwrap();
+    let peer = Peer::new(plane.local_addr()).await;
+    let leg = dial(&plane, &peer);
+    let invite = peer.request("INVITE").await;
+    peer.reply(&invite, "200 OK", "t1", &peer.contact(), SDP).await;
+    assert!(matches!(next(&mut events).await, SipEvent::Answered { .. }));
+    assert!(peer.request("ACK").await.header("To").ends_with("tag=t1"));
+    peer.reply(&invite, "200 OK", "t2", &peer.contact(), SDP).await;
+    assert!(peer.request("ACK").await.header("To").ends_with("tag=t2"));
+    let bye = peer.request("BYE").await;
+    assert!(bye.header("To").ends_with("tag=t2"), "{}", bye.0);
+    peer.reply(&bye, "200 OK", "", "", "").await;
+    assert!(events.try_recv().is_err());
+    hangup(&plane, leg);
+    let bye = peer.request("BYE").await;
+    assert!(bye.header("To").ends_with("tag=t1"), "{}", bye.0);
+    peer.reply(&bye, "200 OK", "", "", "").await;
+    next(&mut events).await;
+    until_idle(&plane).await;
+    plane.shutdown().await;
+}
+
+#[tokio::test]
+async fn cancel_waits_for_something_provisional() {
+    let (plane, mut events) = start(quick()).await.unwrap();
+    let peer = Peer::new(plane.local_addr()).await;
+    let leg = dial(&plane, &peer);
+    let invite = peer.request("INVITE").await;
+    hangup(&plane, leg);
+    assert!(matches!(next(&mut events).await, SipEvent::Ended { cause: LegCause::Hangup, .. }));
+    while let Some(early) = peer.hear_within(Duration::from_millis(120)).await {
+        assert!(early.start().starts_with("INVITE "), "{}", early.0);
+    }
+    peer.reply(&invite, "100 Trying", "", "", "").await;
+    let cancel = peer.request("CANCEL").await;
+    assert_eq!(cancel.header("Via"), invite.header("Via"));
+    assert_eq!(cancel.header("CSeq"), "1 CANCEL");
+    peer.reply(&cancel, "200 OK", "t1", "", "").await;
+    peer.reply(&invite, "487 Request Terminated", "t1", "", "").await;
+    peer.request("ACK").await;
+    until_idle(&plane).await;
+    assert!(events.try_recv().is_err());
+    plane.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_crosses_with_cancel_is_hung_up() {
+    let (plane, mut events) = start(quick()).await.unwrap();
+    let peer = Peer::new(plane.local_addr()).await;
+    let leg = dial(&plane, &peer);
+    let invite = peer.request("INVITE").await;
+    peer.reply(&invite, "180 Ringing", "t1", "", "").await;
+    next(&mut events).await;
+    hangup(&plane, leg);
+    peer.reply(&invite, "200 OK", "t1", &peer.contact(), SDP).await;
+    let cancel = peer.request("CANCEL").await;
+    peer.reply(&cancel, "481 Gone", "t1", "", "").await;
+    peer.request("ACK").await;
+    let bye = peer.request("BYE").await;
+    peer.reply(&bye, "200 OK", "", "", "").await;
+    assert!(matches!(next(&mut events).await, SipEvent::Ended { cause: LegCause::Hangup, .. }));
+    until_idle(&plane).await;
+    assert!(events.try_recv().is_err());
+    plane.shutdown().await;
+}
+
+#[tokio::test]
+async fn refusals_have_a_cause() {
+    let (plane, mut events) = start(quick()).await.unwrap();
+    let peer = Peer::new(plane.local_addr()).await;
+    for (line, cause) in [
+        ("486 Busy Here", LegCause::Busy),
+        ("600 Busy Everywhere", LegCause::Busy),
+        ("480 Temporarily Unavailable", LegCause::NoAnswer),
+        ("408 Request Timeout", LegCause::NoAnswer),
+        ("603 Decline", LegCause::Declined),
+        ("403 Forbidden", LegCause::Declined),
+        ("404 Not Found", LegCause::Unreachable),
+        ("503 Service Unavailable", LegCause::Unreachable),
+        ("302 Moved", LegCause::Unreachable),
+        ("401 Unauthorized", LegCause::Declined),
+    ] {
+        let leg = dial(&plane, &peer);
+        let invite = peer.request("INVITE").await;
+        peer.reply(&invite, line, "t1", "", "").await;
+        peer.request("ACK").await;
+        let status = line[..3].parse().ok();
+        assert_eq!(next(&mut events).await, SipEvent::Ended { leg, cause, status }, "{line}");
+    }
+    until_idle(&plane).await;
+    plane.shutdown().await;
+}
+
+#[tokio::test]
+async fn nobody_there() {
+    let (plane, mut events) =
+        start(SipConfig { t1: Duration::from_millis(10), ..quick() }).await.unwrap();
+    let peer = Peer::new(plane.local_addr()).await;
+    let leg = dial(&plane, &peer);
+    let unreachable = SipEvent::Ended { leg, cause: LegCause::Unreachable, status: None };
+    assert_eq!(next(&mut events).await, unreachable);
+    until_idle(&plane).await;
+    plane.shutdown().await;
+}
+
+#[tokio::test]
+async fn ringing_has_an_end() {
+    let config = SipConfig { ring_timeout: Duration::from_millis(200), ..quick() };
+    let (plane, mut events) = start(config).await.unwrap();
+    let peer = Peer::new(plane.local_addr()).await;
+    let leg = dial(&plane, &peer);
+    let invite = peer.request("INVITE").await;
+    peer.reply(&invite, "180 Ringing", "t1", "", "").await;
+    next(&mut events).await;
+    let no_answer = SipEvent::Ended { leg, cause: LegCause::NoAnswer, status: None };
+    assert_eq!(next(&mut events).await, no_answer);
+    let cancel = peer.request("CANCEL").await;
+    peer.reply(&cancel, "200 OK", "t1", "", "").await;
+    // The far side never ends the INVITE: the leg goes all the same.
+    until_idle(&plane).await;
+    plane.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_answer_without_a_usable_description_is_hung_up() {
+    let (plane, mut events) = start(quick()).await.unwrap();
+    let peer = Peer::new(plane.local_addr()).await;
+    let leg = dial(&plane, &peer);
+    let invite = peer.request("INVITE").await;
+    peer.reply(&invite, "200 OK", "t1", &peer.contact(), "").await;
+    peer.request("ACK").await;
+    let bye = peer.request("BYE").await;
+    peer.reply(&bye, "200 OK", "", "", "").await;
+    let refused = SipEvent::Ended { leg, cause: LegCause::Refused, status: Some(200) };
+    assert_eq!(next(&mut events).await, refused);
+    until_idle(&plane).await;
+    plane.shutdown().await;
+}
+
+#[tokio::test]
+async fn over_the_limit_of_legs_nothing_is_dialled() {
+    let (plane, mut events) = start(SipConfig { legs_max: 1, ..quick() }).await.unwrap();
+    let peer = Peer::new(plane.local_addr()).await;
+    let first = dial(&plane, &peer);
+    let invite = peer.request("INVITE").await;
+    peer.reply(&invite, "180 Ringing", "t1", "", "").await;
+    assert_eq!(next(&mut events).await, SipEvent::Ringing { leg: first });
+    let second = dial(&plane, &peer);
+    let refused = SipEvent::Ended { leg: second, cause: LegCause::Refused, status: None };
+    assert_eq!(next(&mut events).await, refused);
+    let call = peer.call("full");
+    call.invite(1, "1", SDP).await;
+    assert_ne!(peer.status(503).await.header("Retry-After"), "");
+    plane.shutdown().await;
+}

@@ -1,0 +1,77 @@
+/** One headless Chromium for pictures and screen tests, with a telephone that needs no server. */
+import { chromium } from 'playwright-core';
+
+export const FROZEN = Date.parse('2026-11-24T08:42:10Z');
+export const SIZES = { 1440: { width: 1440, height: 900 }, 390: { width: 390, height: 844 } };
+
+export function launch() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--headless', '--no-sandbox', '--disable-gpu', '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream', '--autoplay-policy=no-user-gesture-required', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run', '--force-color-profile=srgb']
+  });
+}
+
+/** A context in one language, theme and size, seated in one scene of the mock (or none). */
+export async function visitor(browser, base, { scene, lang, theme, width, silent = false }) {
+  const context = await browser.newContext({ viewport: SIZES[width], deviceScaleFactor: 1, locale: lang === 'fa' ? 'fa-IR' : 'en-GB', timezoneId: 'Europe/Athens', reducedMotion: 'reduce', hasTouch: width === 390 });
+  if (scene) await context.addCookies([{ name: 'antiphon_session', value: lang === 'fa' ? `${scene}.fa` : scene, url: base }]);
+  await context.addInitScript(([theme_, lang_]) => {
+    localStorage.setItem('antiphon.theme', theme_);
+    localStorage.setItem('PARAGLIDE_LOCALE', lang_);
+  }, [theme, lang]);
+  await context.addInitScript(fakeTelephone);
+  if (silent) await context.addInitScript(silentMicrophone);
+  const page = await context.newPage();
+  await page.clock.setFixedTime(FROZEN);
+  const problems = [];
+  page.on('pageerror', (error) => problems.push(String(error)));
+  page.on('console', (message) => {
+    if (message.type() === 'error' && !/Failed to load resource|WebSocket connection/.test(message.text())) problems.push(message.text());
+  });
+  return { context, page, problems };
+}
+
+/** Only the telephone without a server, for tests that run in real time. */
+export function telephoneOnly(context) {
+  return context.addInitScript(fakeTelephone);
+}
+
+/** Opens a screen of the catalogue and waits until it stands still. */
+export async function settle(page, screen, mock) {
+  await page.goto(mock.url + screen.path);
+  await page.waitForSelector('.app main > *, .door main', { timeout: 15_000 });
+  if (screen.scene !== 'slow') await page.waitForFunction(() => !document.querySelector('.skeleton'), null, { timeout: 15_000 });
+  await page.waitForLoadState('networkidle', { timeout: 2_000 }).catch(() => {});
+  await page.evaluate(() => document.fonts.ready);
+  if (screen.offline) {
+    mock.cut();
+    await page.clock.setFixedTime(FROZEN + 47_000);
+    await page.getByRole('status').filter({ hasText: /0:47|۰:۴۷/ }).waitFor();
+  }
+  await screen.act?.(page);
+}
+
+/** Runs in the page: a peer connection that is up as soon as it is answered, since the mock has no media. */
+function fakeTelephone() {
+  window.RTCPeerConnection = class extends EventTarget {
+    iceGatheringState = 'complete';
+    connectionState = 'new';
+    localDescription = null;
+    addTransceiver(track) {
+      return { sender: { dtmf: { canInsertDTMF: true, toneBuffer: '', insertDTMF() {} }, replaceTrack: async () => {} }, receiver: { track }, setCodecPreferences() {} };
+    }
+    async setLocalDescription() {
+      this.localDescription = { type: 'offer', sdp: 'mock' };
+    }
+    async setRemoteDescription() {
+      this.connectionState = 'connected';
+      this.dispatchEvent(new Event('connectionstatechange'));
+    }
+    close() {}
+  };
+}
+
+/** Runs in the page: a microphone that is there and hears nothing. */
+function silentMicrophone() {
+  navigator.mediaDevices.getUserMedia = async () => new AudioContext().createMediaStreamDestination().stream;
+}

@@ -1,0 +1,81 @@
+/** A small living floor for `npm run mock`: offers come, ring out, are answered and wrapped up. */
+import { agentState, offer, queueState } from './scenes.mjs';
+
+const RING_S = 20;
+const WRAP_UP_S = 60;
+const iso = (ms) => new Date(ms).toISOString();
+
+export class Floor {
+  constructor(scene, clock, tell) {
+    this.scene = scene;
+    this.clock = clock;
+    this.tell = tell;
+    this.seq = 1;
+    this.state = agentState(scene, clock());
+    this.timer = null;
+    this.serial = 0;
+    if (scene.state === 'live') this.next(4);
+  }
+
+  change(changes) {
+    this.state = { ...this.state, since: iso(this.clock()), ...changes };
+    this.seq += 1;
+    this.tell('me', this.seq, this.state);
+  }
+
+  after(seconds, act) {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(act, seconds * 1000);
+  }
+
+  next(seconds) {
+    if (this.scene.state !== 'live') return;
+    this.after(seconds, () => {
+      if (this.state.state !== 'ready') return;
+      this.serial += 1;
+      const one = offer(this.scene.lang, this.clock(), RING_S, 0);
+      one.offer = `${one.offer.slice(0, -4)}${String(this.serial).padStart(4, '0')}`;
+      one.contact.call = `${one.contact.call.slice(0, -4)}${String(2000 + this.serial)}`;
+      this.change({ state: 'offered', offer: one });
+      this.after(RING_S, () => this.change({ state: 'did_not_answer', offer: null }));
+    });
+  }
+
+  command(path, body) {
+    const now = this.clock();
+    const { call, wrap_up: wrapUp } = this.state;
+    if (path === '/agent/sign-in' || path === '/agent/ready') {
+      if (!call && !wrapUp) this.change({ state: 'ready', reason: null, offer: null, device_up: true });
+      this.next(6);
+      return null;
+    }
+    if (path === '/agent/break') return this.change({ state: 'break', reason: body.reason, offer: null });
+    if (path === '/agent/sign-out') return this.change({ state: 'signed_out', reason: null, offer: null });
+    const [, kind, , act, more] = path.split('/');
+    if (kind === 'offers') {
+      if (!this.state.offer) return { status: 409, code: 'offer_gone' };
+      clearTimeout(this.timer);
+      if (act === 'decline') return this.change({ state: 'break', reason: null, offer: null });
+      return this.change({ state: 'talking', offer: null, call: { contact: this.state.offer.contact, connected_at: iso(now), hold_since: null, recording: true } });
+    }
+    if (act === 'hold' && call) return this.change({ state: 'hold', call: { ...call, hold_since: iso(now) } });
+    if (act === 'resume' && call) return this.change({ state: 'talking', call: { ...call, hold_since: null } });
+    if (act === 'hangup' && call) {
+      this.after(WRAP_UP_S, () => this.change({ state: 'ready', wrap_up: null }));
+      return this.change({ state: 'wrap_up', call: null, wrap_up: { contact: call.contact, since: iso(now), until: iso(now + WRAP_UP_S * 1000), talk_s: (now - Date.parse(call.connected_at)) / 1000 } });
+    }
+    if (act === 'wrap-up' && wrapUp) {
+      if (more === 'extend') return this.change({ since: this.state.since, wrap_up: { ...wrapUp, until: iso(Date.parse(wrapUp.until) + body.seconds * 1000) } });
+      this.change({ state: 'ready', wrap_up: null });
+      this.next(6);
+      return null;
+    }
+    return { status: 409, code: 'wrong_state' };
+  }
+
+  topic(name) {
+    if (name === 'me') return { seq: this.seq, data: this.state };
+    const at = ['000000000001', '000000000002', '000000000003'].findIndex((tail) => name.endsWith(tail));
+    return at < 0 ? null : { seq: 1, data: queueState(this.scene, this.clock(), at) };
+  }
+}

@@ -1,0 +1,124 @@
+/** The REST side of the mock: `(context) -> {status, body, headers}`. */
+import { wav, waveform } from './audio.mjs';
+import { faults } from './admin.mjs';
+import { breakReasons, callBacks, callDetail, callRow, dispositions, id, me, queues } from './data.mjs';
+
+const ROWS = 10_000;
+const problem = (status, code, detail = '', extra = {}) => ({ status, type: 'application/problem+json', body: { type: 'about:blank', title: code, status, code, detail, request_id: 'req-7f3a', ...extra } });
+const ok = (body, headers = {}) => ({ status: 200, body, headers });
+const done = { status: 204 };
+
+function callList({ scene, query, now }) {
+  if (scene.state === 'empty') return ok({ items: [], next_cursor: null });
+  const limit = Number(query.get('limit') ?? 50);
+  const from = Number(query.get('cursor') ?? 0);
+  const items = [];
+  let n = from;
+  for (; n < ROWS && items.length < limit; n += 1) {
+    const row = callRow(scene.lang, now, n);
+    const q = query.get('q');
+    if (query.get('queue') && row.queue?.id !== query.get('queue')) continue;
+    if (query.get('agent') && row.agent?.id !== query.get('agent')) continue;
+    if (query.get('outcome') && row.outcome !== query.get('outcome')) continue;
+    if (q && !row.caller?.includes(q.replace(/[^\d]/g, ''))) continue;
+    if (query.get('from') && row.started_at < query.get('from')) break;
+    if (query.get('until') && row.started_at >= query.get('until')) continue;
+    items.push(row);
+  }
+  return ok({ items, next_cursor: n < ROWS && items.length === limit ? String(n) : null });
+}
+
+function call({ scene, now, method }, parts) {
+  const n = Number(parts[1].slice(-12));
+  if (!parts[1].startsWith('0193d1') || n >= ROWS) return problem(404, 'not_found');
+  const detail = callDetail(scene.lang, now, n);
+  if (method === 'GET' && parts.length === 2) return ok(detail);
+  const recording = detail.recordings[0];
+  if (parts[2] === 'recordings' && recording) {
+    return parts[4] === 'waveform' ? ok(waveform(recording.length_s)) : { status: 200, audio: wav(Math.min(recording.length_s, 900)) };
+  }
+  return problem(404, 'not_found');
+}
+
+function desk({ scene }) {
+  const none = scene.state === 'empty';
+  return ok({ dispositions: dispositions(scene.lang), break_reasons: breakReasons(scene.lang), queues: none ? [] : queues(scene.lang), today: none ? { handled: 0, talk_s: 0, missed: 0 } : { handled: 9, talk_s: 3437, missed: 1 } });
+}
+
+/** Lists of things with an id: users, queues, flows. */
+function collection(context, kind, list, parts) {
+  const { method, body, config } = context;
+  const headers = { etag: `"${config.n}"` };
+  if (parts.length === 1 && method === 'GET') return ok({ items: list, next_cursor: null }, headers);
+  if (parts.length === 1) {
+    const made = { id: id('99', list.length + 1), ...(kind === 'flows' ? { draft: { schema: 1, start: 'end', nodes: { end: { type: 'hang_up', prompts: [] } } }, published: null } : {}), ...body };
+    list.push(made);
+    config.n += 1;
+    return { status: 201, body: made, headers: { etag: `"${config.n}"` } };
+  }
+  const at = list.findIndex((one) => one.id === parts[1]);
+  const item = list[at];
+  if (!item) return problem(404, 'not_found');
+  if (method === 'GET') return ok(item, headers);
+  config.n += 1;
+  if (method === 'DELETE') {
+    list.splice(at, 1);
+    return done;
+  }
+  if (kind === 'flows') {
+    const found = faults(parts[2] === 'draft' ? body : item.draft);
+    if (parts[2] === 'draft') item.draft = body;
+    if (found.length > 0 && parts[2] === 'publish') return problem(422, 'bad_flow', 'The flow has faults.', { errors: found });
+    if (parts[2] === 'publish') item.published = { version: (item.published?.version ?? 0) + 1, flow: structuredClone(item.draft) };
+  } else Object.assign(item, body);
+  return ok(item, { etag: `"${config.n}"` });
+}
+
+function admin(context, parts) {
+  const { config, method, body } = context;
+  const [kind] = parts;
+  if (kind === 'flows' && parts[1] === 'check') return ok({ faults: faults(body) });
+  if (['users', 'queues', 'flows'].includes(kind)) return collection(context, kind, config[kind], parts);
+  if (kind === 'numbers') {
+    if (method === 'GET') return ok({ items: config.numbers, next_cursor: null }, { etag: `"${config.n}"` });
+    config.numbers = config.numbers.filter((row) => row.dialled !== decodeURIComponent(parts[1]));
+    if (method === 'PUT') config.numbers.push({ dialled: decodeURIComponent(parts[1]), flow: body.flow });
+    return done;
+  }
+  if (kind === 'prompts') {
+    if (parts.length === 1) return ok({ items: config.prompts, next_cursor: null });
+    if (method === 'GET') return { status: 200, audio: wav(4) };
+    const known = config.prompts.find((row) => row.name === parts[1]) ?? config.prompts[config.prompts.push({ name: parts[1], variants: {} }) - 1];
+    known.variants[parts[2]] = { length_ms: 4000 };
+    return done;
+  }
+  const plain = { dispositions: 'dispositions', 'break-reasons': 'break_reasons', calendars: 'calendars' }[kind];
+  if (plain) {
+    if (method === 'PUT') { config[plain] = kind === 'calendars' ? body : body.items; config.n += 1; }
+    return ok(kind === 'calendars' ? config.calendars : { items: config[plain] }, { etag: `"${config.n}"` });
+  }
+  if (kind === 'config') return ok({ items: config.versions, next_cursor: null });
+  return null;
+}
+
+export function answer(context) {
+  const { method, path, scene, floor, body, now } = context;
+  const parts = path.split('/').filter(Boolean);
+  if (path === '/setup') return method === 'GET' ? ok({ needed: scene === null && context.setup }) : body.token === 'wrong' ? problem(403, 'bad_token') : { status: 201, body: me('en', 'administrator'), session: 'live' };
+  if (path === '/session' && method === 'POST') return body.password === 'wrong' ? problem(401, 'bad_credentials') : { status: 200, body: me('en', 'administrator'), session: 'live' };
+  if (!scene) return problem(401, 'no_session');
+  if (path === '/session') return { ...done, session: '' };
+  if (path === '/me') return ok(me(scene.lang, scene.role));
+  if (scene.state === 'broken' && path !== '/desk') return problem(500, 'internal', 'The store did not answer.');
+  if (scene.state === 'forbidden' && path !== '/desk') return problem(403, 'forbidden');
+  if (path === '/desk') return desk(context);
+  if (path === '/callbacks') return ok({ items: scene.state === 'empty' ? [] : callBacks(scene.lang, now), next_cursor: null });
+  if (parts[0] === 'callbacks') return done;
+  if (path === '/calls') return callList(context);
+  if (method === 'POST' && (parts[0] === 'agent' || parts[0] === 'offers' || parts[0] === 'calls')) {
+    const refused = floor.command(path, body);
+    return refused ? problem(refused.status, refused.code) : done;
+  }
+  if (parts[0] === 'calls') return call(context, parts);
+  return admin(context, parts) ?? problem(404, 'not_found');
+}

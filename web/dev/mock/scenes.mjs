@@ -1,0 +1,38 @@
+/** The states of an agent that a picture or a developer may ask for. A scene name is `state[.lang][.role]`. */
+import { contact, id, queues } from './data.mjs';
+
+export const SCENES = ['ready', 'signed_out', 'break', 'did_not_answer', 'no_device', 'offered', 'talking', 'hold', 'wrap_up', 'offered_anew', 'live', 'empty', 'slow', 'broken', 'forbidden'];
+
+export function parse(name) {
+  const parts = String(name ?? '').split('.');
+  return { state: SCENES.includes(parts[0]) ? parts[0] : 'live', lang: parts.includes('fa') ? 'fa' : 'en', role: parts.includes('administrator') ? 'administrator' : parts.includes('agent') ? 'agent' : 'administrator' };
+}
+
+const iso = (ms) => new Date(ms).toISOString();
+
+export function offer(lang, now, ringS = 20, gone = 6) {
+  return { offer: id('91', 1), contact: { ...contact(lang, now - 66_000, '+37052550187'), call: id('d1', 1001), language: 'ru' }, offered_at: iso(now - gone * 1000), until: iso(now + (ringS - gone) * 1000), ready_since: iso(now - 320_000), eligible: 3 };
+}
+
+export function agentState(scene, now) {
+  const base = { agent: id('e1', 1), state: scene.state, reason: null, since: iso(now - 252_000), device_up: true, offer: null, call: null, wrap_up: null };
+  const one = contact(scene.lang, now - 364_000);
+  switch (scene.state) {
+    case 'offered': return { ...base, since: iso(now - 6_000), offer: offer(scene.lang, now) };
+    case 'talking': return { ...base, call: { contact: one, connected_at: iso(now - 252_000), hold_since: null, recording: true } };
+    case 'hold': return { ...base, since: iso(now - 35_000), call: { contact: one, connected_at: iso(now - 252_000), hold_since: iso(now - 35_000), recording: true } };
+    case 'wrap_up': return { ...base, since: iso(now - 17_000), wrap_up: { contact: one, since: iso(now - 17_000), until: iso(now + 43_000), talk_s: 252 } };
+    case 'offered_anew': return { ...base, state: 'wrap_up', since: iso(now - 52_000), wrap_up: { contact: one, since: iso(now - 52_000), until: iso(now + 8_000), talk_s: 252 }, offer: offer(scene.lang, now) };
+    case 'break': return { ...base, since: iso(now - 751_000), reason: 'lunch' };
+    case 'no_device': return { ...base, since: iso(now - 48_000), device_up: false };
+    case 'signed_out': return { ...base, device_up: false };
+    case 'did_not_answer': return { ...base, since: iso(now - 95_000) };
+    default: return { ...base, state: 'ready' };
+  }
+}
+
+export function queueState(scene, now, at) {
+  const empty = scene.state === 'empty';
+  const waiting = empty ? 0 : [3, 0, 1][at] ?? 0;
+  return { queue: queues(scene.lang)[at], waiting, longest_since: waiting ? iso(now - [66_000, 0, 24_000][at]) : null, ready: [2, 3, 1][at] ?? 0, busy: [9, 4, 2][at] ?? 0 };
+}

@@ -1,0 +1,129 @@
+/**
+ * The desk of the signed-in agent: what the server says about them, and the commands. State comes
+ * from the topic `me` alone; a command only marks that it is on its way.
+ */
+import { api, Problem, type AgentState, type DeskInfo, type QueueState } from '$lib/api';
+import { m } from '$lib/i18n';
+import { live, type Topic } from '$lib/live';
+import { Resource } from '$lib/ui/resource.svelte';
+import { toasts } from '$lib/ui/toasts.svelte';
+import { drafts } from './drafts.svelte';
+
+export type Command =
+  | 'sign-in' | 'sign-out' | 'ready' | 'break'
+  | 'accept' | 'decline' | 'hold' | 'resume' | 'hangup' | 'wrap-up' | 'extend';
+
+class Desk {
+  readonly info = new Resource<DeskInfo>(() => api.get<DeskInfo>('/desk'));
+  #me = $state.raw<Topic<AgentState> | null>(null);
+  #queues = $state.raw<Topic<QueueState>[]>([]);
+  /** Commands that the server has not answered yet. */
+  pending = $state<Command[]>([]);
+
+  /** The own state; `null` until the first snapshot. */
+  get me(): AgentState | null {
+    return this.#me?.data ?? null;
+  }
+
+  get queues(): QueueState[] {
+    return this.#queues.flatMap((topic) => (topic.data ? [topic.data] : []));
+  }
+
+  /** The contact on the desk: in conversation, or being wrapped up. */
+  get contact() {
+    return this.me?.call?.contact ?? this.me?.wrap_up?.contact ?? null;
+  }
+
+  get onCall(): boolean {
+    return Boolean(this.me?.call);
+  }
+
+  busy(command: Command): boolean {
+    return this.pending.includes(command);
+  }
+
+  /** Subscribes to the own state and to the own queues. */
+  async open(): Promise<void> {
+    this.#me = live.topic<AgentState>('me');
+    await this.info.load();
+    this.#queues = (this.info.data?.queues ?? []).map((queue) => live.topic<QueueState>(`queue:${queue.id}`));
+  }
+
+  close(): void {
+    this.#me = null;
+    this.#queues = [];
+    this.info.clear();
+  }
+
+  signIn = () => this.#run('sign-in', '/agent/sign-in');
+  signOut = () => this.#run('sign-out', '/agent/sign-out');
+  ready = () => this.#run('ready', '/agent/ready');
+  takeBreak = (reason: string) => this.#run('break', '/agent/break', { reason });
+
+  /** From whatever state, to being ready. */
+  becomeReady(): Promise<boolean> {
+    return this.me?.state === 'signed_out' ? this.signIn() : this.ready();
+  }
+
+  async accept(): Promise<void> {
+    const offer = this.me?.offer;
+    if (offer) await this.#run('accept', `/offers/${offer.offer}/accept`);
+  }
+
+  async decline(reason: string): Promise<void> {
+    const offer = this.me?.offer;
+    if (offer) await this.#run('decline', `/offers/${offer.offer}/decline`, { reason });
+  }
+
+  async toggleHold(): Promise<void> {
+    const call = this.me?.call;
+    if (!call) return;
+    const way = call.hold_since ? 'resume' : 'hold';
+    await this.#run(way, `/calls/${call.contact.call}/${way}`);
+  }
+
+  async hangUp(): Promise<void> {
+    const call = this.me?.call;
+    if (call) await this.#run('hangup', `/calls/${call.contact.call}/hangup`);
+  }
+
+  /** Hands in the draft of the wrap-up; the draft goes only after the server has it. */
+  async finish(): Promise<void> {
+    const contact = this.me?.wrap_up?.contact;
+    if (!contact) return;
+    const draft = drafts.of(contact.call);
+    const body = { disposition: draft.disposition, resolved: draft.resolved, note: draft.note };
+    const done = await this.#run('wrap-up', `/calls/${contact.call}/wrap-up`, body);
+    if (done) drafts.drop(contact.call);
+  }
+
+  async extend(seconds: number): Promise<void> {
+    const contact = this.me?.wrap_up?.contact;
+    if (contact) await this.#run('extend', `/calls/${contact.call}/wrap-up/extend`, { seconds });
+  }
+
+  async #run(command: Command, path: string, body?: unknown): Promise<boolean> {
+    if (this.busy(command)) return false;
+    this.pending = [...this.pending, command];
+    try {
+      await api.command(path, body);
+      return true;
+    } catch (thrown) {
+      toasts.fail(failedWord(command), Problem.of(thrown));
+      return false;
+    } finally {
+      this.pending = this.pending.filter((other) => other !== command);
+    }
+  }
+}
+
+function failedWord(command: Command): string {
+  const words: Record<Command, () => string> = {
+    'sign-in': m.failed_sign_in, 'sign-out': m.failed_sign_out, ready: m.failed_ready, break: m.failed_break,
+    accept: m.failed_accept, decline: m.failed_decline, hold: m.failed_hold, resume: m.failed_resume,
+    hangup: m.failed_hangup, 'wrap-up': m.failed_wrap_up, extend: m.failed_extend
+  };
+  return words[command]();
+}
+
+export const desk = new Desk();

@@ -1,0 +1,87 @@
+/** What the command bar can do now: every place, every act of the agent that fits, a number to look up. */
+import { goto } from '$app/navigation';
+import type { Me } from '$lib/api';
+import { desk } from '$lib/features/desk/desk.svelte';
+import { telephone } from '$lib/features/session/telephone.svelte';
+import { theme } from '$lib/features/session/theme.svelte';
+import { LANGUAGE_NAMES, language, locales, m } from '$lib/i18n';
+import Check from '@lucide/svelte/icons/check';
+import Circle from '@lucide/svelte/icons/circle';
+import Coffee from '@lucide/svelte/icons/coffee';
+import Languages from '@lucide/svelte/icons/languages';
+import Mic from '@lucide/svelte/icons/mic';
+import Moon from '@lucide/svelte/icons/moon';
+import Pause from '@lucide/svelte/icons/pause';
+import Phone from '@lucide/svelte/icons/phone';
+import PhoneOff from '@lucide/svelte/icons/phone-off';
+import Search from '@lucide/svelte/icons/search';
+import Sun from '@lucide/svelte/icons/sun';
+import { allPlaces, type Place } from './places';
+
+export interface CommandItem {
+  id: string;
+  group: string;
+  word: string;
+  /** Further words that find it. */
+  also?: string;
+  icon: Place['icon'];
+  kbd?: string;
+  /** Made from what was typed: no need to match it. */
+  always?: boolean;
+  run: () => void;
+}
+
+const icon = (of: unknown) => of as Place['icon'];
+
+function contactCommands(): CommandItem[] {
+  const me = desk.me;
+  const group = m.commands_contact();
+  const items: CommandItem[] = [];
+  if (me?.offer) items.push({ id: 'accept', group, word: m.accept(), icon: icon(Phone), kbd: 'F8', run: () => void desk.accept() });
+  if (me?.call) {
+    items.push(
+      { id: 'mute', group, word: telephone.muted ? m.unmute() : m.mute(), icon: icon(Mic), kbd: 'M', run: () => telephone.setMuted(!telephone.muted) },
+      { id: 'hold', group, word: me.call.hold_since ? m.resume() : m.hold(), icon: icon(Pause), kbd: 'H', run: () => void desk.toggleHold() },
+      { id: 'hangup', group, word: m.hang_up(), icon: icon(PhoneOff), run: () => void desk.hangUp() }
+    );
+  }
+  if (me?.wrap_up) items.push({ id: 'finish', group, word: m.finish(), icon: icon(Check), run: () => void desk.finish() });
+  return items;
+}
+
+function stateCommands(): CommandItem[] {
+  const me = desk.me;
+  if (!me) return [];
+  const group = m.own_state();
+  const items: CommandItem[] = [];
+  if (me.state !== 'ready') items.push({ id: 'ready', group, word: m.become_ready(), icon: icon(Circle), run: () => void desk.becomeReady() });
+  if (me.state !== 'signed_out') {
+    for (const reason of desk.info.data?.break_reasons ?? []) {
+      items.push({ id: `break-${reason.code}`, group, word: `${m.state_break()}: ${reason.label}`, icon: icon(Coffee), run: () => void desk.takeBreak(reason.code) });
+    }
+    items.push({ id: 'sign-out', group, word: m.stop_taking_calls(), icon: icon(Circle), run: () => void desk.signOut() });
+  }
+  return items;
+}
+
+/** The commands for this person; `typed` may be a number to look up. */
+export function commandsFor(me: Me, typed: string): CommandItem[] {
+  const items = me.agent ? [...contactCommands(), ...stateCommands()] : [];
+  for (const place of allPlaces(me)) {
+    items.push({ id: `go-${place.path}`, group: m.commands_go(), word: place.word(), icon: place.icon, run: () => void goto(place.path) });
+  }
+  const group = m.commands_screen();
+  for (const locale of locales.filter((one) => one !== language.locale)) {
+    items.push({ id: `language-${locale}`, group, word: LANGUAGE_NAMES[locale], also: m.language(), icon: icon(Languages), run: () => language.set(locale) });
+  }
+  items.push(
+    theme.dark
+      ? { id: 'light', group, word: m.theme_light(), also: m.theme(), icon: icon(Sun), run: () => theme.set('light') }
+      : { id: 'dark', group, word: m.theme_dark(), also: m.theme(), icon: icon(Moon), run: () => theme.set('dark') }
+  );
+  const digits = typed.replace(/[^\d+]/g, '');
+  if (digits.length >= 3) {
+    items.unshift({ id: 'look-up', group: m.commands_find(), word: m.calls_from_number({ number: digits }), icon: icon(Search), always: true, run: () => void goto(`/calls?q=${encodeURIComponent(digits)}`) });
+  }
+  return items;
+}

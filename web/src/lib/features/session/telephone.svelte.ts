@@ -1,0 +1,97 @@
+/**
+ * The telephone as the screens see it. The only place that knows the class in `$lib/phone`; it
+ * outlives navigation, so that leaving a page never ends a call.
+ */
+import { live } from '$lib/live';
+import { Phone, type PhoneState } from '$lib/phone';
+
+export type Line = PhoneState;
+
+class Telephone {
+  #phone = $state.raw<Phone | null>(null);
+
+  get line(): Line {
+    return this.#phone?.state ?? 'off';
+  }
+  get muted(): boolean {
+    return this.#phone?.muted ?? false;
+  }
+  /** 0 to 1. */
+  get inputLevel(): number {
+    return this.#phone?.inputLevel ?? 0;
+  }
+  /** 0 to 1. */
+  get outputLevel(): number {
+    return this.#phone?.outputLevel ?? 0;
+  }
+  /** The microphone has heard nothing for a while although it should. */
+  get silent(): boolean {
+    return this.#phone?.silent ?? false;
+  }
+  /** The name of the microphone, as the machine calls it. */
+  get device(): string {
+    return this.#phone?.deviceLabel ?? '';
+  }
+  get devices(): { id: string; label: string }[] {
+    return this.#phone?.devices ?? [];
+  }
+  /** Loudspeakers and earpieces; empty where the browser lets no page choose. */
+  get speakers(): { id: string; label: string }[] {
+    return this.#phone?.speakers ?? [];
+  }
+  get speaker(): string {
+    return this.#phone?.speaker ?? '';
+  }
+  /** Sound waits until the page is touched. */
+  get needsGesture(): boolean {
+    return this.#phone?.needsGesture ?? false;
+  }
+  /** Whether offers ring aloud. */
+  get ringsAloud(): boolean {
+    return this.#phone?.soundOn ?? true;
+  }
+  /** The page itself may not use a microphone: it is neither https nor on this machine. */
+  get insecure(): boolean {
+    return this.#phone?.fault === 'insecure_page';
+  }
+
+  /** Connects the telephone of this tab; asks for the microphone the first time. */
+  async start(): Promise<void> {
+    this.#phone ??= new Phone(live);
+    await this.#phone.start();
+  }
+
+  stop(): void {
+    this.#phone?.stop();
+    this.#phone = null;
+  }
+
+  /** Tries again, or takes the telephone over from another tab. */
+  async retry(): Promise<void> {
+    this.#phone ??= new Phone(live);
+    if (this.line === 'taken') return this.#phone.start({ takeOver: true });
+    this.#phone.stop();
+    await this.#phone.start();
+  }
+
+  setMuted(on: boolean): void {
+    this.#phone?.setMuted(on);
+  }
+  digit(key: string): void {
+    this.#phone?.digit(key);
+  }
+  ring(on: boolean): void {
+    this.#phone?.ring(on);
+  }
+  ringAloud(on: boolean): void {
+    this.#phone?.setSound(on);
+  }
+  async chooseSpeaker(id: string): Promise<void> {
+    await this.#phone?.chooseSpeaker(id);
+  }
+  async chooseDevice(id: string): Promise<void> {
+    await this.#phone?.chooseDevice(id);
+  }
+}
+
+export const telephone = new Telephone();

@@ -1,0 +1,2 @@
+export { clock } from './clock.svelte';
+export { live, Live, Topic, type ServerMessage } from './live.svelte';

@@ -1,0 +1,184 @@
+/**
+ * The one WebSocket of this tab. Topics are whole states with a sequence number; after a break the
+ * socket resumes with `since`, and what is shown meanwhile says its age. Sends nothing but `hello`,
+ * `subscribe`, `rtc.*` and `ping`: commands are REST.
+ */
+import { backoffMs } from './backoff';
+import { clock, type Clock } from './clock.svelte';
+
+export type Phase = 'off' | 'connecting' | 'up' | 'lost';
+export type ServerMessage = { type: string; [key: string]: unknown };
+
+/** Milliseconds without a word from the server before the connection counts as lost. */
+const SILENCE_MS = 25_000;
+const PING_MS = 10_000;
+const SESSION_OVER = 4401;
+
+/** The last known state of one topic. */
+export class Topic<T> {
+  data = $state.raw<T | null>(null);
+  seq = -1;
+  readonly name: string;
+  constructor(name: string) {
+    this.name = name;
+  }
+}
+
+export interface Wire {
+  onopen: (() => void) | null;
+  onclose: ((event: { code: number }) => void) | null;
+  onmessage: ((event: { data: unknown }) => void) | null;
+  send(text: string): void;
+  close(code?: number): void;
+}
+
+export class Live {
+  phase = $state<Phase>('off');
+  /** Since when nothing new arrives, milliseconds of server time; `null` while up. */
+  lostSince = $state<number | null>(null);
+  readonly tab = crypto.randomUUID();
+  epoch = Date.now();
+  #topics = new Map<string, Topic<unknown>>();
+  #wire: Wire | null = null;
+  #attempt = 0;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  #pulse: ReturnType<typeof setInterval> | undefined;
+  #heard = 0;
+  #listeners = new Set<(message: ServerMessage) => void>();
+  #open: () => Wire;
+  #clock: Clock;
+  onSessionOver: (() => void) | null = null;
+
+  constructor(open: () => Wire, clockOf: Clock = clock) {
+    this.#open = open;
+    this.#clock = clockOf;
+  }
+
+  /** Connects and stays connected until `stop`. */
+  start(): void {
+    if (this.phase !== 'off') return;
+    this.#connect();
+  }
+
+  stop(): void {
+    clearTimeout(this.#retry);
+    clearInterval(this.#pulse);
+    const wire = this.#wire;
+    this.#wire = null;
+    wire?.close(1000);
+    this.phase = 'off';
+    this.lostSince = null;
+    this.#attempt = 0;
+    for (const topic of this.#topics.values()) {
+      topic.data = null;
+      topic.seq = -1;
+    }
+    this.#topics.clear();
+  }
+
+  /** Tries at once, for instance because the browser says that the network is back. */
+  nudge(): void {
+    if (this.phase !== 'lost') return;
+    clearTimeout(this.#retry);
+    this.#connect();
+  }
+
+  /** The store of a topic, subscribed from now on. */
+  topic<T>(name: string): Topic<T> {
+    const known = this.#topics.get(name);
+    if (known) return known as Topic<T>;
+    const topic = new Topic<T>(name);
+    this.#topics.set(name, topic as Topic<unknown>);
+    if (this.phase === 'up') this.send({ type: 'subscribe', topics: [name] });
+    return topic;
+  }
+
+  /** Every message that is no topic update (`rtc.*`, `error`, `welcome`). */
+  listen(listener: (message: ServerMessage) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Sends if connected; says whether it did. */
+  send(message: ServerMessage): boolean {
+    if (!this.#wire || this.phase !== 'up') return false;
+    this.#wire.send(JSON.stringify(message));
+    return true;
+  }
+
+  #connect(): void {
+    this.phase = this.phase === 'lost' ? 'lost' : 'connecting';
+    const wire = this.#open();
+    this.#wire = wire;
+    wire.onopen = () => {
+      this.#heard = Date.now();
+      wire.send(JSON.stringify({ type: 'hello', tab: this.tab, epoch: this.epoch, since: this.#since() }));
+    };
+    wire.onmessage = (event) => {
+      if (this.#wire === wire) this.#receive(event.data);
+    };
+    wire.onclose = (event) => {
+      if (this.#wire === wire) this.#lost(event.code);
+    };
+  }
+
+  #since(): Record<string, number> {
+    const known = [...this.#topics.values()].filter((topic) => topic.seq >= 0);
+    return Object.fromEntries(known.map((topic) => [topic.name, topic.seq]));
+  }
+
+  #receive(data: unknown): void {
+    this.#heard = Date.now();
+    let message: ServerMessage;
+    try {
+      message = JSON.parse(String(data)) as ServerMessage;
+    } catch {
+      return; // Not ours; the server never sends anything but JSON.
+    }
+    if (message.type === 'welcome') this.#welcome(message);
+    if (message.type === 'update') this.#update(message);
+    else for (const listener of this.#listeners) listener(message);
+  }
+
+  #welcome(message: ServerMessage): void {
+    this.#clock.correct(String(message['server_at']));
+    this.phase = 'up';
+    this.lostSince = null;
+    this.#attempt = 0;
+    const topics = [...this.#topics.keys()];
+    if (topics.length > 0) this.send({ type: 'subscribe', topics });
+    clearInterval(this.#pulse);
+    this.#pulse = setInterval(() => {
+      if (Date.now() - this.#heard > SILENCE_MS) this.#wire?.close(4000);
+      else this.send({ type: 'ping' });
+    }, PING_MS);
+  }
+
+  #update(message: ServerMessage): void {
+    const topic = this.#topics.get(String(message['topic']));
+    if (!topic) return;
+    topic.seq = Number(message['seq']);
+    topic.data = message['data'];
+  }
+
+  #lost(code: number): void {
+    clearInterval(this.#pulse);
+    this.#wire = null;
+    if (code === SESSION_OVER) {
+      this.stop();
+      this.onSessionOver?.();
+      return;
+    }
+    this.phase = 'lost';
+    this.lostSince ??= this.#clock.read();
+    this.#retry = setTimeout(() => this.#connect(), backoffMs(this.#attempt, Math.random()));
+    this.#attempt += 1;
+  }
+}
+
+function browserWire(): Wire {
+  const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
+  return new WebSocket(`${scheme}://${location.host}/api/v1/ws`) as unknown as Wire;
+}
+
+export const live = new Live(browserWire);

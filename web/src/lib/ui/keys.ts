@@ -1,0 +1,7 @@
+/** Single keys work only while nobody is typing and no menu or dialog is open. */
+export function typing(event: KeyboardEvent): boolean {
+  const target = event.target;
+  if (!(target instanceof HTMLElement)) return false;
+  if (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName)) return true;
+  return target.closest('[role="menu"], dialog') !== null;
+}

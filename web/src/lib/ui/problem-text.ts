@@ -1,0 +1,30 @@
+import type { Problem } from '$lib/api';
+import { fmt, m } from '$lib/i18n';
+
+const TEXTS: Record<string, () => string> = {
+  unreachable: m.problem_unreachable,
+  not_found: m.problem_not_found,
+  offer_gone: m.problem_offer_gone,
+  wrong_state: m.problem_wrong_state,
+  no_device: m.problem_no_device,
+  unknown_choice: m.problem_unknown_choice,
+  overloaded: m.problem_overloaded,
+  not_saved: m.problem_not_saved,
+  bad_credentials: m.problem_bad_credentials,
+  bad_token: m.problem_bad_token,
+  weak_password: m.problem_weak_password,
+  stale: m.problem_stale,
+  forbidden: m.no_permission_why,
+  in_use: m.problem_in_use,
+  internal: m.problem_internal,
+  http_500: m.problem_internal,
+  http_404: m.problem_not_found
+};
+
+/** One plain sentence for a refusal, in the language of the screen. */
+export function problemText(problem: Problem): string {
+  if (problem.status === 429) return m.problem_too_many({ n: fmt.num(problem.retryAfter ?? 60) });
+  const known = TEXTS[problem.code];
+  if (known) return known();
+  return problem.detail || m.problem_other();
+}

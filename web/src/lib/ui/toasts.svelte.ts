@@ -1,0 +1,67 @@
+/** Short messages at the edge. A toast that offers undo keeps its act back until it is gone. */
+import { Problem } from '$lib/api';
+import { problemText } from './problem-text';
+
+export interface Toast {
+  id: number;
+  tone: 'plain' | 'bad';
+  text: string;
+  code?: string;
+  undo?: () => void;
+}
+
+const PLAIN_MS = 5_000;
+const BAD_MS = 10_000;
+
+class Toasts {
+  list = $state<Toast[]>([]);
+  #next = 1;
+  #pending = new Map<number, { timer: ReturnType<typeof setTimeout>; act?: () => void }>();
+
+  say(text: string): void {
+    this.#add({ tone: 'plain', text }, PLAIN_MS);
+  }
+
+  /** A refusal, with its code to quote. */
+  fail(what: string, thrown: unknown): void {
+    const problem = Problem.of(thrown);
+    this.#add({ tone: 'bad', text: `${what} ${problemText(problem)}`, code: problem.code }, BAD_MS);
+  }
+
+  /** Does `act` when the toast goes, unless the person undoes it before. */
+  undoable(text: string, act: () => void, undone: () => void): void {
+    const id = this.#next;
+    const undo = () => {
+      this.#drop(id);
+      undone();
+    };
+    this.#add({ tone: 'plain', text, undo }, PLAIN_MS, act);
+  }
+
+  /** Closing a toast that holds an act back does it now. */
+  dismiss(id: number): void {
+    const act = this.#pending.get(id)?.act;
+    this.#drop(id);
+    act?.();
+  }
+
+  /** The page is being left: whatever is held back is done now. */
+  flush(): void {
+    for (const id of [...this.#pending.keys()]) this.dismiss(id);
+  }
+
+  #add(toast: Omit<Toast, 'id'>, ms: number, act?: () => void): void {
+    const id = this.#next++;
+    this.list = [...this.list.slice(-3), { ...toast, id }];
+    const timer = setTimeout(() => this.dismiss(id), ms);
+    this.#pending.set(id, act ? { timer, act } : { timer });
+  }
+
+  #drop(id: number): void {
+    clearTimeout(this.#pending.get(id)?.timer);
+    this.#pending.delete(id);
+    this.list = this.list.filter((toast) => toast.id !== id);
+  }
+}
+
+export const toasts = new Toasts();

@@ -1,0 +1,39 @@
+import { paraglideVitePlugin } from '@inlang/paraglide-js';
+import { sveltekit } from '@sveltejs/kit/vite';
+import tailwindcss from '@tailwindcss/vite';
+import type { Plugin } from 'vite';
+import { defineConfig } from 'vitest/config';
+
+/** Where `npm run dev` and `vite preview` find the server: the product, or `npm run mock`. */
+const server = process.env.ANTIPHON_SERVER ?? 'http://127.0.0.1:8080';
+const proxy = { '/api': { target: server, ws: true, changeOrigin: false } };
+
+/** SvelteKit's route announcer carries a style attribute, which `style-src 'self'` forbids: a class does the same. */
+function noInlineStyle(): Plugin {
+  return {
+    name: 'antiphon-no-inline-style',
+    enforce: 'pre',
+    transform(code, id) {
+      if (!id.endsWith('generated/root.svelte')) return null;
+      if (!code.includes('id="svelte-announcer"')) throw new Error('the route announcer was not found');
+      return { code: code.replace(/(id="svelte-announcer"[^>]*?) style="[^"]*"/, '$1 class="vh"'), map: null };
+    }
+  };
+}
+
+export default defineConfig({
+  plugins: [
+    noInlineStyle(),
+    tailwindcss(),
+    paraglideVitePlugin({
+      project: './project.inlang',
+      outdir: './src/lib/paraglide',
+      strategy: ['localStorage', 'preferredLanguage', 'baseLocale']
+    }),
+    sveltekit()
+  ],
+  server: { proxy },
+  preview: { proxy },
+  build: { target: 'es2022', assetsInlineLimit: 0 },
+  test: { include: ['src/**/*.test.ts', 'tests/**/*.test.ts'], environment: 'node' }
+});

@@ -139,3 +139,98 @@ fn lock(dir: &Path) -> Result<File, StoreError> {
         Err(std::fs::TryLockError::Error(error)) => Err(error.into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{Event, Recorded, Timestamp};
+
+    use crate::config::NewTenant;
+    use crate::floor::FloorBatch;
+    use crate::tenant::Actor;
+
+    async fn founded(dir: &Path) -> (Store, TenantId) {
+        let store = Store::open(dir).await.unwrap();
+        let new = NewTenant {
+            name: "Example".into(),
+            zone: "UTC".into(),
+            language: "en".into(),
+            first_only: true,
+        };
+        let at = Timestamp::default();
+        let made =
+            store.create_tenant(new, Actor::System, at, |_| Ok::<_, StoreError>(())).await.unwrap();
+        (store, made.config.tenant)
+    }
+
+    fn batch(tenant: TenantId, first: u64, events: u64) -> FloorBatch {
+        let event = |seq| Recorded {
+            tenant,
+            seq,
+            at: Timestamp::default(),
+            config: 1,
+            event: Event::RecordGap { from_seq: seq, until_seq: seq },
+        };
+        let events = (first..first + events).map(event).collect();
+        FloorBatch { tenant, events, rows: Vec::new() }
+    }
+
+    async fn pages_max(store: &Store, sql: &'static str) {
+        let set = store.inner.writer.run(move |conn| {
+            Box::pin(async move {
+                sqlx::query(sql).execute(conn).await?;
+                Ok(())
+            })
+        });
+        set.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_loses_nothing_promised_and_passes() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, tenant) = founded(dir.path()).await;
+        pages_max(&store, "PRAGMA max_page_count = 120").await;
+        let mut kept = 0;
+        let error = loop {
+            match store.floor().commit(batch(tenant, kept + 1, 200)).await {
+                Ok(()) => kept += 200,
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(error, StoreError::Full), "{error}");
+        let refused = store.floor().commit(batch(tenant, kept + 1, 200)).await;
+        assert!(matches!(refused, Err(StoreError::Full)), "{refused:?}");
+        assert_eq!(store.system(tenant).last_seq().await.unwrap(), kept);
+        store.check().await.unwrap();
+
+        pages_max(&store, "PRAGMA max_page_count = 100000").await;
+        store.floor().commit(batch(tenant, kept + 1, 200)).await.unwrap();
+        assert_eq!(store.system(tenant).last_seq().await.unwrap(), kept + 200);
+    }
+
+    #[tokio::test]
+    async fn after_a_failed_sync_nothing_is_promised_any_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, tenant) = founded(dir.path()).await;
+        let failed =
+            store.inner.writer.run(|_| Box::pin(async { Err::<(), _>(StoreError::Stopped) })).await;
+        assert!(matches!(failed, Err(StoreError::Stopped)));
+        let refused = store.floor().commit(batch(tenant, 1, 1)).await;
+        assert!(matches!(refused, Err(StoreError::Stopped)), "{refused:?}");
+        assert!(matches!(store.check().await, Err(StoreError::Stopped)));
+        store.stopped().await;
+        store.close().await;
+        drop(store);
+        let again = Store::open(dir.path()).await.unwrap();
+        again.floor().commit(batch(tenant, 1, 1)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn one_process_has_the_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).await.unwrap();
+        let second = Store::open(dir.path()).await;
+        assert!(matches!(second, Err(StoreError::Conflict { .. })), "{second:?}");
+        store.close().await;
+    }
+}

@@ -39,9 +39,7 @@ pub(crate) type Cookie = [(HeaderName, HeaderValue); 1];
     responses((status = 200, body = Me), (status = 401, description = "bad_credentials"),
         (status = 429, description = "too_many_tries")))]
 pub(crate) async fn sign_in(State(app): State<App>, request: Request) -> Result<Response, Problem> {
-    let (parts, Body(body)) = whole_request::<Credentials>(request).await?;
-    let client = Client::of(&parts, &app.proxies);
-    client.check_origin(&parts.headers, false)?;
+    let (parts, client, body) = entrance::<Credentials>(&app, request).await?;
     app.throttle.try_account(&body.mail, client.address, app.now())?;
     let fits = body.password.chars().count() <= PASSWORD_CHARS_MAX;
     let password = if fits { body.password.as_str() } else { "" };
@@ -94,11 +92,16 @@ fn cookie(token: &str, lasts: Span, https: bool) -> Cookie {
     [(header::SET_COOKIE, value)]
 }
 
-/// The head of a request and its body, for routes that need both.
-pub(crate) async fn whole_request<T: DeserializeOwned>(
+/// A request to sign in: its head, who sent it, and its body. Foreign pages are refused before
+/// anything is read: they could sign a person in as somebody else.
+pub(crate) async fn entrance<T: DeserializeOwned>(
+    app: &App,
     request: Request,
-) -> Result<(Parts, Body<T>), Problem> {
+) -> Result<(Parts, Client, T), Problem> {
     let (parts, body) = request.into_parts();
-    let body = Body::<T>::from_request(Request::from_parts(parts.clone(), body), &()).await?;
-    Ok((parts, body))
+    let client = Client::of(&parts, &app.proxies);
+    client.check_origin(&parts.headers, false)?;
+    let request = Request::from_parts(parts.clone(), body);
+    let Body(body) = Body::<T>::from_request(request, &()).await?;
+    Ok((parts, client, body))
 }

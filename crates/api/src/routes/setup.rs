@@ -14,12 +14,10 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::at::is_zone;
-use crate::body::Body;
-use crate::client::Client;
 use crate::edit::{check_language, check_name};
 use crate::problem::Problem;
 use crate::routes::me::Me;
-use crate::routes::session::{signed_in, whole_request};
+use crate::routes::session::{entrance, signed_in};
 use crate::routes::users::{check_mail, check_password};
 
 /// Whether the house waits for its first start.
@@ -70,9 +68,7 @@ pub(crate) async fn begin(
     State(app): State<App>,
     request: axum::extract::Request,
 ) -> Result<Response, Problem> {
-    let (parts, Body(body)) = whole_request::<SetupBody>(request).await?;
-    let client = Client::of(&parts, &app.proxies);
-    client.check_origin(&parts.headers, false)?;
+    let (parts, client, body) = entrance::<SetupBody>(&app, request).await?;
     app.throttle.try_address(client.address, app.now())?;
     let now = app.now();
     let accepted =

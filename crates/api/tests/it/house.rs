@@ -91,9 +91,8 @@ impl Floor for PlayedFloor {
                 Err(_) => None,
             }
         });
-        let own = changes.filter_map(move |(of, change)| async move {
-            (of == tenant).then_some(change)
-        });
+        let own =
+            changes.filter_map(move |(of, change)| async move { (of == tenant).then_some(change) });
         Some(own.boxed())
     }
     fn browser_offer(
@@ -193,7 +192,7 @@ pub(crate) const PEOPLE: [(&str, Role); 3] = [
 ];
 
 pub(crate) struct House {
-    pub(crate) dir: tempfile::TempDir,
+    _dir: tempfile::TempDir,
     pub(crate) store: Store,
     pub(crate) floor: Arc<PlayedFloor>,
     pub(crate) app: Router,
@@ -238,7 +237,7 @@ impl House {
             }],
             proxies: vec!["10.0.0.0/8".parse::<Network>().unwrap()],
         });
-        Self { dir, store, floor, app, setup: token }
+        Self { _dir: dir, store, floor, app, setup: token }
     }
 
     /// Makes a company whose names and mail addresses are the same every time.
@@ -313,10 +312,7 @@ fn furnish(draft: &mut ConfigDraft, dialled: DialString, hash: &store::PasswordH
     for (name, role) in PEOPLE {
         let id: UserId = fresh_id(NOW);
         let mail = format!("{name}@example.com");
-        draft.users.insert(
-            id,
-            User { id, mail, name: name.into(), role, language: "en".into() },
-        );
+        draft.users.insert(id, User { id, mail, name: name.into(), role, language: "en".into() });
         draft.passwords.insert(id, hash.clone());
         people.insert(name, id);
     }
@@ -335,13 +331,7 @@ fn furnish(draft: &mut ConfigDraft, dialled: DialString, hash: &store::PasswordH
     draft.config.numbers.insert(dialled, flow);
     draft.config.dispositions.insert("done".into(), "Done".into());
     draft.config.break_reasons.insert("lunch".into(), "Lunch".into());
-    Company {
-        tenant: draft.config.tenant,
-        queue,
-        flow,
-        people,
-        sessions: BTreeMap::new(),
-    }
+    Company { tenant: draft.config.tenant, queue, flow, people, sessions: BTreeMap::new() }
 }
 
 pub(crate) fn support() -> Queue {

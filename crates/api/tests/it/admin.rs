@@ -1,0 +1,243 @@
+//! Changing the house: checked, versioned, told to the floor.
+
+use axum::body::Body;
+use axum::http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::house::{Company, House, PASSWORD, request, waiting};
+
+async fn opened() -> (House, Company, String) {
+    let house = House::open().await;
+    let company = house.found("100").await;
+    let session = company.sessions["administrator"].clone();
+    (house, company, session)
+}
+
+fn queue(name: &str) -> Value {
+    json!({
+        "name": name, "strategy": "longest_ready", "skills": {"english": 3}, "ring_ms": 15000,
+        "wrap_up_ms": 30000, "music": "music", "service_level_ms": 20000,
+        "short_abandon_ms": 5000, "length_max": 50,
+    })
+}
+
+#[tokio::test]
+async fn an_edit_is_a_version_and_a_stale_one_is_refused() {
+    let (house, company, session) = opened().await;
+    let made = house.tell(&session, Method::POST, "/api/v1/queues", &queue("Sales")).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{:?}", made.json());
+    assert_eq!(made.header("etag"), "\"2\"");
+    assert_eq!(house.floor.told.lock().unwrap().as_slice(), [company.tenant]);
+    let path = format!("/api/v1/queues/{}", made.json()["id"].as_str().unwrap());
+    let put = |etag: &'static str, body: Value| {
+        let request = request(&session, Method::PUT, &path)
+            .header("content-type", "application/json")
+            .header("if-match", etag)
+            .body(Body::from(body.to_string()))
+            .unwrap();
+        let house = &house;
+        async move { house.send(request).await }
+    };
+    assert_eq!(put("\"1\"", queue("Late")).await.code(), "stale");
+    assert_eq!(put("W/\"x\"", queue("Late")).await.code(), "stale");
+    assert_eq!(put("\"2\"", queue("Better")).await.status, StatusCode::OK);
+    let shown = house.ask(&session, Method::GET, &path).await;
+    assert_eq!((shown.header("etag"), &shown.json()["name"]), ("\"3\"", &json!("Better")));
+    assert_eq!(put("*", queue("Support")).await.code(), "name_taken");
+
+    let versions = house.ask(&session, Method::GET, "/api/v1/config/versions?limit=2").await.json();
+    assert_eq!(versions["items"][0]["summary"], "change queue Better");
+    assert_eq!(versions["items"][0]["by"], "administrator");
+    let cursor = versions["next_cursor"].as_str().unwrap();
+    let rest = format!("/api/v1/config/versions?limit=2&cursor={cursor}");
+    let rest = house.ask(&session, Method::GET, &rest).await.json();
+    assert_eq!((&rest["items"][0]["n"], &rest["next_cursor"]), (&json!(1), &Value::Null));
+
+    let gone = house.ask(&session, Method::DELETE, &path).await;
+    assert_eq!(gone.status, StatusCode::NO_CONTENT);
+    assert_eq!(house.ask(&session, Method::GET, &path).await.code(), "not_found");
+}
+
+#[tokio::test]
+async fn faults_of_a_queue_are_named() {
+    let (house, _, session) = opened().await;
+    for (field, value, code) in [
+        ("name", json!(""), "bad_name"),
+        ("name", json!(" x"), "bad_name"),
+        ("name", json!("x".repeat(65)), "bad_name"),
+        ("ring_ms", json!(0), "out_of_range"),
+        ("wrap_up_ms", json!(-1), "out_of_range"),
+        ("length_max", json!(0), "out_of_range"),
+        ("length_max", json!(-1), "bad_value"),
+        ("strategy", json!("random"), "bad_value"),
+        ("skills", json!({"a": 11}), "bad_level"),
+        ("colour", json!("red"), "unknown_field"),
+    ] {
+        let mut body = queue("New");
+        body[field] = value;
+        let reply = house.tell(&session, Method::POST, "/api/v1/queues", &body).await;
+        assert_eq!(reply.code(), code, "{field}");
+        let pointer = reply.json()["errors"][0]["pointer"].as_str().unwrap().to_owned();
+        assert!(pointer.starts_with(&format!("/{field}")), "{field} at {pointer}");
+    }
+    let raw = |body: Vec<u8>, kind: &'static str| {
+        let request =
+            request(&session, Method::POST, "/api/v1/queues").header("content-type", kind);
+        let house = &house;
+        async move { house.send(request.body(Body::from(body)).unwrap()).await }
+    };
+    assert_eq!(raw(b"{}".to_vec(), "text/plain").await.status.as_u16(), 415);
+    assert_eq!(raw(vec![b' '; 1_100_000], "application/json").await.status.as_u16(), 413);
+    assert_eq!(raw(b"{\"name\":\"\xff\"}".to_vec(), "application/json").await.code(), "bad_json");
+}
+
+#[tokio::test]
+async fn a_flow_in_force_keeps_what_it_names() {
+    let (house, company, session) = opened().await;
+    let path = format!("/api/v1/queues/{}", company.queue);
+    let kept = house.ask(&session, Method::DELETE, &path).await;
+    assert_eq!((kept.status.as_u16(), kept.code().as_str()), (409, "in_use"));
+    assert_eq!(kept.json()["errors"][0]["pointer"], "/nodes/wait/queue");
+    let renamed = house.tell(&session, Method::PUT, &path, &queue("Other")).await;
+    assert_eq!(renamed.code(), "in_use");
+}
+
+#[tokio::test]
+async fn a_flow_is_drafted_checked_and_published() {
+    let (house, _, session) = opened().await;
+    let body = json!({"name": "Night"});
+    let made = house.tell(&session, Method::POST, "/api/v1/flows", &body).await.json();
+    let id = made["id"].as_str().unwrap();
+    assert_eq!(made["published"], Value::Null);
+    let number = json!({"flow": id});
+    let early = house.tell(&session, Method::PUT, "/api/v1/numbers/300", &number).await;
+    assert_eq!(early.code(), "unknown_flow");
+
+    let bad = serde_json::to_value(waiting("Nowhere")).unwrap();
+    let check = house.tell(&session, Method::POST, "/api/v1/flows/check", &bad).await;
+    assert_eq!(check.json()["faults"][0]["code"], "unknown_queue");
+    let draft = format!("/api/v1/flows/{id}/draft");
+    let refused = house.tell(&session, Method::PUT, &draft, &bad).await;
+    assert_eq!((refused.status.as_u16(), refused.code().as_str()), (422, "bad_flow"));
+    assert_eq!(refused.json()["errors"][0]["pointer"], "/nodes/wait/queue");
+    let good = serde_json::to_value(waiting("Support")).unwrap();
+    let kept = house.tell(&session, Method::PUT, &draft, &good).await.json();
+    assert_eq!((&kept["draft"]["start"], &kept["published"]), (&json!("wait"), &Value::Null));
+    let publish = format!("/api/v1/flows/{id}/publish");
+    let published = house.ask(&session, Method::POST, &publish).await.json();
+    assert_eq!(published["published"]["version"], 1);
+    let led = house.tell(&session, Method::PUT, "/api/v1/numbers/300", &number).await;
+    assert_eq!(led.json(), json!({"dialled": "300", "flow": id}));
+    let list = house.ask(&session, Method::GET, "/api/v1/flows").await.json();
+    assert_eq!(list["items"].as_array().unwrap().len(), 2);
+    let gone = house.ask(&session, Method::DELETE, "/api/v1/numbers/300").await;
+    assert_eq!(gone.status, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
+async fn a_number_of_somebody_else_is_taken() {
+    let (house, company, session) = opened().await;
+    house.found("200").await;
+    let body = json!({"flow": company.flow.to_string()});
+    let taken = house.tell(&session, Method::PUT, "/api/v1/numbers/200", &body).await;
+    assert_eq!((taken.status.as_u16(), taken.code().as_str()), (409, "number_taken"));
+    let odd = house.tell(&session, Method::PUT, "/api/v1/numbers/a%20b", &body).await;
+    assert_eq!(odd.code(), "not_found");
+}
+
+#[tokio::test]
+async fn people_come_and_change() {
+    let (house, company, session) = opened().await;
+    let mut body = json!({
+        "mail": "New@Example.com", "name": "New", "role": "agent", "password": PASSWORD,
+        "language": "fa", "queues": [company.queue.to_string()], "skills": {"farsi": 9},
+        "device": {"kind": "sip", "target": {"user": "201", "address": "192.0.2.7:5060"}},
+    });
+    let made = house.tell(&session, Method::POST, "/api/v1/users", &body).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{:?}", made.json());
+    let made = made.json();
+    assert_eq!(made["mail"], "new@example.com");
+    assert_eq!(made["device"]["target"]["address"], "192.0.2.7:5060");
+    let again = house.tell(&session, Method::POST, "/api/v1/users", &body).await;
+    assert_eq!(again.code(), "mail_taken");
+    let login = json!({"mail": "new@example.com", "password": PASSWORD});
+    let me = house.tell("", Method::POST, "/api/v1/session", &login).await.json();
+    assert_eq!((&me["agent"], &me["language"]), (&json!(true), &json!("fa")));
+
+    let path = format!("/api/v1/users/{}", made["id"].as_str().unwrap());
+    body["device"] = Value::Null;
+    body["password"] = Value::Null;
+    let changed = house.tell(&session, Method::PUT, &path, &body).await;
+    assert_eq!(changed.json()["device"], Value::Null, "{:?}", changed.json());
+    let me = house.tell("", Method::POST, "/api/v1/session", &login).await.json();
+    assert_eq!(me["agent"], false);
+    for (field, value, code) in [
+        ("mail", json!("nobody"), "bad_mail"),
+        ("queues", json!(["7"]), "unknown_queue"),
+        ("password", json!("short"), "weak_password"),
+        ("role", json!("owner"), "bad_value"),
+    ] {
+        let mut bad = body.clone();
+        bad[field] = value;
+        bad["device"] = json!({"kind": "browser"});
+        assert_eq!(house.tell(&session, Method::PUT, &path, &bad).await.code(), code, "{field}");
+    }
+    let own = format!("/api/v1/users/{}", company.people["administrator"]);
+    let mut demoted = house.ask(&session, Method::GET, &own).await.json();
+    demoted.as_object_mut().unwrap().remove("id");
+    demoted["role"] = "agent".into();
+    let last = house.tell(&session, Method::PUT, &own, &demoted).await;
+    assert_eq!(last.code(), "last_administrator");
+}
+
+#[tokio::test]
+async fn prompts_are_uploaded_and_heard() {
+    let (house, _, session) = opened().await;
+    let put = |path: &'static str, kind: &'static str, sound: &'static [u8]| {
+        let request = request(&session, Method::PUT, path).header("content-type", kind);
+        let house = &house;
+        async move { house.send(request.body(Body::from(sound)).unwrap()).await }
+    };
+    let made = put("/api/v1/prompts/hello/en", "audio/wav", b"RIFF1234").await;
+    assert_eq!(made.json(), json!({"name": "hello", "variants": {"en": {"length_ms": 1}}}));
+    let heard = house.ask(&session, Method::GET, "/api/v1/prompts/hello/en").await;
+    assert_eq!((heard.header("content-type"), heard.bytes.len()), ("audio/wav", 44 + 16));
+    let bad = put("/api/v1/prompts/hello/en", "audio/wav", b"no sound").await;
+    assert_eq!((bad.status.as_u16(), bad.code().as_str()), (422, "bad_sound"));
+    assert_eq!(put("/api/v1/prompts/hello/en", "image/png", b"RIFF").await.code(), "wrong_type");
+    assert_eq!(put("/api/v1/prompts/hello/x!", "audio/wav", b"RIFF").await.code(), "bad_language");
+    assert_eq!(put("/api/v1/prompts/hello/*", "audio/wav", b"RIFF").await.status.as_u16(), 200);
+    let missing = house.ask(&session, Method::GET, "/api/v1/prompts/hello/de").await;
+    assert_eq!(missing.code(), "not_found");
+}
+
+#[tokio::test]
+async fn lists_are_replaced_whole() {
+    let (house, _, session) = opened().await;
+    let twice = json!({"items": [{"code": "a", "label": "A"}, {"code": "a", "label": "B"}]});
+    let reply = house.tell(&session, Method::PUT, "/api/v1/dispositions", &twice).await;
+    assert_eq!(reply.json()["errors"][0]["pointer"], "/items/1/code");
+    let reasons = json!({"items": [{"code": "tea", "label": "Tea"}]});
+    let kept = house.tell(&session, Method::PUT, "/api/v1/break-reasons", &reasons).await;
+    assert_eq!(kept.json(), reasons);
+
+    let office = |until: u16| {
+        let day = json!([{"from_min": 480, "until_min": until}]);
+        json!({"new": {"name": "Office", "week": {"1": day}, "exceptions": {"2026-12-25": []}}})
+    };
+    let made = house.tell(&session, Method::PUT, "/api/v1/calendars", &office(1080)).await;
+    assert_eq!(made.status, StatusCode::OK, "{:?}", made.json());
+    let made = made.json();
+    let (id, calendar) = made.as_object().unwrap().iter().next().unwrap();
+    assert_eq!((id.len(), &calendar["name"]), (36, &json!("Office")));
+    for bad in [
+        office(1441),
+        office(480),
+        json!({"n": {"name": "N", "week": {"8": []}}}),
+        json!({"n": {"name": "N", "week": {}, "exceptions": {"2026-02-30": []}}}),
+        json!({"n": {"name": "N", "week": {}, "zone": "Moon/Base"}}),
+    ] {
+        let reply = house.tell(&session, Method::PUT, "/api/v1/calendars", &bad).await;
+        assert_eq!(reply.code(), "bad_calendar", "{bad}");
+    }
+}

@@ -1,0 +1,284 @@
+//! The live connection over a real socket.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::{TopicData, Update};
+use axum::http::Method;
+use futures::{SinkExt, StreamExt};
+use model::event::AgentState;
+use model::view::{AgentView, QueueView};
+use model::{AgentId, Topic};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use crate::house::{Company, House};
+
+type Wire = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// Nothing in these tests takes longer.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+struct Live {
+    house: House,
+    company: Company,
+    address: SocketAddr,
+}
+
+async fn live() -> Live {
+    let house = House::open().await;
+    let company = house.found("100").await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let service = house.app.clone().into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, service).await });
+    Live { house, company, address }
+}
+
+impl Live {
+    async fn connect(&self, session: &str, origin: &str, query: &str) -> Result<Wire, Error> {
+        let url = format!("ws://{}/api/v1/ws{query}", self.address);
+        let mut request = url.into_client_request()?;
+        let headers = request.headers_mut();
+        headers.insert("cookie", format!("antiphon_session={session}").parse().unwrap());
+        if !origin.is_empty() {
+            headers.insert("origin", origin.parse().unwrap());
+        }
+        connect_async(request).await.map(|(wire, _)| wire)
+    }
+
+    async fn page(&self, who: &str, tab: &str, since: Value) -> Wire {
+        let origin = format!("http://{}", self.address);
+        let mut wire = self.connect(&self.company.sessions[who], &origin, "").await.unwrap();
+        let hello = json!({"type": "hello", "tab": tab, "epoch": 1, "since": since});
+        say(&mut wire, &hello).await;
+        assert_eq!(hear(&mut wire).await["type"], "welcome");
+        wire
+    }
+
+    fn agent(&self) -> AgentId {
+        AgentId::of_user(self.company.people["agent"])
+    }
+
+    fn publish_agent(&self, seq: u64, state: AgentState, device_up: bool) {
+        let view = AgentView {
+            agent: self.agent(),
+            state,
+            reason: None,
+            since: crate::house::NOW,
+            device_up,
+            offer: None,
+            call: None,
+            wrap_up: None,
+        };
+        let topic = Topic::Agent(self.agent());
+        let update = Update { topic, seq, data: TopicData::Agent(Arc::new(view)) };
+        self.house.floor.publish(self.company.tenant, update);
+    }
+
+    fn publish_queue(&self, seq: u64, waiting: u32) {
+        let queue = self.company.queue;
+        let view = QueueView { queue, waiting, longest_since: None, ready: 0, busy: 0 };
+        let data = TopicData::Queue(Arc::new(view));
+        let update = Update { topic: Topic::Queue(queue), seq, data };
+        self.house.floor.publish(self.company.tenant, update);
+    }
+
+    async fn phones(&self, wanted: &[&str]) {
+        let seen = || self.house.floor.phones.lock().unwrap().clone();
+        let all = async {
+            while seen() != wanted {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        assert!(timeout(PATIENCE, all).await.is_ok(), "{:?}", seen());
+    }
+}
+
+async fn say(wire: &mut Wire, frame: &Value) {
+    wire.send(Message::text(frame.to_string())).await.unwrap();
+}
+
+async fn hear(wire: &mut Wire) -> Value {
+    match timeout(PATIENCE, wire.next()).await.unwrap() {
+        Some(Ok(Message::Text(text))) => serde_json::from_str(&text).unwrap(),
+        other => panic!("expected a frame, got {other:?}"),
+    }
+}
+
+/// The code the server closes with, frames before it passed over.
+async fn closed(wire: &mut Wire) -> u16 {
+    loop {
+        match timeout(PATIENCE, wire.next()).await.unwrap() {
+            Some(Ok(Message::Close(Some(frame)))) => return frame.code.into(),
+            Some(Ok(_)) => {}
+            other => panic!("expected a close, got {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_watches_and_resumes() {
+    let live = live().await;
+    live.publish_agent(1, AgentState::Break, false);
+    live.publish_queue(2, 0);
+    let queue = format!("queue:{}", live.company.queue);
+    let mut page = live.page("agent", "a", json!({})).await;
+    say(&mut page, &json!({"type": "subscribe", "topics": ["me", queue]})).await;
+    let (first, second) = (hear(&mut page).await, hear(&mut page).await);
+    assert_eq!((&first["topic"], &first["data"]["state"]), (&json!("me"), &json!("break")));
+    assert_eq!(second["data"]["queue"]["name"], "Support");
+    live.publish_agent(3, AgentState::Ready, true);
+    let (state, update) = (hear(&mut page).await, hear(&mut page).await);
+    assert_eq!(state, json!({"type": "rtc.state", "up": true}));
+    assert_eq!(update["data"]["state"], "ready");
+    assert_eq!(update["data"]["since"], "2026-09-21T14:13:20.000000Z");
+    say(&mut page, &json!({"type": "ping"})).await;
+    assert_eq!(hear(&mut page).await, json!({"type": "pong"}));
+
+    // A page that comes back with the newest number of a topic is sent only the others.
+    drop(page);
+    live.publish_queue(4, 7);
+    let since = json!({"me": update["seq"], queue.as_str(): second["seq"]});
+    let mut back = live.page("agent", "a", since).await;
+    say(&mut back, &json!({"type": "subscribe", "topics": ["me", queue]})).await;
+    let missed = hear(&mut back).await;
+    assert_eq!((&missed["topic"], &missed["data"]["waiting"]), (&json!(queue), &json!(7)));
+    say(&mut back, &json!({"type": "ping"})).await;
+    assert_eq!(hear(&mut back).await["type"], "pong", "nothing else was sent");
+}
+
+#[tokio::test]
+async fn only_our_pages_and_tickets_get_in() {
+    let live = live().await;
+    let session = &live.company.sessions["agent"];
+    for origin in ["http://evil.example", "null", ""] {
+        match live.connect(session, origin, "").await {
+            Err(Error::Http(response)) => assert_eq!(response.status().as_u16(), 403, "{origin}"),
+            other => panic!("{origin}: {:?}", other.map(|_| ())),
+        }
+    }
+    let own = format!("http://{}", live.address);
+    let mut stranger = live.connect("guess", &own, "").await.unwrap();
+    assert_eq!(closed(&mut stranger).await, 4401);
+
+    let ticket = live.house.ask(session, Method::POST, "/api/v1/ws/ticket").await.json();
+    let query = format!("?ticket={}", ticket["ticket"].as_str().unwrap());
+    let mut wire = live.connect("", "", &query).await.unwrap();
+    say(&mut wire, &json!({"type": "hello", "tab": "t", "epoch": 1})).await;
+    assert_eq!(hear(&mut wire).await["type"], "welcome");
+    let mut again = live.connect("", "", &query).await.unwrap();
+    assert_eq!(closed(&mut again).await, 4401);
+}
+
+#[tokio::test]
+async fn forbidden_topics_close_without_a_hint() {
+    let live = live().await;
+    let other = live.house.found("200").await;
+    let stranger = format!("queue:{}", other.queue);
+    for (who, topic) in
+        [("agent", stranger.as_str()), ("supervisor", "me"), ("agent", "queue:x"), ("agent", "all")]
+    {
+        let mut page = live.page(who, "a", json!({})).await;
+        say(&mut page, &json!({"type": "subscribe", "topics": [topic]})).await;
+        assert_eq!(closed(&mut page).await, 4403, "{who} {topic}");
+    }
+    let mut page = live.page("supervisor", "a", json!({})).await;
+    let own = format!("queue:{}", live.company.queue);
+    live.publish_queue(1, 3);
+    say(&mut page, &json!({"type": "subscribe", "topics": [own]})).await;
+    assert_eq!(hear(&mut page).await["data"]["waiting"], 3);
+}
+
+#[tokio::test]
+async fn a_session_that_ends_takes_its_pages_along() {
+    let live = live().await;
+    let mut page = live.page("agent", "a", json!({})).await;
+    let session = &live.company.sessions["agent"];
+    live.house.ask(session, Method::DELETE, "/api/v1/session").await;
+    let began = std::time::Instant::now();
+    assert_eq!(closed(&mut page).await, 4401);
+    assert!(began.elapsed() < Duration::from_secs(6));
+}
+
+#[tokio::test]
+async fn bad_frames_are_answered_with_code_and_place() {
+    let live = live().await;
+    let own = format!("http://{}", live.address);
+    let session = &live.company.sessions["agent"];
+    let mut wire = live.connect(session, &own, "").await.unwrap();
+    say(&mut wire, &json!({"type": "ping"})).await;
+    assert_eq!(hear(&mut wire).await["code"], "wrong_order");
+    let mut page = live.page("agent", "a", json!({})).await;
+    say(&mut page, &json!({"type": "subscribe", "topics": "me"})).await;
+    let refused = hear(&mut page).await;
+    assert_eq!((&refused["type"], &refused["code"]), (&json!("error"), &json!("bad_value")));
+    page.send(Message::text("{")).await.unwrap();
+    assert_eq!(hear(&mut page).await["code"], "bad_json");
+    page.send(Message::binary(vec![0])).await.unwrap();
+    assert_eq!(closed(&mut page).await, 1003);
+
+    let mut big = live.page("agent", "a", json!({})).await;
+    big.send(Message::text("x".repeat(1_000_000))).await.unwrap();
+    assert_eq!(closed(&mut big).await, 1009);
+    let mut rude = live.page("agent", "a", json!({})).await;
+    for _ in 0..30 {
+        rude.send(Message::text("{")).await.unwrap();
+    }
+    assert_eq!(closed(&mut rude).await, 1008);
+}
+
+#[tokio::test]
+async fn one_tab_owns_the_phone() {
+    let live = live().await;
+    let mut first = live.page("agent", "a", json!({})).await;
+    say(&mut first, &json!({"type": "rtc.offer", "sdp": "offer"})).await;
+    assert_eq!(hear(&mut first).await, json!({"type": "rtc.answer", "sdp": "answer"}));
+    say(&mut first, &json!({"type": "rtc.offer", "sdp": "bad"})).await;
+    assert_eq!(hear(&mut first).await["code"], "no_device");
+    let mut second = live.page("agent", "b", json!({})).await;
+    say(&mut second, &json!({"type": "rtc.offer", "sdp": "offer"})).await;
+    assert_eq!(hear(&mut second).await["type"], "rtc.answer");
+    assert_eq!(hear(&mut first).await, json!({"type": "rtc.taken"}));
+
+    // The same tab twice: only its last connection gives the phone up.
+    let again = live.page("agent", "b", json!({})).await;
+    drop(second);
+    drop(first);
+    live.phones(&["back a", "offer a 1", "offer a 1", "back b", "offer b 1", "back b", "gone a"])
+        .await;
+    drop(again);
+    let all =
+        ["back a", "offer a 1", "offer a 1", "back b", "offer b 1", "back b", "gone a", "gone b"];
+    live.phones(&all).await;
+
+    let mut supervisor = live.page("supervisor", "s", json!({})).await;
+    say(&mut supervisor, &json!({"type": "rtc.offer", "sdp": "offer"})).await;
+    assert_eq!(hear(&mut supervisor).await["code"], "no_seat");
+}
+
+#[tokio::test]
+async fn a_sleeping_page_gets_the_newest_state_once() {
+    let live = live().await;
+    let queue = format!("queue:{}", live.company.queue);
+    let mut page = live.page("supervisor", "a", json!({})).await;
+    live.publish_queue(1, 0);
+    say(&mut page, &json!({"type": "subscribe", "topics": [queue]})).await;
+    assert_eq!(hear(&mut page).await["data"]["waiting"], 0);
+    // Far more than a socket buffer holds: without coalescing this would be all sent.
+    for n in 0..10_000_u32 {
+        live.publish_queue(u64::from(n) + 2, n);
+    }
+    let mut frames = 0;
+    let mut last = 0;
+    while last < 9_999 {
+        last = hear(&mut page).await["data"]["waiting"].as_u64().unwrap();
+        frames += 1;
+    }
+    assert!(frames < 5_000, "{frames} frames");
+}

@@ -2,9 +2,10 @@
 
 use axum::Json;
 use axum::extract::State;
-use model::{AgentId, Span, Timestamp};
+use model::{AgentId, QueueId, Span, Timestamp, limits};
 use report::AgentFold;
 use serde::Serialize;
+use store::Role;
 use utoipa::ToSchema;
 
 use crate::app::App;
@@ -13,6 +14,9 @@ use crate::guard::Signed;
 use crate::problem::Problem;
 use crate::routes::named::{Choice, Named, queue_named};
 
+/// One live connection watches these and oneself.
+const QUEUES_MAX: usize = limits::WS_TOPICS_MAX - 1;
+
 /// The desk.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Desk {
@@ -20,7 +24,8 @@ pub(crate) struct Desk {
     dispositions: Vec<Choice>,
     /// Why one may take a break.
     break_reasons: Vec<Choice>,
-    /// The queues I serve.
+    /// The queues I may watch: those I serve, for supervisors all, as many as one live connection
+    /// takes.
     queues: Vec<Named>,
     /// My figures since local midnight.
     today: Today,
@@ -51,7 +56,12 @@ pub(crate) async fn show(
     };
     let agent = caller.user.as_ref().map(|user| AgentId::of_user(user.id));
     let seat = agent.and_then(|agent| config.agents.get(&agent));
-    let queues = seat.map(|seat| seat.queues.iter().map(|id| queue_named(&config, *id)).collect());
+    let mine = |id: &QueueId| seat.is_some_and(|seat| seat.queues.contains(id));
+    let may = |id: &&QueueId| caller.role >= Role::Supervisor || mine(id);
+    let mut queues: Vec<Named> =
+        config.queues.keys().filter(may).map(|id| queue_named(&config, *id)).collect();
+    queues.sort_by(|a, b| a.name.cmp(&b.name));
+    queues.truncate(QUEUES_MAX);
     let today = match agent.filter(|_| seat.is_some()) {
         Some(agent) => {
             let start = midnight(app.now(), &config.zone);
@@ -62,7 +72,7 @@ pub(crate) async fn show(
     Ok(Json(Desk {
         dispositions: choices(&config.dispositions),
         break_reasons: choices(&config.break_reasons),
-        queues: queues.unwrap_or_default(),
+        queues,
         today,
     }))
 }

@@ -166,6 +166,8 @@ async fn the_desk_shows_my_day() {
     assert_eq!(desk["today"], json!({"handled": 1, "talk_s": 60.0, "missed": 1}));
     assert_eq!(desk["dispositions"], json!([{"code": "done", "label": "Done"}]));
     assert_eq!(desk["queues"][0]["name"], "Support");
+    let watched = house.ask(&company.sessions["supervisor"], Method::GET, "/api/v1/desk").await;
+    assert_eq!(watched.json()["queues"][0]["name"], "Support");
     // The next local day begins at midnight in Athens.
     house.floor.pass(Span::from_secs(86_400));
     let session = house

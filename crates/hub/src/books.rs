@@ -204,6 +204,5 @@ fn intent(agent: AgentId, state: AgentState, reason: Option<&str>) -> Option<Flo
 /// The civil date (UTC) whose folder a call's recordings go to.
 fn day(started_at: Timestamp) -> String {
     jiff::Timestamp::from_microsecond(started_at.micros())
-        .map(|at| at.to_zoned(TimeZone::UTC).date().to_string())
-        .unwrap_or_else(|_| "undated".to_owned())
+        .map_or_else(|_| "undated".to_owned(), |at| at.to_zoned(TimeZone::UTC).date().to_string())
 }

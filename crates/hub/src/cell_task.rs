@@ -23,7 +23,7 @@ use crate::books::Books;
 use crate::clock::HouseClock;
 use crate::flight::{FlightLog, Header, SEGMENT_INPUTS_MAX, SEGMENT_SPAN, Step};
 use crate::ledger::{Ledger, Promise};
-use crate::mailbox::{Inbox, Message};
+use crate::mailbox::{Answer, Inbox, Message};
 use crate::publish::{Board, TopicData};
 use crate::switchboard::Request;
 
@@ -67,7 +67,7 @@ pub(crate) struct CellTask {
     committing: Option<JoinHandle<Result<(), StoreError>>>,
     retry_at: Option<Timestamp>,
     requests: IdMint,
-    replies: HashMap<RequestId, oneshot::Sender<Result<(), Refusal>>>,
+    replies: HashMap<RequestId, Answer>,
     flight: FlightLog,
     segment: Option<(Timestamp, u32)>,
     checkpoint: Cell,

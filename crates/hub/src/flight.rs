@@ -130,7 +130,9 @@ impl Writer {
     fn take(&mut self, line: Line) {
         match line {
             Line::Segment { tenant, at, header } => {
-                self.open.remove(&tenant).map(Segment::finish);
+                if let Some(before) = self.open.remove(&tenant) {
+                    before.finish();
+                }
                 match Segment::create(&self.dir.join(tenant.to_string()), at, &self.key, &header) {
                     Ok(segment) => {
                         self.open.insert(tenant, segment);

@@ -11,11 +11,14 @@ use model::refusal::Refusal;
 use store::FloorRow;
 use tokio::sync::{mpsc, oneshot};
 
+/// Where the reply to a command goes.
+pub(crate) type Answer = oneshot::Sender<Result<(), Refusal>>;
+
 /// One message to a cell task.
 #[derive(Debug)]
 pub(crate) enum Message {
     /// An input, the rows that belong in its commit, and who waits for the reply.
-    Input { input: Input, rows: Vec<FloorRow>, reply: Option<oneshot::Sender<Result<(), Refusal>>> },
+    Input { input: Input, rows: Vec<FloorRow>, reply: Option<Answer> },
     /// The media plane finished a recording file.
     RecordingEnded {
         call: CallId,

@@ -210,7 +210,7 @@ impl Switchboard {
                         self.carry_out(tenant, leg, outputs.unwrap_or_default());
                     }
                 }
-                LegOutput::Cell(input) => self.into_cell(tenant, leg, input),
+                LegOutput::Cell(input) => self.hand_in(tenant, leg, input),
                 LegOutput::Finished => {
                     self.legs.remove(&leg);
                     self.callers.remove(&leg);
@@ -219,7 +219,7 @@ impl Switchboard {
         }
     }
 
-    fn into_cell(&mut self, tenant: TenantId, leg: LegId, input: Input) {
+    fn hand_in(&mut self, tenant: TenantId, leg: LegId, input: Input) {
         if !matches!(input, Input::CallOffered { .. }) {
             self.tell(tenant, input);
             return;

@@ -15,6 +15,8 @@ pub mod rtp;
 pub mod webrtc;
 
 mod engine;
+#[cfg(feature = "floor")]
+pub mod floor;
 mod lock;
 mod metrics;
 mod stream;

@@ -31,7 +31,12 @@ pub(crate) enum ClientFrame {
     #[serde(rename = "subscribe")]
     Subscribe { topics: Vec<String> },
     #[serde(rename = "rtc.offer")]
-    RtcOffer { sdp: String },
+    RtcOffer {
+        sdp: String,
+        /// A higher one than that of `hello`, when the page takes the phone over later.
+        #[serde(default)]
+        epoch: Option<u64>,
+    },
     #[serde(rename = "rtc.close")]
     RtcClose {},
     #[serde(rename = "ping")]
@@ -81,7 +86,7 @@ impl ClientFrame {
             Self::Subscribe { topics } if topics.len() > limits::WS_TOPICS_MAX => {
                 return Err(too_many("/topics"));
             }
-            Self::RtcOffer { sdp } if sdp.len() > limits::SDP_BYTES_MAX => {
+            Self::RtcOffer { sdp, .. } if sdp.len() > limits::SDP_BYTES_MAX => {
                 let detail = format!("At most {} bytes.", limits::SDP_BYTES_MAX);
                 return Err(Problem::bad_request("too_long", detail).at("/sdp"));
             }
@@ -103,6 +108,12 @@ impl ServerFrame {
         Self::Error { code: problem.code.to_owned(), detail: problem.detail, place }
     }
 
+    /// An offer of the phone was refused; the page offers again later.
+    pub(crate) fn offer_refused(problem: Problem) -> Self {
+        let place = Some("rtc.offer".to_owned());
+        Self::Error { code: problem.code.to_owned(), detail: problem.detail, place }
+    }
+
     pub(crate) fn text(&self) -> String {
         serde_json::to_string(self).expect("frames are plain data with text keys")
     }
@@ -117,6 +128,11 @@ mod tests {
         let hello = r#"{"type":"hello","tab":"a-1","epoch":3,"since":{"me":7}}"#;
         assert!(matches!(ClientFrame::read(hello), Ok(ClientFrame::Hello { epoch: 3, .. })));
         assert!(matches!(ClientFrame::read(r#"{"type":"ping"}"#), Ok(ClientFrame::Ping {})));
+        let offer = r#"{"type":"rtc.offer","sdp":"v=0","epoch":4}"#;
+        assert!(matches!(
+            ClientFrame::read(offer),
+            Ok(ClientFrame::RtcOffer { epoch: Some(4), .. })
+        ));
         let many: Vec<String> = (0..201).map(|n| format!("queue:{n}")).collect();
         let many = serde_json::json!({"type": "subscribe", "topics": many}).to_string();
         let sdp = format!(r#"{{"type":"rtc.offer","sdp":"{}"}}"#, "x".repeat(17_000));

@@ -186,7 +186,10 @@ impl Socket {
         match frame {
             ClientFrame::Hello { tab, epoch, since } => self.hello(tab, epoch, since),
             ClientFrame::Subscribe { topics } => self.subscribe(topics).await,
-            ClientFrame::RtcOffer { sdp } => self.offer(sdp).await,
+            ClientFrame::RtcOffer { sdp, epoch } => {
+                self.raise(epoch);
+                self.offer(sdp).await
+            }
             ClientFrame::RtcClose {} => {
                 if let Some(page) = &self.page {
                     self.app.floor.browser_gone(page.clone());
@@ -235,12 +238,26 @@ impl Socket {
         Ok(())
     }
 
+    /// The page claims the phone with a higher epoch than it said hello with.
+    fn raise(&mut self, epoch: Option<u64>) {
+        if let (Some(epoch), Some(page)) = (epoch, &mut self.page)
+            && epoch > page.epoch
+        {
+            let higher = PhoneOwner { epoch, ..page.clone() };
+            self.app.pages.arrive(&higher);
+            self.app.pages.leave(page);
+            *page = higher;
+        }
+    }
+
     async fn offer(&mut self, sdp: String) -> Result<(), Ending> {
         let seat = self.app.seat(&self.caller).await;
         let page = match (seat, &self.page) {
             (Ok(_), Some(page)) => page.clone(),
-            (Err(problem), _) => return self.fault(problem),
-            (Ok(_), None) => return self.fault(Problem::not_found()),
+            (Err(problem), _) => return self.queue(&ServerFrame::offer_refused(problem)),
+            (Ok(_), None) => {
+                return self.queue(&ServerFrame::offer_refused(Problem::not_found()));
+            }
         };
         if !self.offers.is_empty() {
             let detail = "The offer before this one is being answered.";
@@ -261,7 +278,7 @@ impl Socket {
         match answer {
             Ok(sdp) => self.queue(&ServerFrame::RtcAnswer { sdp }),
             Err(Refusal::WrongState) => self.queue(&ServerFrame::RtcTaken),
-            Err(refusal) => self.queue(&ServerFrame::refused(refusal.into())),
+            Err(refusal) => self.queue(&ServerFrame::offer_refused(refusal.into())),
         }
     }
 

@@ -24,8 +24,11 @@ const SILENT_MS: u64 = 5_000;
 /// Ticks between two looks at what is not urgent (1 s).
 const SECOND_TICKS: u64 = 50;
 
+/// A tick that is later than this is heard as a break, whatever the far side's jitter buffer does.
+const TICK_LATE_MAX: Duration = Duration::from_millis(40);
+
 /// Tells overload from the lateness of ticks: new legs are refused while most ticks of the last
-/// second were a whole tick late.
+/// second were so late that they are heard.
 #[derive(Debug, Default)]
 pub(crate) struct Shed {
     late: u64,
@@ -36,7 +39,7 @@ pub(crate) struct Shed {
 impl Shed {
     fn tick(&mut self, late: Duration) {
         self.ticks += 1;
-        self.late += u64::from(late >= Duration::from_millis(FRAME_MS.unsigned_abs()));
+        self.late += u64::from(late >= TICK_LATE_MAX);
         if self.ticks >= SECOND_TICKS {
             self.overloaded = self.late * 2 > self.ticks;
             (self.late, self.ticks) = (0, 0);
@@ -91,6 +94,8 @@ impl Worker {
         if self.ticks.is_multiple_of(SECOND_TICKS) {
             let cpu = sys::thread_cpu().as_micros();
             self.counters.set(Count::CpuMicros, u64::try_from(cpu).unwrap_or(u64::MAX));
+            // Nobody wakes the thread when the handle is dropped.
+            self.orders();
         }
     }
 

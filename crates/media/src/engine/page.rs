@@ -1,9 +1,9 @@
 //! Browser legs on the one socket that all pages share.
 //!
-//! Invariant: an address belongs to a leg only after that leg's stack accepted a datagram from it;
-//! until then only STUN with the leg's own user fragment is shown to the leg.
+//! Invariant: a page that comes, goes or is loaded anew changes nothing for the call its leg is in;
+//! what a leg hears is the graph's business alone.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Instant;
@@ -16,13 +16,10 @@ use super::worker::Worker;
 use crate::metrics::Count;
 use crate::rtp::{self, Header};
 use crate::stream::Stamp;
-use crate::webrtc::demux::stun_ufrag;
-use crate::webrtc::{BrowserLeg, BrowserOut};
+use crate::webrtc::{BrowserLeg, BrowserOut, Routes};
 
 /// Datagrams taken from the shared socket before others have their turn.
 const DATAGRAMS_PER_TURN: usize = 64;
-/// Addresses that one page may have proved at a time.
-const ADDRESSES_MAX: usize = 8;
 /// Bytes of the longest frame a page may send: 60 ms.
 const FRAME_BYTES_MAX: usize = 480;
 
@@ -33,7 +30,6 @@ pub(crate) struct Page {
     stack: Option<BrowserLeg>,
     /// Tells the streams of one page from those of the page before it.
     generation: u32,
-    addresses: Vec<SocketAddr>,
     /// When the stack wants to be polled at the latest.
     deadline: Instant,
     /// Something was queued since the last poll.
@@ -46,7 +42,6 @@ impl Page {
         Self {
             stack: Some(stack),
             generation,
-            addresses: Vec::new(),
             deadline: now.instant,
             due: true,
             last_timestamp: None,
@@ -96,8 +91,9 @@ pub(crate) struct Pages {
     socket: UdpSocket,
     /// What pages are told to send to.
     advertised: SocketAddr,
-    by_ufrag: BTreeMap<String, u32>,
-    by_address: HashMap<SocketAddr, u32>,
+    routes: Routes<u32>,
+    /// Slots of the legs that have a page.
+    live: BTreeSet<u32>,
     generation: u32,
     /// Kept between polls, so that none allocates.
     frames: Vec<Frame>,
@@ -137,8 +133,8 @@ impl Pages {
         Ok(Self {
             socket,
             advertised,
-            by_ufrag: BTreeMap::new(),
-            by_address: HashMap::new(),
+            routes: Routes::default(),
+            live: BTreeSet::new(),
             generation: 0,
             frames: Vec::new(),
             slots: Vec::new(),
@@ -149,20 +145,9 @@ impl Pages {
         &self.socket
     }
 
-    /// Forgets a page's names.
-    fn forget(&mut self, page: &mut Page) {
-        if let Some(stack) = &page.stack {
-            self.by_ufrag.remove(stack.ufrag());
-        }
-        for address in page.addresses.drain(..) {
-            self.by_address.remove(&address);
-        }
-    }
-
-    /// The leg a datagram is for. A page that was loaded anew may use an address of the one before.
-    fn slot(&self, source: SocketAddr, datagram: &[u8]) -> Option<u32> {
-        let by_ufrag = stun_ufrag(datagram).and_then(|ufrag| self.by_ufrag.get(ufrag));
-        by_ufrag.or_else(|| self.by_address.get(&source)).copied()
+    fn forget(&mut self, slot: u32) {
+        self.routes.remove(slot);
+        self.live.remove(&slot);
     }
 }
 
@@ -184,7 +169,6 @@ impl Worker {
         let slot = if let Some(slot) = self.slot(id) {
             let leg = self.legs[slot as usize].as_mut().ok_or(MediaFault::BadDescription)?;
             let Wire::Browser(old) = &mut leg.wire else { return Err(MediaFault::BadDescription) };
-            self.pages.forget(old);
             **old = page;
             leg.page_is_up(false);
             slot
@@ -195,16 +179,15 @@ impl Worker {
             let leg = Leg::browser(id, page, self.pages.advertised, now)?;
             self.insert(leg)
         };
-        self.pages.by_ufrag.insert(ufrag, slot);
+        self.pages.routes.add(slot, &ufrag);
+        self.pages.live.insert(slot);
         self.settle(slot, now);
         Ok(())
     }
 
     /// Forgets the page of a leg that is being closed.
-    pub(super) fn forget_page(&mut self, leg: &mut Leg) {
-        if let Wire::Browser(page) = &mut leg.wire {
-            self.pages.forget(page);
-        }
+    pub(super) fn forget_page(&mut self, slot: u32) {
+        self.pages.forget(slot);
     }
 
     /// Takes what has come to the shared socket.
@@ -212,7 +195,7 @@ impl Worker {
         for _ in 0..DATAGRAMS_PER_TURN {
             let Ok((length, source)) = self.pages.socket.recv_from(buffer) else { return };
             let datagram = &buffer[..length];
-            match self.pages.slot(source, datagram) {
+            match self.pages.routes.find(source, datagram) {
                 Some(slot) => self.guarded(slot, |worker, slot| {
                     worker.datagram(now, slot, source, datagram);
                 }),
@@ -230,13 +213,7 @@ impl Worker {
             return;
         }
         page.due = true;
-        if !page.addresses.contains(&source) {
-            if page.addresses.len() >= ADDRESSES_MAX {
-                self.pages.by_address.remove(&page.addresses.remove(0));
-            }
-            page.addresses.push(source);
-        }
-        self.pages.by_address.insert(source, slot);
+        self.pages.routes.learn(source, slot);
         self.settle(slot, now);
     }
 
@@ -244,7 +221,7 @@ impl Worker {
     pub(super) fn settle_all(&mut self, now: Now) {
         let mut slots = std::mem::take(&mut self.pages.slots);
         slots.clear();
-        slots.extend(self.pages.by_ufrag.values());
+        slots.extend(&self.pages.live);
         for slot in &slots {
             self.guarded(*slot, |worker, slot| worker.settle(slot, now));
         }
@@ -261,8 +238,8 @@ impl Worker {
         let mut frames = std::mem::take(&mut self.pages.frames);
         let news = page.poll(now, &self.pages.socket, &mut frames);
         if news.down {
-            self.pages.forget(page);
             page.stack = None;
+            self.pages.forget(slot);
         }
         let id = leg.id;
         for digit in news.keys {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
 use model::limits::FRAME_MS;
@@ -160,7 +160,8 @@ impl Worker {
         }
     }
 
-    fn orders(&mut self) {
+    /// Carries out what was asked for, a part at a time.
+    pub(super) fn orders(&mut self) {
         self.waker.clear();
         for _ in 0..ORDERS_PER_TURN {
             match self.inbox.try_recv() {
@@ -180,7 +181,11 @@ impl Worker {
                     }
                 }
                 Ok(Order::Stop) => self.stopping = true,
-                Err(_) => return,
+                Err(TryRecvError::Empty) => return,
+                Err(TryRecvError::Disconnected) => {
+                    self.stopping = true;
+                    return;
+                }
             }
         }
         self.waker.wake();
@@ -271,9 +276,9 @@ impl Worker {
     pub(super) fn close(&mut self, slot: u32) {
         self.finish_recording(slot);
         let taken = self.legs.get_mut(slot as usize).and_then(Option::take);
-        let Some(mut leg) = taken else { return };
         // Its sockets leave the poller when they are closed with it.
-        self.forget_page(&mut leg);
+        let Some(leg) = taken else { return };
+        self.forget_page(slot);
         self.slots.remove(&leg.id);
         self.free.push(slot);
         self.counters.set(Count::Legs, self.slots.len() as u64);
@@ -386,5 +391,79 @@ impl Worker {
 
     pub(super) fn leg_mut(&mut self, slot: u32) -> Option<&mut Leg> {
         self.legs.get_mut(slot as usize).and_then(Option::as_deref_mut)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recording::writer::Writer;
+    use model::id::Id as _;
+    use model::media::{Graph, Hears, RecordWish};
+    use model::{RecordingId, TenantId};
+    use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+    use uuid::Uuid;
+
+    const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    fn config() -> MediaConfig {
+        MediaConfig {
+            bind: LOOPBACK,
+            advertise: LOOPBACK,
+            rtp_ports: 0..=0,
+            browser: (LOOPBACK, 0).into(),
+            browser_advertise: None,
+            threads: 1,
+            realtime: false,
+        }
+    }
+
+    #[test]
+    fn a_fault_ends_its_own_call_in_order_and_no_other() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (sender, mut events) = tokio::sync::mpsc::channel(100);
+        let (writer, link) = Writer::start(sender.clone()).expect("threads");
+        let counters = Arc::new(Counters::default());
+        let ports = Arc::new(Ports::new(LOOPBACK, &(0..=0)));
+        let socket = UdpSocket::bind((LOOPBACK, 0)).expect("a socket");
+        let pages = Pages::new(socket, (LOOPBACK, 1).into()).expect("pages");
+        let (_orders, inbox) = std::sync::mpsc::sync_channel(1);
+        let waker = Arc::new(Waker::new().expect("a waker"));
+        let ends = (Outbox::new(sender, Arc::clone(&counters)), Tray::new(link));
+        let mut worker =
+            Worker::new(config(), (ports, pages), inbox, waker, Arc::clone(&counters), ends)
+                .expect("a worker");
+        let leg = |n| LegId::from_uuid(Uuid::from_u128(n));
+        let call = |n| CallId::from_uuid(Uuid::from_u128(n));
+        let recording = RecordingId::from_uuid(Uuid::from_u128(9));
+        for n in 1..=3 {
+            worker.prepare(leg(n), None);
+        }
+        for (n, legs) in [(1, vec![leg(1), leg(2)]), (2, vec![leg(3)])] {
+            let record = RecordWish { recording, leg: leg(1), paused: false };
+            let graph = Graph {
+                hears: legs.into_iter().map(|leg| (leg, Hears::Silence)).collect(),
+                record: (n == 1).then_some(record),
+            };
+            let file = (n == 1).then(|| folder.path().join("1.rec"));
+            worker.apply(call(n), TenantId::from_uuid(Uuid::nil()), 1, graph, file);
+        }
+        let slot = worker.slot(leg(1)).expect("a leg");
+        worker.guarded(slot, |_, _| panic!("a fault of ours"));
+        assert_eq!(worker.slots.keys().copied().collect::<Vec<_>>(), [leg(3)]);
+        assert_eq!(worker.calls.keys().copied().collect::<Vec<_>>(), [call(2)]);
+        worker.advance(3);
+        worker.end_everything();
+        writer.join();
+        let (mut closed, mut ended) = (Vec::new(), 0);
+        while let Ok(event) = events.try_recv() {
+            match event {
+                MediaEvent::Closed { leg, .. } => closed.push(leg),
+                MediaEvent::RecordingEnded { .. } => ended += 1,
+                _ => {}
+            }
+        }
+        assert_eq!((closed, ended), (vec![leg(1), leg(2), leg(3)], 1));
+        assert_eq!(crate::Metrics::sum(std::iter::once(&*counters)).panics, 1);
     }
 }

@@ -85,6 +85,32 @@ async fn refused_cancelled_and_never_answered() {
 }
 
 #[tokio::test]
+async fn a_customer_waits_speaks_and_leaves() {
+    // A prompt of half a second, then quiet: somebody listens.
+    let prompt: Vec<i16> = (0..4_000_i16).map(|n| n % 50 * 200).collect();
+    let agent = Agent { sound: Sound::Once(prompt.into()), ..agent(Then::Answer) };
+    let mut callee = phone(Some(agent)).await;
+    let caller = phone(None).await;
+    let mut plan = Plan::new(callee.local(), "100");
+    plan.sound = Sound::chirp(Code::new(6).unwrap());
+    plan.say_from = Some(Moment::Quiet(ms(300)));
+    plan.talk = Some(ms(1_500));
+    let mut call = caller.call(plan.clone());
+    let mut taken = timeout(PATIENCE, callee.incoming()).await.unwrap().unwrap();
+    let out = timeout(PATIENCE, call.finished()).await.unwrap().unwrap();
+    let back = timeout(PATIENCE, taken.finished()).await.unwrap().unwrap();
+    let spoke_after = out.sound_began_at.unwrap() - out.first_sound_at.unwrap();
+    assert!((700_000..2_000_000).contains(&spoke_after), "{spoke_after} us");
+    assert_eq!(back.codes().len(), 1, "{:?}", back.codes());
+    // Nobody ever listens: patience ends.
+    plan.say_from = Some(Moment::Chirp(Code::new(1).unwrap(), ms(0)));
+    plan.patience = Some(ms(800));
+    let mut call = caller.call(plan);
+    let out = timeout(PATIENCE, call.finished()).await.unwrap().unwrap();
+    assert_eq!((out.ended, out.sound_began_at), (Ended::HungUp, None));
+}
+
+#[tokio::test]
 async fn hold_is_seen_by_the_far_side() {
     let mut callee = phone(Some(agent(Then::Answer))).await;
     let caller = phone(None).await;

@@ -89,7 +89,9 @@ impl Core {
                 biased;
                 Some(note) = inlets.notes.recv() => self.note(note).await,
                 _ = &mut inlets.stop => break,
-                Some(transaction) = inlets.transactions.recv() => self.transaction(transaction).await,
+                Some(transaction) = inlets.transactions.recv() => {
+                    self.transaction(transaction).await;
+                }
                 command = inlets.commands.recv() => match command {
                     Some(command) => self.command(command),
                     None => break,
@@ -123,7 +125,9 @@ impl Core {
             }
             tokio::select! {
                 Some(note) = inlets.notes.recv() => self.note(note).await,
-                Some(transaction) = inlets.transactions.recv() => self.transaction(transaction).await,
+                Some(transaction) = inlets.transactions.recv() => {
+                    self.transaction(transaction).await;
+                }
                 () = self.events.flush(), if self.events.is_waiting() => {}
                 () = tokio::time::sleep(Duration::from_millis(20)) => self.timeouts(),
             }

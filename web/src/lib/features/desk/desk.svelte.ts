@@ -61,8 +61,9 @@ class Desk {
   takeBreak = (reason: string) => this.#run('break', '/agent/break', { reason });
 
   /** From whatever state, to being ready. */
-  becomeReady(): Promise<boolean> {
-    return this.me?.state === 'signed_out' ? this.signIn() : this.ready();
+  async becomeReady(): Promise<boolean> {
+    // Signing in ends in a break: nobody is rung before they said that they are ready.
+    return (this.me?.state !== 'signed_out' || (await this.signIn())) && this.ready();
   }
 
   async accept(): Promise<void> {

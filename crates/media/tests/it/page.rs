@@ -1,0 +1,235 @@
+//! Browser legs: a page in memory over a real socket, in calls with plain peers.
+
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use media::g711;
+use media::webrtc::install_crypto;
+use model::LegId;
+use model::media::{Codec, Hears, MediaCommand, MediaEvent, MediaFault};
+use str0m::change::SdpAnswer;
+use str0m::media::{Direction, MediaKind, Mid};
+use str0m::net::{Protocol, Receive};
+use str0m::rtp::RtpWrite;
+use str0m::{Candidate, Event, Input, Output, Rtc};
+
+use crate::support::{PATIENCE, Peer, Plane, id, spoken};
+
+/// What a browser tab does, without the browser.
+struct Page {
+    rtc: Rtc,
+    mid: Mid,
+    socket: UdpSocket,
+    address: SocketAddr,
+    voice: u32,
+    frame: u32,
+    connected: bool,
+    heard: Vec<(u32, Vec<u8>)>,
+}
+
+impl Page {
+    /// A page whose offer was answered and that is connected.
+    fn open(plane: &mut Plane, leg: LegId, voice: u32) -> Self {
+        install_crypto();
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
+        socket.set_read_timeout(Some(Duration::from_millis(2))).expect("a time");
+        let address = socket.local_addr().expect("an address");
+        let mut config = Rtc::builder().clear_codecs().set_rtp_mode(true);
+        config.codec_config().enable_pcmu(true, false);
+        let mut rtc = config.build(Instant::now());
+        rtc.add_local_candidate(Candidate::host(address, "udp").expect("a candidate"));
+        let mut change = rtc.sdp_api();
+        let mid = change.add_media(MediaKind::Audio, Direction::SendRecv, None, None, None);
+        let (offer, pending) = change.apply().expect("an offer");
+        plane.send(MediaCommand::BrowserOffer { leg, sdp: offer.to_sdp_string() });
+        let answer = plane.wait(|event| match event {
+            MediaEvent::BrowserAnswer { leg: l, sdp } if *l == leg => Some(sdp.clone()),
+            _ => None,
+        });
+        let answer = SdpAnswer::from_sdp_string(&answer).expect("an answer");
+        rtc.sdp_api().accept_answer(pending, answer).expect("accepted");
+        let heard = Vec::new();
+        let mut page = Self { rtc, mid, socket, address, voice, frame: 0, connected: false, heard };
+        page.run_until(|page| page.connected);
+        plane.wait(|event| match event {
+            MediaEvent::BrowserUp { leg: l } if *l == leg => Some(()),
+            _ => None,
+        });
+        page
+    }
+
+    /// Lets the stack and the socket run once.
+    fn step(&mut self) {
+        self.rtc.handle_input(Input::Timeout(Instant::now())).expect("time passes");
+        loop {
+            match self.rtc.poll_output().expect("it runs") {
+                Output::Timeout(_) => break,
+                Output::Transmit(datagram) => {
+                    let sent = self.socket.send_to(&datagram.contents, datagram.destination);
+                    sent.expect("loopback takes it");
+                }
+                Output::Event(Event::Connected) => self.connected = true,
+                Output::Event(Event::RtpPacket(packet)) => {
+                    self.heard.push((packet.header.timestamp, packet.payload.to_vec()));
+                }
+                Output::Event(_) => {}
+            }
+        }
+        let mut buffer = [0; 2_000];
+        if let Ok((length, source)) = self.socket.recv_from(&mut buffer) {
+            let bytes = &buffer[..length];
+            let received = Receive::new(Protocol::Udp, source, self.address, bytes);
+            let input = Input::Receive(Instant::now(), received.expect("WebRTC"));
+            self.rtc.handle_input(input).expect("taken");
+        }
+    }
+
+    fn run_until(&mut self, mut done: impl FnMut(&Self) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !done(self) {
+            assert!(Instant::now() < deadline, "the page waits in vain");
+            self.step();
+        }
+    }
+
+    fn say(&mut self) {
+        let payload = spoken(Codec::Pcmu, self.voice, self.frame);
+        let (sequence, timestamp) = (u64::from(self.frame) + 100, self.frame * 160);
+        let mut api = self.rtc.direct_api();
+        let stream = api.stream_tx_by_mid(self.mid, None).expect("a stream");
+        let now = Instant::now();
+        stream.write_rtp(RtpWrite::new(0.into(), sequence.into(), timestamp, now, &payload[..]));
+        self.frame += 1;
+        self.step();
+    }
+
+    /// Waits for a frame with exactly this sound.
+    fn hear(&mut self, sound: &[u8]) {
+        self.run_until(|page| page.heard.iter().any(|(_, heard)| heard == sound));
+    }
+}
+
+fn to_page(leg: LegId) -> Hears {
+    Hears::Legs(vec![leg])
+}
+
+/// Connects a page's leg with a peer.
+fn connect(plane: &mut Plane, rev: u64, call: model::CallId, leg: LegId, peer: &Peer) {
+    let graph = model::Graph {
+        hears: [(leg, Hears::Legs(vec![peer.leg])), (peer.leg, to_page(leg))].into(),
+        record: None,
+    };
+    plane.send(MediaCommand::Graph { call, tenant: id(), rev, graph, recording_file: None });
+    plane.wait(|event| match event {
+        MediaEvent::Applied { rev: r, .. } if *r == rev => Some(()),
+        _ => None,
+    });
+}
+
+/// Both say ten frames and hear each other's.
+fn talk(page: &mut Page, peer: &mut Peer) {
+    for _ in 0..10 {
+        let mut said = [0; 160];
+        let sound = peer.say();
+        g711::transcode_slice(peer.codec, &sound, Codec::Pcmu, &mut said);
+        page.hear(&said);
+        page.say();
+        let mut said = [0; 160];
+        let sound = spoken(Codec::Pcmu, page.voice, page.frame - 1);
+        g711::transcode_slice(Codec::Pcmu, &sound, peer.codec, &mut said);
+        let deadline = Instant::now() + PATIENCE;
+        while peer.hear_within(Duration::from_millis(2)).is_none_or(|heard| heard.payload != said) {
+            assert!(Instant::now() < deadline, "the peer waits in vain");
+            page.step();
+        }
+    }
+}
+
+#[test]
+fn a_page_and_a_caller_hear_each_other_also_after_a_reload() {
+    let mut plane = Plane::start();
+    let (leg, call) = (id(), id());
+    let mut caller = plane.peer(1, Codec::Pcma);
+    let mut page = Page::open(&mut plane, leg, 2);
+    connect(&mut plane, 1, call, leg, &caller);
+    talk(&mut page, &mut caller);
+    // The page is loaded anew: same leg, same graph, nobody states anything again.
+    let mut page = Page::open(&mut plane, leg, 3);
+    talk(&mut page, &mut caller);
+    let order = page.heard.windows(2).all(|pair| pair[0].0 < pair[1].0);
+    assert!(order, "the page's stream never runs backwards");
+    plane.send(MediaCommand::Close { leg });
+    let quality = plane.wait(|event| match event {
+        MediaEvent::Closed { leg: l, quality } if *l == leg => Some(*quality),
+        _ => None,
+    });
+    assert!(quality.packets_in >= 20 && quality.packets_out >= 20, "{quality:?}");
+    plane.handle.stop();
+}
+
+#[test]
+fn two_pages_and_a_caller_are_mixed() {
+    let mut plane = Plane::start();
+    let (one, two, call) = (id(), id(), id());
+    let mut caller = plane.peer(1, Codec::Pcmu);
+    let mut first = Page::open(&mut plane, one, 2);
+    let mut second = Page::open(&mut plane, two, 3);
+    let hears = |a, b| Hears::Legs(vec![a, b]);
+    let graph = model::Graph {
+        hears: [
+            (caller.leg, hears(one, two)),
+            (one, hears(caller.leg, two)),
+            (two, hears(one, caller.leg)),
+        ]
+        .into(),
+        record: None,
+    };
+    plane.send(MediaCommand::Graph { call, tenant: id(), rev: 1, graph, recording_file: None });
+    let level = g711::encode_mu(4_000);
+    let sum = g711::decode(Codec::Pcmu, level) * 2;
+    let mixed = [g711::encode_mu(sum); 160];
+    let deadline = Instant::now() + PATIENCE;
+    let mut right = 0;
+    while right < 10 {
+        assert!(Instant::now() < deadline, "the mix never came");
+        for page in [&mut first, &mut second] {
+            let (sequence, timestamp) = (u64::from(page.frame) + 100, page.frame * 160);
+            let mut api = page.rtc.direct_api();
+            let stream = api.stream_tx_by_mid(page.mid, None).expect("a stream");
+            let packet =
+                RtpWrite::new(0.into(), sequence.into(), timestamp, Instant::now(), [level; 160]);
+            stream.write_rtp(packet);
+            page.frame += 1;
+            page.step();
+        }
+        right += usize::from(caller.hear().payload == mixed);
+        caller.say();
+    }
+    plane.handle.stop();
+}
+
+#[test]
+fn a_bad_offer_and_strangers_are_refused() {
+    let mut plane = Plane::start();
+    let leg = id();
+    let caller = plane.peer(1, Codec::Pcmu);
+    for (leg, sdp) in [(leg, "v=0\r\n"), (caller.leg, "")] {
+        plane.send(MediaCommand::BrowserOffer { leg, sdp: sdp.to_owned() });
+        let why = plane.wait(|event| match event {
+            MediaEvent::PrepareFailed { leg: l, why } if *l == leg => Some(*why),
+            _ => None,
+        });
+        assert_eq!(why, MediaFault::BadDescription);
+    }
+    let mut page = Page::open(&mut plane, leg, 2);
+    connect(&mut plane, 1, id(), leg, &caller);
+    let stranger = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
+    for n in 0..200_u8 {
+        let bytes = [n; 60];
+        stranger.send_to(&bytes, plane.handle.browser_addr()).expect("loopback takes it");
+    }
+    let mut caller = caller;
+    talk(&mut page, &mut caller);
+    assert!(plane.handle.metrics().refused.stranger >= 100);
+    plane.handle.stop();
+}

@@ -1,0 +1,188 @@
+// A house of its own for a test: the demo company, short prompts, a client for its API.
+
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ANTIPHON, PHONE, Program, run } from './program.mjs';
+import { until } from './wait.mjs';
+
+/** Who says what. Every speaker of a test has its own chirps; what is heard tells who spoke. */
+export const CODES = { caller: 2, page: 5, other: 9, menu: 11, music: 14 };
+export const ANY_PORT = {
+  ANTIPHON_MEDIA__BROWSER_LISTEN: '127.0.0.1:0',
+  ANTIPHON_MEDIA__RTP_PORTS: '0,0'
+};
+const START_MS = 60_000;
+
+/** The answer of a request that was refused. */
+export class Refused extends Error {
+  constructor(request, status, problem) {
+    super(`${request}: ${status} ${JSON.stringify(problem)}`);
+    Object.assign(this, { status, problem, code: problem?.code });
+  }
+}
+
+export class House {
+  static async start(options = {}) {
+    const house = new House(options);
+    await house.#begin();
+    return house;
+  }
+
+  constructor({ data = null } = {}) {
+    this.folder = mkdtempSync(join(tmpdir(), 'antiphon-e2e-'));
+    this.data = data ?? join(this.folder, 'data');
+    this.logs = '';
+  }
+
+  async #begin() {
+    const began = Date.now();
+    const args = ['demo', '--json', '--every', '0', '--http', '127.0.0.1:0', '--sip', '127.0.0.1:0'];
+    this.program = new Program(ANTIPHON, [...args, '--data', this.data], {
+      env: { ...process.env, ...ANY_PORT },
+      cwd: this.folder
+    });
+    const line = await this.program.line('the line of JSON', (text) => text.startsWith('{'), START_MS);
+    Object.assign(this, JSON.parse(line));
+    this.number = this.numbers[0];
+    this.startedMs = Date.now() - began;
+  }
+
+  /** Ends it without warning. */
+  async crash() {
+    this.program.kill('SIGKILL');
+    const at = Date.now();
+    await this.program.ended;
+    this.logs += this.program.errors;
+    return at;
+  }
+
+  /** A new process over the same data; gives the milliseconds until it says that it is ready. */
+  async again() {
+    const began = Date.now();
+    await this.#begin();
+    await until('readyz', async () => (await fetch(`${this.http}/readyz`)).ok);
+    return Date.now() - began;
+  }
+
+  get log() {
+    return this.logs + this.program.errors;
+  }
+
+  account(mail) {
+    return this.accounts.find((account) => account.mail === mail);
+  }
+
+  async stop() {
+    try {
+      await this.program.stop();
+    } finally {
+      rmSync(this.folder, { recursive: true, force: true });
+    }
+  }
+
+  /** One request with the key of an administrator. Bytes go as they are, all else as JSON. */
+  async request(method, path, body, { type = 'application/json', headers = {}, raw = false } = {}) {
+    const response = await fetch(this.http + path, {
+      method,
+      headers: {
+        authorization: `Bearer ${this.api_key}`,
+        ...(body === undefined ? {} : { 'content-type': type }),
+        ...headers
+      },
+      body: body === undefined || Buffer.isBuffer(body) ? body : JSON.stringify(body)
+    });
+    if (!response.ok) {
+      throw new Refused(`${method} ${path}`, response.status, await response.json().catch(() => null));
+    }
+    if (raw) return Buffer.from(await response.arrayBuffer());
+    return response.status === 204 ? null : response.json();
+  }
+
+  get(path) {
+    return this.request('GET', path);
+  }
+
+  /** All calls, newest first. */
+  async calls() {
+    return (await this.get('/api/v1/calls?limit=200')).items;
+  }
+
+  call(id) {
+    return this.get(`/api/v1/calls/${id}`);
+  }
+
+  /** The one call of a caller, when `fits` holds for its row. */
+  callOf(number, fits = () => true, deadlineMs = 20_000) {
+    return until(
+      `the call of ${number}`,
+      async () => {
+        const row = (await this.calls()).find((call) => call.caller === number);
+        return row && fits(row) && row;
+      },
+      deadlineMs
+    );
+  }
+
+  recording(call, n) {
+    return this.request('GET', `/api/v1/calls/${call}/recordings/${n}`, undefined, { raw: true });
+  }
+
+  /** Changes every queue. */
+  async queues(change) {
+    const { items } = await this.get('/api/v1/queues');
+    for (const { id, ...queue } of items) {
+      await this.request('PUT', `/api/v1/queues/${id}`, { ...queue, ...change });
+    }
+    return items;
+  }
+
+  /** Short prompts whose speakers can be told apart, a menu, the consent, and one queue. */
+  async shorten({ menu_s = 1, ring_ms = 20_000, wrap_up_ms = 60_000, first = 'menu' } = {}) {
+    const sounds = { e2e_menu: [CODES.menu, menu_s], e2e_notice: [CODES.menu, 0.6], e2e_music: [CODES.music, 6] };
+    for (const [name, [code, seconds]] of Object.entries(sounds)) {
+      const file = await chirps(this.folder, code, seconds, 8_000);
+      await this.request('PUT', `/api/v1/prompts/${name}/en`, readFileSync(file), { type: 'audio/wav' });
+    }
+    await this.queues({ music: 'e2e_music', ring_ms, wrap_up_ms, short_abandon_ms: 0 });
+    const flow = {
+      schema: 1,
+      start: first,
+      nodes: {
+        welcome: { type: 'play', prompts: ['e2e_menu'], next: 'menu' },
+        menu: {
+          type: 'menu', prompts: ['e2e_menu'], timeout_s: 20, tries: 1, invalid: [],
+          choices: { 1: { label: 'Sales', next: 'notice' }, 2: { label: 'Order', next: 'order' } },
+          otherwise: 'bye'
+        },
+        order: {
+          type: 'collect', prompts: ['e2e_notice'], variable: 'order', label: 'Order number',
+          digits_min: 2, digits_max: 4, terminator: '#', timeout_s: 10, tries: 1, next: 'notice', otherwise: 'bye'
+        },
+        notice: { type: 'consent', prompts: ['e2e_notice'], refuse_key: null, timeout_s: 0, next: 'wait' },
+        wait: { type: 'queue', queue: 'Sales', prompts: [], wait_s_max: 600, otherwise: 'bye' },
+        bye: { type: 'hang_up', prompts: [] }
+      }
+    };
+    if (first !== 'welcome') delete flow.nodes.welcome;
+    const { items } = await this.get('/api/v1/flows');
+    await this.request('PUT', `/api/v1/flows/${items[0].id}/draft`, flow);
+    await this.request('POST', `/api/v1/flows/${items[0].id}/publish`);
+  }
+}
+
+/** A file with the chirps of a code. */
+export async function chirps(folder, code, seconds, rate = 48_000) {
+  const file = join(folder, `chirps-${code}-${seconds}-${rate}.wav`);
+  // Whole seconds on the command line; the file is cut to size here.
+  await run(PHONE, ['chirp', String(code), file, '--seconds', String(Math.ceil(seconds)), '--rate', String(rate)]);
+  return file;
+}
+
+/** A house that was started by `serve`, for tests of the very first start. */
+export function serve(data, { cwd, args = [] } = {}) {
+  return new Program(ANTIPHON, ['serve', '--data', data, '--http', '127.0.0.1:0', '--sip', '127.0.0.1:0', ...args], {
+    env: { ...process.env, ...ANY_PORT },
+    cwd
+  });
+}

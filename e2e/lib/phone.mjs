@@ -1,0 +1,58 @@
+// A caller: one `phone call` with real SIP and real audio, and the diary it keeps.
+
+import { join } from 'node:path';
+import { PHONE, Program } from './program.mjs';
+import { CODES } from './house.mjs';
+import { within } from './wait.mjs';
+
+let numbers = 2_105_550_000;
+let files = 0;
+/** A number that nobody has called from. */
+export const freshNumber = () => `+30${(numbers += 1)}`;
+
+export class Caller {
+  constructor(house, { number = freshNumber(), chirp = CODES.caller, keys = 'sound+300ms:1', hangUp = null, save = false, more = [] } = {}) {
+    this.number = number;
+    this.saved = save ? join(house.folder, `caller-${(files += 1)}.wav`) : null;
+    const args = ['call', `sip:${house.number}@${house.sip}`, '--json', '--control', '--from', number];
+    if (chirp !== null) args.push('--chirp', String(chirp));
+    if (keys) args.push('--keys', keys);
+    if (hangUp) args.push('--for', hangUp);
+    if (save) args.push('--save', this.saved);
+    this.program = new Program(PHONE, [...args, ...more]);
+    this.exit = () => this.program.kill('SIGKILL');
+    process.once('exit', this.exit);
+    void this.program.ended.then(() => process.off('exit', this.exit));
+  }
+
+  get diary() {
+    return this.program.lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
+  }
+
+  async event(event, deadlineMs = 20_000) {
+    const line = await this.program.line(`event ${event}`, (text) => text.includes(`"event":"${event}"`), deadlineMs);
+    return JSON.parse(line);
+  }
+
+  answered() {
+    return this.event('answered');
+  }
+
+  command(text) {
+    this.program.write(text);
+  }
+
+  /** Hangs up if the call is still on, and gives what the caller heard: the last line of the diary. */
+  async bye() {
+    this.command('bye');
+    return this.over();
+  }
+
+  async over(deadlineMs = 30_000) {
+    const heard = await this.event('heard', deadlineMs);
+    // Its end waits for the end of its input.
+    this.program.close();
+    await within('end of the phone', this.program.ended, 10_000);
+    return { ...heard.report, codes: heard.codes, heard: heard.codes.map((code) => code.code) };
+  }
+}

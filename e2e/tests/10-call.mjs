@@ -1,0 +1,176 @@
+// The true call: a customer rings, presses a key, waits; an agent answers in a real browser.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { channels, delay, hear, onset, template } from '../lib/audio.mjs';
+import { CODES, chirps } from '../lib/house.mjs';
+import { percentile, until } from '../lib/wait.mjs';
+
+const DELAY_MS_MAX = 300;
+/** The goal of the product for the time from the click to audio both ways. */
+const CLICK_MS_GOAL = 300;
+const CALLS = 5;
+const NOTE = 'Asked for the delivery date.';
+
+/** Both directions of a conversation at once, by the page's own ears and the caller's diary. */
+export function judge(page, caller) {
+  const missing = [];
+  if (!page.codes.includes(CODES.caller)) missing.push('caller to page');
+  if (!caller.heard.includes(CODES.page)) missing.push('page to caller');
+  const leaked = [
+    ...page.codes.filter((code) => code !== CODES.caller).map((code) => `page hears ${code}`),
+    ...caller.heard
+      .filter((code) => ![CODES.page, CODES.menu, CODES.music].includes(code))
+      .map((code) => `caller hears ${code}`)
+  ];
+  return { missing, leaked };
+}
+
+async function theTrueCall(stage, say) {
+  const house = await stage.house();
+  say(`house up in ${house.startedMs} ms`);
+  const desk = await stage.agent();
+  const caller = stage.caller({ save: true });
+  const card = await desk.offered(caller.number);
+  assert.match(card, /Sales/, 'the card says what was pressed');
+  await desk.accept();
+  const heard = await desk.listen('remote', 6_000);
+  const said = await desk.heardSince('local', heard.at);
+
+  // Hold: music for the caller, and not the page; back again.
+  const heldAt = Date.now();
+  await desk.page.locator('footer.phone .key').nth(1).click();
+  await desk.shows('hold');
+  const held = await desk.listen('remote', 3_000);
+  const resumedAt = Date.now();
+  await desk.page.locator('footer.phone .key').nth(1).click();
+  await desk.shows('talking');
+  await desk.listen('remote', 3_000);
+  await desk.hangUp();
+  const diary = await caller.over();
+  await desk.wrapUp({ note: NOTE });
+
+  const { missing, leaked } = judge(heard, diary);
+  assert.deepEqual({ missing, leaked }, { missing: [], leaked: [] });
+  assert.deepEqual(held.codes, [], 'on hold the page hears nobody');
+
+  const toPage = delay(heard.periods.get(CODES.caller).map((ms) => heard.at + ms), diary.sound_began_at / 1_000);
+  const starts = diary.codes.find(({ code }) => code === CODES.page).starts.map((us) => us / 1_000);
+  const toCaller = delay(starts.filter((ms) => ms < heldAt), said.at + said.periods.get(CODES.page)[0]);
+  say(`delay caller to page ${toPage.toFixed(0)} ms, page to caller ${toCaller.toFixed(0)} ms`);
+  assert(toPage <= DELAY_MS_MAX && toCaller <= DELAY_MS_MAX, 'the delay is small enough');
+
+  const inHold = (ms) => ms > heldAt + 1_000 && ms + 600 < resumedAt;
+  const startsOf = (code) => (diary.codes.find((one) => one.code === code)?.starts ?? []).map((us) => us / 1_000);
+  assert(startsOf(CODES.music).some(inHold), 'on hold the caller hears music');
+  assert(!startsOf(CODES.page).some(inHold), 'on hold the caller does not hear the page');
+  assert(startsOf(CODES.page).some((ms) => ms > resumedAt), 'after the hold the caller hears the page');
+
+  await figuresAgree(house, caller, diary, say);
+  await screensShow(desk, house, caller);
+  assert.deepEqual(desk.problems, [], 'the page has no fault to tell');
+}
+
+/** The call record, its ladder and its recording against the caller's own diary. */
+async function figuresAgree(house, caller, diary, say) {
+  const row = await house.callOf(caller.number, (call) => call.disposition);
+  const call = await house.call(row.id);
+  assert.equal(call.outcome, 'handled');
+  assert.equal(call.disposition.code, 'answered');
+  assert.equal(call.resolved, true);
+  assert.equal(call.note, NOTE);
+  assert(call.facts.some((fact) => fact.kind === 'chosen' && fact.label === 'Sales'), 'what was chosen is kept');
+  const long = (diary.ended_at - diary.answered_at) / 1e6;
+  const segments = call.ladder.lanes.flatMap((lane) => lane.segments.map((segment) => ({ ...segment, lane: lane.lane })));
+  for (const kind of ['waiting', 'offered', 'talking', 'hold', 'wrap_up']) {
+    assert(segments.some((segment) => segment.kind === kind), `the ladder shows ${kind}`);
+  }
+  const music = diary.codes.find(({ code }) => code === CODES.music).first_at / 1_000;
+  const waiting = segments.find((segment) => segment.kind === 'waiting');
+  say(`answered ${long.toFixed(2)} s, waited ${call.waited_s} s, talked ${call.talk_s} s, held ${call.hold_s} s; music ${(music - Date.parse(waiting.start_at)).toFixed(0)} ms after the wait began`);
+  const end = (Date.parse(call.ended_at) * 1_000 - diary.ended_at) / 1e3;
+  assert(Math.abs(end) <= 100, `the record ends with the diary (${end} ms)`);
+  const talk = segments.filter((segment) => ['talking', 'hold'].includes(segment.kind) && segment.lane === 'agent');
+  const talkFrom = Math.min(...talk.map((segment) => Date.parse(segment.start_at)));
+  const page = diary.codes.find(({ code }) => code === CODES.page).first_at / 1_000;
+  assert(page - talkFrom < 1_500 && page > talkFrom - 50, `the caller hears the page when talk begins (${page - talkFrom} ms)`);
+  const together = diary.ended_at / 1e6 - talkFrom / 1e3;
+  assert(Math.abs(call.talk_s + call.hold_s - together) <= 0.1, `talk and hold make ${together} s, as in the diary`);
+  assert(Math.abs(call.waited_s - (talkFrom - Date.parse(waiting.start_at)) / 1e3) <= 0.1, 'wait agrees with the ladder');
+
+  assert(call.recordings.length > 0, 'the call was recorded');
+  const { channels: [left, right] } = channels(await house.recording(call.id, call.recordings[0].n));
+  const [customer, ours] = [await hear(house.folder, left), await hear(house.folder, right)];
+  assert(customer.codes.includes(CODES.caller) && !customer.codes.includes(CODES.page), 'left is the customer alone');
+  assert(ours.codes.includes(CODES.page) && !ours.codes.includes(CODES.caller), 'right is what the customer heard');
+}
+
+/** The list and the page of the call. */
+async function screensShow(desk, house, caller) {
+  const { page } = desk;
+  const row = await house.callOf(caller.number);
+  await page.goto(`${house.http}/calls`);
+  await page.locator(`a[href*="${row.id}"]`).first().click();
+  await page.locator('section.tl').waitFor();
+  await page.getByText(NOTE).waitFor();
+  await page.getByText('Sales').first().waitFor();
+  await until('a recording on the page', () => page.locator('.needle').count());
+}
+
+/** From the click on Accept to both hearing the other. */
+async function clickToAudio(stage, say) {
+  const house = await stage.house();
+  const desk = await stage.agent();
+  const shape = template(await chirps(house.folder, CODES.caller, 1, 8_000));
+  const pageShape = template(await chirps(house.folder, CODES.page, 1, 8_000));
+  const figures = [];
+  for (let n = 0; n < CALLS; n++) {
+    const caller = stage.caller({ save: true });
+    await desk.offered(caller.number);
+    const click = await desk.accept();
+    const heard = await desk.listen('remote', 3_000, click - 200);
+    await desk.hangUp();
+    const diary = await caller.over();
+    assert.deepEqual(judge(heard, diary).missing, []);
+    const atPage = heard.at + onset(heard.samples, shape, heard.periods.get(CODES.caller)[0]) - click;
+    const { channels: [saved] } = channels(readFileSync(caller.saved));
+    const from = diary.heard_from / 1_000;
+    const first = diary.codes.find(({ code }) => code === CODES.page).first_at / 1_000 - from;
+    const atCaller = from + onset(saved, pageShape, first) - click;
+    figures.push(Math.max(atPage, atCaller));
+    say(`call ${n + 1}: page hears after ${atPage.toFixed(0)} ms, caller after ${atCaller.toFixed(0)} ms`);
+    await desk.wrapUp();
+    if (n + 1 < CALLS) await desk.shows('ready');
+  }
+  const p95 = percentile(figures, 95);
+  say(`click to audio both ways p95 ${p95.toFixed(0)} ms (goal ${CLICK_MS_GOAL} ms)`);
+  assert(p95 <= 3 * CLICK_MS_GOAL, 'the click is answered soon, even on a loaded machine');
+}
+
+/** The same judgement must see a cut direction. */
+async function aCutIsSeen(stage) {
+  await stage.house();
+  const desk = await stage.agent();
+  await desk.mute(true);
+  const deaf = stage.caller();
+  await desk.offered(deaf.number);
+  await desk.accept();
+  const heard = await desk.listen('remote', 3_000);
+  await desk.hangUp();
+  assert.deepEqual(judge(heard, await deaf.over()).missing, ['page to caller']);
+  await desk.wrapUp();
+  await desk.mute(false);
+  await desk.shows('ready');
+  const silent = stage.caller({ chirp: null });
+  await desk.offered(silent.number);
+  await desk.accept();
+  const nothing = await desk.listen('remote', 3_000);
+  await desk.hangUp();
+  assert.deepEqual(judge(nothing, await silent.over()).missing, ['caller to page']);
+}
+
+export const tests = [
+  { name: 'the true call', deadline_s: 120, run: theTrueCall },
+  { name: 'click to audio', deadline_s: 150, run: clickToAudio },
+  { name: 'a cut direction is seen', deadline_s: 90, run: aCutIsSeen }
+];

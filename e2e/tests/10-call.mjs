@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { channels, delay, hear, onset, template } from '../lib/audio.mjs';
-import { CODES, chirps } from '../lib/house.mjs';
+import { channels, delay, firstSound, hear, wav } from '../lib/audio.mjs';
+import { CODES } from '../lib/house.mjs';
 import { percentile, until } from '../lib/wait.mjs';
 
 const DELAY_MS_MAX = 300;
@@ -121,8 +121,9 @@ async function screensShow(desk, house, caller) {
 async function clickToAudio(stage, say) {
   const house = await stage.house();
   const desk = await stage.agent();
-  const shape = template(await chirps(house.folder, CODES.caller, 1, 8_000));
-  const pageShape = template(await chirps(house.folder, CODES.page, 1, 8_000));
+  // A queue without music: the first sound that the caller hears is the page.
+  await house.request('PUT', '/api/v1/prompts/e2e_silence/en', wav(new Int16Array(16_000)), { type: 'audio/wav' });
+  await house.queues({ music: 'e2e_silence' });
   const figures = [];
   for (let n = 0; n < CALLS; n++) {
     const caller = stage.caller({ save: true });
@@ -132,11 +133,11 @@ async function clickToAudio(stage, say) {
     await desk.hangUp();
     const diary = await caller.over();
     assert.deepEqual(judge(heard, diary).missing, []);
-    const atPage = heard.at + onset(heard.samples, shape, heard.periods.get(CODES.caller)[0]) - click;
+    const atPage = firstSound(heard.samples, click - heard.at) + heard.at - click;
     const { channels: [saved] } = channels(readFileSync(caller.saved));
     const from = diary.heard_from / 1_000;
-    const first = diary.codes.find(({ code }) => code === CODES.page).first_at / 1_000 - from;
-    const atCaller = from + onset(saved, pageShape, first) - click;
+    const atCaller = firstSound(saved, click - from) + from - click;
+    assert.equal(firstSound(heard.samples.slice(0, (click - heard.at) * 8), 0), null, 'nothing is heard before the click');
     figures.push(Math.max(atPage, atCaller));
     say(`call ${n + 1}: page hears after ${atPage.toFixed(0)} ms, caller after ${atCaller.toFixed(0)} ms`);
     await desk.wrapUp();

@@ -46,25 +46,10 @@ fn row(method: &'static str, path: &'static str, who: Who, names: Names, body: V
 
 fn table() -> Vec<Row> {
     use Names::{Live, Nothing, Thing};
-    use Who::{Administrator, Anybody, Seat, Signed};
+    use Who::{Anybody, Seat, Signed};
     let none = || Value::Null;
-    let queue = json!({
-        "name": "Other", "strategy": "longest_ready", "ring_ms": 1000, "wrap_up_ms": 0,
-        "music": "music", "service_level_ms": 1000, "short_abandon_ms": 0, "length_max": 1,
-    });
-    let user = json!({
-        "mail": "x@example.com", "name": "X", "role": "agent", "language": "en",
-        "password": PASSWORD, "device": {"kind": "browser"},
-    });
-    // Without a password: a new one would end the session that the rows after it use.
-    let changed = json!({
-        "mail": "y@example.com", "name": "Y", "role": "agent", "language": "en",
-        "device": {"kind": "browser"},
-    });
-    let flow = json!({"schema": 1, "start": "end", "nodes": {"end": {"type": "hang_up"}}});
-    let choices = json!({"items": [{"code": "done", "label": "Done"}]});
     let wrap_up = json!({"disposition": "done", "resolved": true});
-    vec![
+    let mut rows = vec![
         row("get", "/api/v1/setup", Anybody, Nothing, none()),
         row("post", "/api/v1/setup", Anybody, Nothing, json!({})),
         row("post", "/api/v1/session", Anybody, Nothing, json!({})),
@@ -88,6 +73,41 @@ fn table() -> Vec<Row> {
         row("get", "/api/v1/calls/{call}/recordings/{n}/waveform", Signed, Thing, none()),
         row("get", "/api/v1/callbacks", Signed, Nothing, none()),
         row("post", "/api/v1/callbacks/{call}/done", Signed, Thing, none()),
+    ];
+    rows.extend(administration());
+    rows.extend([
+        row("get", "/api/v1/ws", Anybody, Nothing, none()),
+        row("post", "/api/v1/ws/ticket", Signed, Nothing, none()),
+        row("get", "/healthz", Anybody, Nothing, none()),
+        row("get", "/readyz", Anybody, Nothing, none()),
+        row("get", "/metrics", Anybody, Nothing, none()),
+        row("get", "/api/openapi.json", Anybody, Nothing, none()),
+        // Last: it ends the session that the rows above use.
+        row("delete", "/api/v1/session", Signed, Nothing, none()),
+    ]);
+    rows
+}
+
+fn administration() -> Vec<Row> {
+    use Names::{Nothing, Thing};
+    use Who::Administrator;
+    let none = || Value::Null;
+    let queue = json!({
+        "name": "Other", "strategy": "longest_ready", "ring_ms": 1000, "wrap_up_ms": 0,
+        "music": "music", "service_level_ms": 1000, "short_abandon_ms": 0, "length_max": 1,
+    });
+    let user = json!({
+        "mail": "x@example.com", "name": "X", "role": "agent", "language": "en",
+        "password": PASSWORD, "device": {"kind": "browser"},
+    });
+    // Without a password: a new one would end the session that the rows after it use.
+    let changed = json!({
+        "mail": "y@example.com", "name": "Y", "role": "agent", "language": "en",
+        "device": {"kind": "browser"},
+    });
+    let flow = json!({"schema": 1, "start": "end", "nodes": {"end": {"type": "hang_up"}}});
+    let choices = json!({"items": [{"code": "done", "label": "Done"}]});
+    vec![
         row("get", "/api/v1/users", Administrator, Nothing, none()),
         row("post", "/api/v1/users", Administrator, Nothing, user),
         row("get", "/api/v1/users/{id}", Administrator, Thing, none()),
@@ -117,14 +137,6 @@ fn table() -> Vec<Row> {
         row("get", "/api/v1/break-reasons", Administrator, Nothing, none()),
         row("put", "/api/v1/break-reasons", Administrator, Nothing, choices),
         row("get", "/api/v1/config/versions", Administrator, Nothing, none()),
-        row("get", "/api/v1/ws", Anybody, Nothing, none()),
-        row("post", "/api/v1/ws/ticket", Signed, Nothing, none()),
-        row("get", "/healthz", Anybody, Nothing, none()),
-        row("get", "/readyz", Anybody, Nothing, none()),
-        row("get", "/metrics", Anybody, Nothing, none()),
-        row("get", "/api/openapi.json", Anybody, Nothing, none()),
-        // Last: it ends the session that the rows above use.
-        row("delete", "/api/v1/session", Signed, Nothing, none()),
     ]
 }
 

@@ -76,7 +76,7 @@ pub enum MediaError {
 #[error("the media plane is behind with its commands")]
 pub struct Full;
 
-/// The running media plane. Dropped without [`MediaHandle::stop`] it ends by itself within a second.
+/// The running media plane. Dropped without [`MediaHandle::stop`] it ends within a second.
 #[derive(Debug)]
 pub struct MediaHandle {
     orders: SyncSender<Order>,

@@ -1,10 +1,12 @@
 //! Recordings: both sides as they were, pauses, and a disk that refuses.
 
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use media::g711;
-use media::recording::{Recording, WavView};
+use media::recording::{Recording, WavView, salvage};
 use model::media::{Codec, Hears, MediaCommand, MediaEvent, RecordWish};
 use model::{CallId, RecordingId};
 
@@ -154,4 +156,49 @@ fn a_disk_that_refuses_ends_the_recording_and_not_the_call() {
     plane.send(MediaCommand::CallEnded { call });
     assert_eq!(ended(&mut plane, recording), (0, false));
     plane.handle.stop();
+}
+
+/// Names the file that the killed process records to.
+const VICTIM: &str = "ANTIPHON_TEST_RECORD_TO";
+
+/// Not a test of its own: the process that the next test kills. It says a number for each frame.
+#[test]
+fn victim() {
+    let Some(path) = std::env::var_os(VICTIM) else { return };
+    let mut plane = Plane::start();
+    let (mut a, mut b, ..) = start(&mut plane, Path::new(&path));
+    let mut out = std::io::stdout();
+    for n in 1..=3_000 {
+        converse(&mut a, &mut b, 1);
+        // Its parent is gone when this fails; then it has nothing left to do.
+        if writeln!(out, "\nsaid {n}").and_then(|()| out.flush()).is_err() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_killed_process_loses_less_than_a_second() {
+    let (_folder, path) = place();
+    let mut victim = Command::new(std::env::current_exe().expect("this test"))
+        .args(["--exact", "record::victim", "--nocapture", "--test-threads=1"])
+        .env(VICTIM, &path)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a process");
+    let lines = BufReader::new(victim.stdout.take().expect("a pipe")).lines();
+    let mut numbers = lines
+        .map_while(Result::ok)
+        .filter_map(|line| line.strip_prefix("said ").and_then(|n| n.parse::<i64>().ok()));
+    assert!(numbers.by_ref().any(|n| n == 130), "it speaks");
+    victim.kill().expect("SIGKILL");
+    victim.wait().expect("dead");
+    let said_ms = numbers.last().unwrap_or(130) * 20;
+    let left = salvage(&path).expect("a recording");
+    assert!(!left.finished);
+    // By design at most 0.92 s are lost; a busy machine may be late with a write.
+    assert!(left.length_ms + 1_200 >= said_ms, "{} of {said_ms} ms", left.length_ms);
+    let (said, _) = sides(&path);
+    let whole = u32::try_from(left.length_ms / 20).expect("short") - 10;
+    assert!(frames_in(&said, &[Codec::Pcma], 1, (0, whole)) + 4 >= whole as usize);
 }

@@ -1,5 +1,6 @@
 //! Relay: what one says arrives at the other, at once, in order, and nowhere else.
 
+use std::net::{Ipv4Addr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use media::{g711, rtp};
@@ -265,9 +266,23 @@ fn our_offer_takes_the_answer_and_hold_stops_the_stream() {
     plane.handle.stop();
 }
 
+/// An even port and the three above it, all free a moment ago.
+fn four_free_ports() -> (u16, u16) {
+    let bind = |port| UdpSocket::bind((Ipv4Addr::LOCALHOST, port));
+    loop {
+        let port = bind(0).and_then(|socket| socket.local_addr()).expect("a socket").port() & !1;
+        if let Some(last) = port.checked_add(3)
+            && (port..=last).all(|port| bind(port).is_ok())
+        {
+            return (port, last);
+        }
+    }
+}
+
 #[test]
 fn what_cannot_be_prepared_is_told() {
-    let mut plane = Plane::start_with(|config| config.rtp_ports = 41_000..=41_003);
+    let (first_port, last_port) = four_free_ports();
+    let mut plane = Plane::start_with(|config| config.rtp_ports = first_port..=last_port);
     let peer = Peer::new(1, Codec::Pcmu);
     for (remote, why) in [
         (MediaDesc { codecs: Vec::new(), ..peer.desc() }, model::media::MediaFault::NoCodec),
@@ -285,7 +300,7 @@ fn what_cannot_be_prepared_is_told() {
         plane.send(MediaCommand::Prepare { leg: peer.leg, remote: None });
     }
     let ports = [plane.prepared(first.leg).port, plane.prepared(second.leg).port];
-    assert!(ports.contains(&41_000) && ports.contains(&41_002), "{ports:?}");
+    assert!(ports.contains(&first_port) && ports.contains(&(first_port + 2)), "{ports:?}");
     let why = plane.wait(|event| match event {
         MediaEvent::PrepareFailed { why, .. } => Some(*why),
         _ => None,
@@ -310,5 +325,44 @@ fn a_silent_peer_is_told_again_and_again() {
         _ => None,
     });
     assert!((5_000..9_000).contains(&told) && Instant::now() < deadline, "{told}");
+    plane.handle.stop();
+}
+
+#[test]
+fn a_leg_that_moves_to_another_call_leaves_the_first_behind() {
+    let mut plane = Plane::start();
+    let (mut a, mut b) = (plane.peer(1, Codec::Pcmu), plane.peer(2, Codec::Pcmu));
+    let mut c = plane.peer(3, Codec::Pcmu);
+    let (first, second): (CallId, CallId) = (id(), id());
+    plane.connect(first, 1, &a, &b);
+    talk(&mut a, &mut b, 3);
+    plane.connect(second, 1, &b, &c);
+    let (_, at_c) = talk(&mut b, &mut c, 5);
+    assert!(is_voice(&at_c, Codec::Pcmu, 2, 3));
+    plane.send(MediaCommand::CallEnded { call: first });
+    let (at_b, _) = talk(&mut b, &mut c, 5);
+    assert!(is_voice(&at_b, Codec::Pcmu, 3, 5), "the end of the first call is not b's concern");
+    a.say();
+    a.flush();
+    b.say();
+    assert_eq!(a.hear_within(QUIET), None, "whoever was left behind hears nothing any more");
+    c.flush();
+    c.say();
+    let heard = b.hear_until(|heard| !heard.is_silence());
+    assert_eq!(heard.payload, spoken(Codec::Pcmu, 3, c.frame - 1), "and is not heard");
+    plane.handle.stop();
+}
+
+#[test]
+fn a_graph_may_name_a_leg_before_it_is_there() {
+    let mut plane = Plane::start();
+    let mut a = plane.peer(1, Codec::Pcmu);
+    let mut b = Peer::new(2, Codec::Pcmu);
+    plane.connect(id(), 1, &a, &b);
+    plane.send(MediaCommand::Prepare { leg: b.leg, remote: Some(b.desc()) });
+    let local = plane.prepared(b.leg);
+    b.server = (local.address, local.port).into();
+    let (at_a, at_b) = talk(&mut a, &mut b, 5);
+    assert!(is_voice(&at_a, Codec::Pcmu, 2, 0) && is_voice(&at_b, Codec::Pcmu, 1, 0));
     plane.handle.stop();
 }

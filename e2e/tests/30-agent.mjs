@@ -37,13 +37,15 @@ async function declines(stage) {
   await desk.offerCard.getByRole('button', { name: 'Decline' }).click();
   await desk.page.getByText('Not my subject').click();
   await desk.offerCard.waitFor({ state: 'detached' });
-  await desk.shows('break');
+  await desk.shows('ready');
   const row = await house.callOf(caller.number);
   assert(row.live && !row.agent, 'the caller still waits');
-  await desk.button('ready').first().click();
-  await desk.offered(caller.number);
-  await desk.accept();
-  await desk.hangUp();
+  // Who declined is not asked again at once: the next agent is.
+  const other = await stage.agent('agent2@demo.example');
+  await other.offered(caller.number);
+  assert.equal(await desk.offerCard.count(), 0, 'not offered to who declined');
+  await other.accept();
+  await other.hangUp();
   await caller.over();
 }
 

@@ -6,7 +6,8 @@ import { CODES } from '../lib/house.mjs';
 import { freshNumber } from '../lib/phone.mjs';
 import { noSipp, sipp } from '../lib/sipp.mjs';
 import { within } from '../lib/wait.mjs';
-import { firstSound } from '../lib/audio.mjs';
+import { readFileSync } from 'node:fs';
+import { channels, firstSound, hear } from '../lib/audio.mjs';
 
 async function sippCalls(stage, say) {
   const house = await stage.house({ menu_s: 6 });
@@ -30,7 +31,7 @@ async function baresipCalls(stage, say) {
   const house = await stage.house({ menu_s: 2 });
   const desk = await stage.agent();
   const number = freshNumber();
-  const { program } = await baresip(house, number, CODES.caller);
+  const { program, sounds } = await baresip(house, number, CODES.caller);
   stage.also(program);
   await house.callOf(number, (call) => call.live);
   program.write('1');
@@ -38,9 +39,16 @@ async function baresipCalls(stage, say) {
   await desk.accept();
   const heard = await desk.hears(CODES.caller);
   assert.deepEqual(heard.codes, [CODES.caller]);
+  await desk.listen('remote', 3_000);
   await desk.hangUp();
   const row = await house.callOf(number, (call) => call.outcome === 'handled');
-  say(`waited ${row.waited_s} s, talked ${row.talk_s} s`);
+  program.write('/quit');
+  await within('the end of baresip', program.ended, 20_000);
+  const received = sounds().find((file) => file.endsWith('-dec.wav'));
+  const { codes } = await hear(house.folder, channels(readFileSync(received)).channels[0]);
+  assert(codes.includes(CODES.page), 'baresip hears the page');
+  assert(!codes.includes(CODES.caller), 'and not itself');
+  say(`waited ${row.waited_s} s, talked ${row.talk_s} s, heard ${codes}`);
 }
 
 export const tests = [

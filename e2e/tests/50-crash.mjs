@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { channels } from '../lib/audio.mjs';
 import { CODES } from '../lib/house.mjs';
+import { ANTIPHON, run } from '../lib/program.mjs';
 import { pause, until } from '../lib/wait.mjs';
 
 const ROUNDS = process.env.EFFORT === 'full' ? 20 : 3;
@@ -100,6 +101,12 @@ async function crashes(stage, say) {
   }
   say(`ready again within ${Math.max(...figures)} ms (goal ${READY_MS_MAX} ms)`);
   assert(Math.max(...figures) <= READY_MS_MAX);
+  // The flight log, torn by each crash, still replays to the same decisions.
+  await house.program.stop();
+  const { stdout } = await run(ANTIPHON, ['replay', '--data', house.data, '--json'], { timeoutMs: 120_000 });
+  const segments = stdout.trim().split('\n').map((line) => JSON.parse(line));
+  say(`replayed ${segments.map((one) => one.decisions).join(' + ')} decisions`);
+  assert(segments.length >= ROUNDS && segments.every((one) => one.difference === null));
 }
 
 export const tests = [{ name: 'kill -9 under load', deadline_s: 60 + ROUNDS * 60, run: crashes }];

@@ -1,14 +1,12 @@
 // What the house keeps: a backup while it runs, a restore that serves, a flight log that replays.
 
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Browser } from '../lib/browser.mjs';
 import { serve } from '../lib/house.mjs';
 import { ANTIPHON, run } from '../lib/program.mjs';
 import { until } from '../lib/wait.mjs';
-
-const files = (folder) => readdirSync(folder, { recursive: true, withFileTypes: true }).filter((one) => one.isFile()).map((one) => join(one.parentPath ?? one.path, one.name));
 
 async function keeping(stage, say) {
   const house = await stage.house();
@@ -29,7 +27,7 @@ async function keeping(stage, say) {
   const restored = join(house.folder, 'restored');
   await run(ANTIPHON, ['restore', '--from', backup, '--data', restored]);
   if (!existsSync(join(restored, 'house.key')) && existsSync(join(house.data, 'house.key'))) {
-    say('the key is kept apart from the backup, as it should be');
+    // The key is kept apart from the backup; without it nothing sealed can be read.
     writeFileSync(join(restored, 'house.key'), readFileSync(join(house.data, 'house.key')), { mode: 0o600 });
   }
   const second = serve(restored, { cwd: house.folder });
@@ -42,7 +40,7 @@ async function keeping(stage, say) {
     await person.page.goto(`${http}/calls/${row.id}`);
     await person.page.getByText('kept').first().waitFor();
     const sound = await person.page.evaluate((id) => fetch(`/api/v1/calls/${id}/recordings/1`).then((response) => response.arrayBuffer().then((bytes) => [response.status, bytes.byteLength])), row.id);
-    say(`recording in the restored house: ${sound}`);
+    assert(sound[0] === 200 && sound[1] > 30_000, `the recording came along: ${sound}`);
   } catch (error) {
     error.stack += `\n${second.errors.slice(-1_500)}`;
     throw error;
@@ -54,9 +52,8 @@ async function keeping(stage, say) {
   await house.program.stop();
   const { stdout } = await run(ANTIPHON, ['replay', '--data', house.data, '--json'], { ok: [0] });
   const segments = stdout.trim().split('\n').filter(Boolean).map((line) => JSON.parse(line));
-  say(`replayed ${segments.length} segments: ${stdout.trim().slice(0, 300)}`);
-  assert(segments.length > 0, 'there is something to replay');
-  assert(files(house.data).length > 0);
+  say(`replayed ${segments.map((one) => one.decisions).join(' + ')} decisions`);
+  assert(segments.length > 0 && segments.every((one) => one.decisions > 0 && one.difference === null));
 }
 
 export const tests = [{ name: 'backup, restore and replay', deadline_s: 120, run: keeping }];

@@ -119,9 +119,9 @@ pub(crate) async fn create_key(
 
 /// `antiphon backup`, while the house runs or not.
 pub(crate) async fn backup(settings: Settings, to: PathBuf) -> anyhow::Result<()> {
-    let store = open(&settings).await?;
-    let manifest = store.backup(&to, now()).await?;
-    store.close().await;
+    let dir = &settings.data.dir;
+    let manifest =
+        store::backup(dir, &to, now()).await.with_context(|| dir.display().to_string())?;
     say(&format!("saved {} files to {}", manifest.files.len(), to.display()));
     Ok(())
 }

@@ -53,22 +53,35 @@ pub struct ManifestFile {
 }
 
 impl Store {
-    /// Writes a backup into `target`, which must not exist or be empty, while the house works.
+    /// Writes a backup of this house: see [`backup`].
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when `target` holds anything; [`StoreError::Full`]; faults of the
-    /// file system. A folder without a manifest stays behind then.
+    /// As [`backup`].
     pub async fn backup(&self, target: &Path, now: Timestamp) -> Result<Manifest, StoreError> {
-        make_empty(target)?;
-        let database = target.join(DATABASE_FILE);
-        let mut conn = connect::writer(&self.inner.dir.join(DATABASE_FILE)).await?;
-        // First the rows: every file they name exists already and is copied after them.
-        migrate::copy_to(&mut conn, &database).await?;
-        let (from, to) = (self.inner.dir.clone(), target.to_owned());
-        tokio::task::spawn_blocking(move || copy_files(&from, &to, now))
-            .await
-            .map_err(|_| StoreError::Closed)?
+        backup(&self.inner.dir, target, now).await
     }
+}
+
+/// Writes a backup of the data folder into `target`, which must not exist or be empty. It only
+/// reads, so it takes no lock: the house may work meanwhile, in this process or in another.
+///
+/// # Errors
+/// [`StoreError::Conflict`] when `target` holds anything; [`StoreError::NotFound`] without a
+/// database; [`StoreError::Full`]; faults of the file system. A folder without a manifest stays
+/// behind then.
+pub async fn backup(data: &Path, target: &Path, now: Timestamp) -> Result<Manifest, StoreError> {
+    let database = data.join(DATABASE_FILE);
+    if !database.is_file() {
+        return Err(StoreError::NotFound);
+    }
+    make_empty(target)?;
+    let mut conn = connect::writer(&database).await?;
+    // First the rows: every file they name exists already and is copied after them.
+    migrate::copy_to(&mut conn, &target.join(DATABASE_FILE)).await?;
+    let (from, to) = (data.to_owned(), target.to_owned());
+    tokio::task::spawn_blocking(move || copy_files(&from, &to, now))
+        .await
+        .map_err(|_| StoreError::Closed)?
 }
 
 fn copy_files(from: &Path, to: &Path, now: Timestamp) -> Result<Manifest, StoreError> {

@@ -5,7 +5,7 @@
 // `make bench` builds the release programs and comes here. The product runs on the first core, all
 // that loads it elsewhere. One table at the end; everything measured is in target/bench.json.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -33,6 +33,15 @@ const parts = {
   ...(await import('./parts/queue.mjs')),
   ...(await import('./parts/standing.mjs'))
 };
+
+// An interrupted run leaves nobody behind: whoever is still our child ends with us, by its id.
+process.on('exit', () => {
+  for (const task of readdirSync('/proc/self/task')) {
+    const children = readFileSync(`/proc/self/task/${task}/children`, 'utf8');
+    for (const pid of children.split(' ').filter(Boolean)) process.kill(Number(pid), 'SIGKILL');
+  }
+});
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(130));
 
 const development = /(^|\/)debug$/.test(bin);
 const wanted = (options.only ?? '').split(',').filter(Boolean);

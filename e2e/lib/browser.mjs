@@ -183,7 +183,8 @@ export class Desk {
     const button = this.button('ready').first();
     await until('something to be ready with', async () => (await is('ready')) || (await is('no_device')) || (await button.count()));
     if (await button.count()) await button.click();
-    await this.shows('ready');
+    // Who is waited for is rung at once.
+    await until('the desk is ready', async () => (await is('ready')) || (await is('offered')));
   }
 
   /** Signed in, telephone connected, ready. */

@@ -37,7 +37,7 @@ async function theTrueCall(stage, say) {
   // Nobody is ready yet: the caller waits with music.
   await house.callOf(caller.number, (call) => call.queue);
   await pause(2_000);
-  await desk.button('ready').first().click();
+  await desk.ready();
   const card = await desk.offered(caller.number);
   assert.match(card, /Sales/, 'the card says what was pressed');
   await desk.accept();

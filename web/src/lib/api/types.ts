@@ -216,7 +216,8 @@ export interface User {
   language: string;
   queues: string[];
   skills: Record<string, number>;
-  device: Device;
+  /** Without one this person takes no calls. */
+  device: Device | null;
 }
 
 export type UserInput = Omit<User, 'id'> & { password?: string };

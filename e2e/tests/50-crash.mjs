@@ -17,9 +17,8 @@ async function round(stage, house, desk, n, say) {
   const before = new Set((await house.calls()).map((call) => call.id));
   const callers = Array.from({ length: CALLS }, (_, k) => stage.caller({ chirp: k === 0 ? CODES.caller : CODES.other, keys: k % 4 === 3 ? '' : 'sound+200ms:1' }));
   const mine = async () => (await house.calls()).filter((call) => !before.has(call.id));
-  await desk.shows('ready', 60_000);
   // One is served to the end: its wrap-up is acknowledged before the lights go out.
-  await desk.offerCard.waitFor();
+  await desk.offerCard.waitFor({ timeout: 60_000 });
   await desk.accept();
   await desk.hangUp();
   await desk.wrapUp({ note: `round ${n}` });

@@ -69,7 +69,7 @@ pub(crate) struct Media {
     pub(crate) browser_listen: SocketAddr,
     /// What browsers are told.
     pub(crate) browser_advertise: Option<IpAddr>,
-    /// Media threads; 0 for half of the cores.
+    /// Media threads; 0 or 1. Media runs on one thread and refuses more.
     pub(crate) threads: usize,
     /// Ask the system for real-time scheduling of the media threads.
     pub(crate) realtime: bool,

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use model::id::TenantId;
 use model::time::{Span, Timestamp};
@@ -37,6 +37,10 @@ pub(crate) const SEGMENT_INPUTS_MAX: u32 = 50_000;
 pub(crate) const SEGMENT_SPAN: Span = Span::from_secs(300);
 /// Segments older than this are removed.
 const KEEP: Duration = Duration::from_secs(24 * 3_600);
+/// How often old segments are looked for.
+const PRUNE_EVERY: Duration = Duration::from_secs(3_600);
+/// How long a stop waits for the disk.
+const FINISH_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The first line of a segment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -58,8 +62,17 @@ pub(crate) struct Step {
 }
 
 enum Line {
-    Segment { tenant: TenantId, at: Timestamp, header: Vec<u8> },
-    Step { tenant: TenantId, step: Vec<u8> },
+    Segment {
+        tenant: TenantId,
+        at: Timestamp,
+        header: Vec<u8>,
+    },
+    Step {
+        tenant: TenantId,
+        step: Vec<u8>,
+    },
+    /// Nothing more comes; the answer follows when all of it is written.
+    Finish(SyncSender<()>),
 }
 
 /// The sending end, shared by all cells.
@@ -103,6 +116,14 @@ impl FlightLog {
         kept
     }
 
+    /// Writes what waits and ends the thread. Blocks, but never for long: a slow disk loses the
+    /// end of the flight log. False when it did.
+    pub(crate) fn finish(&self) -> bool {
+        let (done, finished) = sync_channel(1);
+        self.lines.try_send(Line::Finish(done)).is_ok()
+            && finished.recv_timeout(FINISH_PATIENCE).is_ok()
+    }
+
     /// Steps that the disk was too slow for.
     pub(crate) fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
@@ -117,36 +138,51 @@ struct Writer {
 
 impl Writer {
     fn run(mut self, lines: &Receiver<Line>) {
-        loop {
-            match lines.recv_timeout(FLUSH_EVERY) {
-                Ok(line) => self.take(line),
-                Err(RecvTimeoutError::Timeout) => self.flush(),
-                Err(RecvTimeoutError::Disconnected) => break,
+        let mut pruned: Option<Instant> = None;
+        let done = loop {
+            if pruned.is_none_or(|at| at.elapsed() >= PRUNE_EVERY) {
+                pruned = Some(Instant::now());
+                self.prune();
             }
-        }
+            match lines.recv_timeout(FLUSH_EVERY) {
+                Ok(Line::Finish(done)) => break Some(done),
+                Ok(Line::Segment { tenant, at, header }) => self.begin(tenant, at, &header),
+                Ok(Line::Step { tenant, step }) => self.step(tenant, &step),
+                Err(RecvTimeoutError::Timeout) => self.flush(),
+                Err(RecvTimeoutError::Disconnected) => break None,
+            }
+        };
         self.flush();
+        // Whoever asked may have lost patience.
+        done.map(|done| done.try_send(()));
     }
 
-    fn take(&mut self, line: Line) {
-        match line {
-            Line::Segment { tenant, at, header } => {
-                if let Some(before) = self.open.remove(&tenant) {
-                    before.finish();
-                }
-                match Segment::create(&self.dir.join(tenant.to_string()), at, &self.key, &header) {
-                    Ok(segment) => {
-                        self.open.insert(tenant, segment);
-                    }
-                    Err(error) => tracing::error!(%error, "the flight log cannot be written"),
-                }
+    fn begin(&mut self, tenant: TenantId, at: Timestamp, header: &[u8]) {
+        if let Some(before) = self.open.remove(&tenant) {
+            before.finish();
+        }
+        match Segment::create(&self.dir.join(tenant.to_string()), at, &self.key, header) {
+            Ok(segment) => {
+                self.open.insert(tenant, segment);
             }
-            Line::Step { tenant, step } => {
-                let Some(segment) = self.open.get_mut(&tenant) else { return };
-                if let Err(error) = segment.add(&step) {
-                    tracing::error!(%error, "the flight log cannot be written");
-                    self.open.remove(&tenant);
-                }
-            }
+            Err(error) => tracing::error!(%error, "the flight log cannot be written"),
+        }
+    }
+
+    fn step(&mut self, tenant: TenantId, step: &[u8]) {
+        let Some(segment) = self.open.get_mut(&tenant) else { return };
+        if let Err(error) = segment.add(step) {
+            tracing::error!(%error, "the flight log cannot be written");
+            self.open.remove(&tenant);
+        }
+    }
+
+    /// Removes old segments of every tenant, also of those who have not rung for days.
+    fn prune(&self) {
+        if let Err(error) = prune(&self.dir)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, "old segments of the flight log cannot be removed");
         }
     }
 
@@ -164,7 +200,6 @@ struct Segment {
 impl Segment {
     fn create(dir: &Path, at: Timestamp, key: &HouseKey, header: &[u8]) -> io::Result<Self> {
         fs::create_dir_all(dir)?;
-        prune(dir)?;
         let path = dir.join(format!("{:020}.flight", at.micros()));
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
         let mut salt = [0_u8; 16];
@@ -200,12 +235,15 @@ impl Segment {
     }
 }
 
+/// Removes what is older than [`KEEP`] from the folders of all tenants.
 fn prune(dir: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        let age = SystemTime::now().duration_since(entry.metadata()?.modified()?);
-        if age.is_ok_and(|age| age > KEEP) {
-            fs::remove_file(entry.path())?;
+    for tenant in fs::read_dir(dir)? {
+        for entry in fs::read_dir(tenant?.path())? {
+            let entry = entry?;
+            let age = SystemTime::now().duration_since(entry.metadata()?.modified()?);
+            if age.is_ok_and(|age| age > KEEP) {
+                fs::remove_file(entry.path())?;
+            }
         }
     }
     Ok(())
@@ -276,4 +314,39 @@ fn next_chunk(file: &mut File) -> Result<Option<Vec<u8>>, FlightError> {
     let limit = u64::try_from(length).unwrap_or(u64::MAX);
     file.take(limit).read_to_end(&mut data)?;
     Ok((data.len() == length).then_some(data))
+}
+
+#[cfg(test)]
+mod tests {
+    use model::id::IdMint;
+
+    use super::*;
+
+    #[test]
+    fn old_segments_of_silent_tenants_are_removed_and_a_finish_writes_everything() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let silent = dir.path().join("silent");
+        fs::create_dir(&silent).expect("a folder");
+        for (name, age) in [("old.flight", KEEP + FINISH_PATIENCE), ("new.flight", PRUNE_EVERY)] {
+            let file = File::create(silent.join(name)).expect("a file");
+            file.set_modified(SystemTime::now() - age).expect("an age");
+        }
+        let keys = tempfile::tempdir().expect("temporary folder");
+        let key = HouseKey::load_or_create(&keys.path().join("key")).expect("a key");
+        let (log, thread) = FlightLog::start(dir.path().to_owned(), key.clone()).expect("starts");
+        let at = Timestamp::from_micros(7);
+        let tenant = IdMint::new(1).mint(at);
+        let cell = serde_json::Value::Null;
+        assert!(log.begin(&Header { tenant, at, build: "test".to_owned(), cell }));
+        let step = Step { at, input: Input::Wake, outputs: Vec::new() };
+        (0..10).for_each(|_| assert!(log.step(tenant, &step)));
+        assert!(log.finish());
+        thread.join().expect("the thread ended in good order");
+        assert!(!log.finish() && !log.step(tenant, &step), "nothing is written any more");
+
+        assert!(!silent.join("old.flight").exists() && silent.join("new.flight").exists());
+        let segment = dir.path().join(tenant.to_string()).join(format!("{:020}.flight", 7));
+        let (_, steps) = read(&segment, &key).expect("readable");
+        assert_eq!(steps.len(), 10);
+    }
 }

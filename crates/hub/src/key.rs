@@ -47,7 +47,11 @@ pub enum KeyError {
         mode: u32,
     },
     /// It has the wrong length.
-    #[error("the house key {path} has {found} bytes instead of 32; restore it from your backup")]
+    #[error(
+        "the house key {path} has {found} bytes instead of 32; a backup does not contain it: put \
+         your own copy back, or move the file away, then a new key is made and the flight log so \
+         far cannot be replayed any more"
+    )]
     Damaged {
         /// Which file.
         path: PathBuf,
@@ -75,6 +79,15 @@ impl HouseKey {
             file.write_all(&key).and_then(|()| file.sync_all()).map_err(fail)?;
             return Ok(Self(key));
         }
+        Self::load(path)
+    }
+
+    /// Reads the key; makes none.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be used, is readable by others or damaged.
+    pub fn load(path: &Path) -> Result<Self, KeyError> {
+        let fail = |source| KeyError::Io { path: path.to_owned(), source };
         let mode = fs::metadata(path).map_err(fail)?.permissions().mode() & 0o777;
         if mode & 0o077 != 0 {
             return Err(KeyError::Exposed { path: path.to_owned(), mode });
@@ -146,6 +159,8 @@ mod tests {
     fn a_key_is_made_once_and_refused_when_others_can_read_it() {
         let dir = tempfile::tempdir().expect("temporary folder");
         let path = dir.path().join("house.key");
+        assert!(matches!(HouseKey::load(&path), Err(KeyError::Io { .. })));
+        assert!(!path.exists(), "reading makes none");
         let first = HouseKey::load_or_create(&path).expect("made");
         let second = HouseKey::load_or_create(&path).expect("read");
         assert_eq!(first.0, second.0);

@@ -4,10 +4,10 @@
 //! every event before it is saved; what waits is bounded, and what falls out is named in a
 //! `RecordGap` in its place.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use model::event::{Event, Recorded};
-use model::id::RequestId;
+use model::id::{CallId, RequestId};
 use model::limits;
 use model::refusal::Refusal;
 use model::time::{Span, Timestamp};
@@ -16,16 +16,44 @@ use store::FloorRow;
 /// An answer to a command, held until its events are saved.
 pub(crate) type Promise = (RequestId, Result<(), Refusal>);
 
+/// Rows in the order in which they are written, with one row per call: the newest, in the place of
+/// the first, because what refers to a call comes after it.
+#[derive(Debug, Default)]
+struct Rows {
+    list: Vec<FloorRow>,
+    calls: BTreeMap<CallId, usize>,
+}
+
+impl Rows {
+    /// Keeps a row. False when there is no room for it.
+    fn keep(&mut self, row: FloorRow) -> bool {
+        if let FloorRow::Call(call) = &row {
+            if let Some(place) = self.calls.get(&call.call) {
+                self.list[*place] = row;
+                return true;
+            }
+            if self.list.len() < limits::UNSAVED_EVENTS_MAX {
+                self.calls.insert(call.call, self.list.len());
+            }
+        }
+        let room = self.list.len() < limits::UNSAVED_EVENTS_MAX;
+        if room {
+            self.list.push(row);
+        }
+        room
+    }
+}
+
 #[derive(Debug, Default)]
 struct Batch {
     events: VecDeque<Recorded>,
-    rows: Vec<FloorRow>,
+    rows: Rows,
     promises: Vec<Promise>,
 }
 
 impl Batch {
     fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.rows.is_empty() && self.promises.is_empty()
+        self.events.is_empty() && self.rows.list.is_empty() && self.promises.is_empty()
     }
 }
 
@@ -35,25 +63,51 @@ pub(crate) struct Ledger {
     waiting: Batch,
     under_way: Option<(Batch, Timestamp)>,
     degraded: bool,
+    /// First and last number of what fell out before the oldest event that waits.
     gap: Option<(u64, u64)>,
+    /// Rows that found no room since the record is late.
+    rows_lost: u64,
 }
 
 impl Ledger {
     pub(crate) fn event(&mut self, recorded: Recorded) {
         self.waiting.events.push_back(recorded);
-        if self.waiting.events.len() > limits::UNSAVED_EVENTS_MAX
+        self.bound_events();
+    }
+
+    /// Drops the oldest events that are too many; a gap among them hands its range on.
+    fn bound_events(&mut self) {
+        while self.waiting.events.len() > limits::UNSAVED_EVENTS_MAX
             && let Some(oldest) = self.waiting.events.pop_front()
         {
-            let from = self.gap.map_or(oldest.seq, |(from, _)| from);
-            self.gap = Some((from, oldest.seq));
+            let (from, until) = match oldest.event {
+                Event::RecordGap { from_seq, until_seq } => (from_seq, until_seq),
+                _ => (oldest.seq, oldest.seq),
+            };
+            let gap = self.gap.map_or((from, until), |(a, b)| (a.min(from), b.max(until)));
+            self.gap = Some(gap);
+        }
+    }
+
+    /// Puts the gap in its place: before the oldest event that waits.
+    fn name_gap(&mut self) {
+        if let Some(first) = self.waiting.events.front()
+            && let Some((from_seq, until_seq)) = self.gap.take()
+        {
+            let event = Event::RecordGap { from_seq, until_seq };
+            let gap = Recorded { seq: until_seq, event, ..first.clone() };
+            self.waiting.events.push_front(gap);
         }
     }
 
     pub(crate) fn row(&mut self, row: FloorRow) {
-        // Rows are the last to be given up: they are bounded by calls, not by time.
-        if self.waiting.rows.len() < limits::UNSAVED_EVENTS_MAX {
-            self.waiting.rows.push(row);
+        if self.waiting.rows.keep(row) {
+            return;
         }
+        if self.rows_lost == 0 {
+            tracing::error!("the record is late and full: rows beside its events are lost");
+        }
+        self.rows_lost += 1;
     }
 
     /// Holds a promise, or refuses it at once while the record is late.
@@ -71,15 +125,9 @@ impl Ledger {
         if self.under_way.is_some() || self.waiting.is_empty() {
             return None;
         }
-        if let (Some((from_seq, until_seq)), Some(first)) =
-            (self.gap.take(), self.waiting.events.front())
-        {
-            let event = Event::RecordGap { from_seq, until_seq };
-            let gap = Recorded { seq: until_seq, event, ..first.clone() };
-            self.waiting.events.push_front(gap);
-        }
+        self.name_gap();
         let batch = std::mem::take(&mut self.waiting);
-        let copy = (batch.events.iter().cloned().collect(), batch.rows.clone());
+        let copy = (batch.events.iter().cloned().collect(), batch.rows.list.clone());
         self.under_way = Some((batch, now));
         Some(copy)
     }
@@ -87,6 +135,10 @@ impl Ledger {
     /// The batch is saved: its promises may be spoken, and the house is whole again.
     pub(crate) fn saved(&mut self) -> Vec<Promise> {
         self.degraded = false;
+        let rows_lost = std::mem::take(&mut self.rows_lost);
+        if rows_lost > 0 {
+            tracing::error!(rows_lost, "the record is whole again, save for these rows");
+        }
         self.under_way.take().map(|(batch, _)| batch.promises).unwrap_or_default()
     }
 
@@ -94,11 +146,15 @@ impl Ledger {
     pub(crate) fn failed(&mut self) -> Vec<Promise> {
         let Some((mut batch, _)) = self.under_way.take() else { return Vec::new() };
         self.degraded = true;
-        batch.events.append(&mut self.waiting.events);
-        batch.rows.append(&mut self.waiting.rows);
+        // What fell out while the batch was under way is missing behind it, not before it.
+        self.name_gap();
+        let mut newer = std::mem::take(&mut self.waiting);
+        batch.events.append(&mut newer.events);
         let mut promises = std::mem::take(&mut batch.promises);
-        promises.append(&mut self.waiting.promises);
+        promises.append(&mut newer.promises);
         self.waiting = batch;
+        newer.rows.list.into_iter().for_each(|row| self.row(row));
+        self.bound_events();
         refuse(promises)
     }
 
@@ -193,5 +249,126 @@ mod tests {
         let first = events.first().map(|recorded| (recorded.seq, recorded.event.clone()));
         assert_eq!(first, Some((3, Event::RecordGap { from_seq: 1, until_seq: 3 })));
         assert_eq!(events.get(1).map(|recorded| recorded.seq), Some(4));
+    }
+
+    const MAX: u64 = limits::UNSAVED_EVENTS_MAX as u64;
+
+    /// Every number up to `last` is an event or inside a gap, once, and in order.
+    fn complete(events: &[Recorded], last: u64) {
+        let mut next = 1;
+        for recorded in events {
+            let (from, until) = match recorded.event {
+                Event::RecordGap { from_seq, until_seq } => (from_seq, until_seq),
+                _ => (recorded.seq, recorded.seq),
+            };
+            assert_eq!((from, recorded.seq), (next, until));
+            next = until + 1;
+        }
+        assert_eq!(next, last + 1);
+    }
+
+    #[test]
+    fn a_gap_keeps_its_begin_when_it_falls_out_itself() {
+        let now = Timestamp::from_micros(5);
+        let mut ledger = Ledger::default();
+        (1..=MAX + 3).for_each(|seq| ledger.event(recorded(seq)));
+        ledger.take(now);
+        ledger.failed();
+        (MAX + 4..=MAX + 9).for_each(|seq| ledger.event(recorded(seq)));
+        let (events, _) = ledger.take(now).expect("a batch");
+        complete(&events, MAX + 9);
+        assert_eq!(events[0].event, Event::RecordGap { from_seq: 1, until_seq: 9 });
+    }
+
+    #[test]
+    fn what_falls_out_behind_a_hanging_batch_is_named_behind_it() {
+        let now = Timestamp::from_micros(5);
+        let mut ledger = Ledger::default();
+        (1..=10).for_each(|seq| ledger.event(recorded(seq)));
+        ledger.take(now);
+        (11..=MAX + 20).for_each(|seq| ledger.event(recorded(seq)));
+        ledger.failed();
+        let (events, _) = ledger.take(now).expect("a batch");
+        complete(&events, MAX + 20);
+        assert_eq!(events[0].event, Event::RecordGap { from_seq: 1, until_seq: 20 });
+    }
+
+    #[test]
+    fn two_failures_keep_a_bounded_ledger() {
+        let now = Timestamp::from_micros(5);
+        let mut ledger = Ledger::default();
+        (1..=MAX).for_each(|seq| ledger.event(recorded(seq)));
+        for try_n in 1..=2 {
+            ledger.take(now);
+            (try_n * MAX + 1..=(try_n + 1) * MAX).for_each(|seq| ledger.event(recorded(seq)));
+            ledger.failed();
+            assert_eq!(ledger.waiting.events.len() as u64, MAX);
+        }
+        let (events, _) = ledger.take(now).expect("a batch");
+        complete(&events, 3 * MAX);
+    }
+
+    fn intent() -> FloorRow {
+        let agent = IdMint::new(1).mint(Timestamp::from_micros(1));
+        FloorRow::AgentIntent { agent, intent: serde_json::Value::Null }
+    }
+
+    fn call(n: u64, talk_us: i64) -> FloorRow {
+        let now = Timestamp::from_micros(1);
+        let mut mint = IdMint::new(n);
+        FloorRow::Call(Box::new(store::CallRow {
+            call: mint.mint(now),
+            party: mint.mint(now),
+            leg: mint.mint(now),
+            dialled: "100".parse().expect("a number"),
+            flow: mint.mint(now),
+            flow_version: 1,
+            language: "en".to_owned(),
+            consent: model::event::Consent::default(),
+            started_at: now,
+            answered_at: None,
+            ended_at: None,
+            queue: None,
+            waiting_since: None,
+            agent: None,
+            waited_us: 0,
+            talk_us,
+            hold_us: 0,
+            wrap_us: 0,
+            outcome: None,
+            cause: None,
+            disposition: None,
+            resolved: None,
+            recorded: false,
+        }))
+    }
+
+    fn talks(rows: &[FloorRow]) -> Vec<i64> {
+        let talk = |row: &FloorRow| match row {
+            FloorRow::Call(call) => Some(call.talk_us),
+            _ => None,
+        };
+        rows.iter().filter_map(talk).collect()
+    }
+
+    #[test]
+    fn the_newest_row_of_a_call_wins_even_when_nothing_else_fits() {
+        let now = Timestamp::from_micros(5);
+        let mut ledger = Ledger::default();
+        ledger.row(call(1, 1));
+        (1..MAX).for_each(|_| ledger.row(intent()));
+        assert_eq!(ledger.rows_lost, 0);
+        ledger.row(call(1, 2));
+        assert_eq!(ledger.rows_lost, 0, "it takes the place of the older one");
+        ledger.row(intent());
+        ledger.row(call(2, 1));
+        assert_eq!(ledger.rows_lost, 2, "counted");
+        ledger.take(now);
+        ledger.row(call(1, 3));
+        ledger.failed();
+        let (_, rows) = ledger.take(now).expect("a batch");
+        assert_eq!((rows.len() as u64, talks(&rows)), (MAX, vec![3]));
+        ledger.saved();
+        assert_eq!(ledger.rows_lost, 0);
     }
 }

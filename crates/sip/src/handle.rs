@@ -2,8 +2,8 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use model::sip::{SipCommand, SipEvent};
@@ -51,17 +51,21 @@ pub struct Full;
 #[derive(Debug)]
 pub struct SipHandle {
     commands: mpsc::Sender<SipCommand>,
-    stop: oneshot::Sender<()>,
-    ended: oneshot::Receiver<()>,
     shared: Arc<Shared>,
-    stats: Stats,
+    /// `None` once it was told to stop.
+    running: Mutex<Option<Running>>,
 }
 
-struct Stats(EndpointInnerRef);
+/// What exists only until the plane is told to stop.
+struct Running {
+    stop: oneshot::Sender<()>,
+    ended: oneshot::Receiver<()>,
+    endpoint: EndpointInnerRef,
+}
 
-impl std::fmt::Debug for Stats {
+impl std::fmt::Debug for Running {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Stats")
+        f.write_str("Running")
     }
 }
 
@@ -110,8 +114,9 @@ pub async fn start(config: SipConfig) -> Result<(SipHandle, mpsc::Receiver<SipEv
             let _ = gone.send(());
         })
         .map_err(|error| SipError::Stack(error.to_string()))?;
-    let stats = up.await.map_err(|_| SipError::Stack("its thread ended".to_owned()))??;
-    Ok((SipHandle { commands, stop, ended, shared, stats: Stats(stats) }, heard))
+    let endpoint = up.await.map_err(|_| SipError::Stack("its thread ended".to_owned()))??;
+    let running = Mutex::new(Some(Running { stop, ended, endpoint }));
+    Ok((SipHandle { commands, shared, running }, heard))
 }
 
 /// What the thread of the SIP plane takes with it. One thread of its own, with one scheduler:
@@ -204,14 +209,19 @@ impl SipHandle {
     /// What happened so far and what exists now.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        self.shared.tally.snapshot(self.stats.0.get_stats().running_transactions)
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let transactions = running.as_ref().map(|r| r.endpoint.get_stats().running_transactions);
+        self.shared.tally.snapshot(transactions.unwrap_or(0))
     }
 
     /// Refuses new calls with 503, hangs up every leg, and waits for the answers at most
-    /// `SipConfig::shutdown_timeout`.
-    pub async fn shutdown(self) {
-        let Self { stop, ended, stats, .. } = self;
-        drop(stats);
+    /// `SipConfig::shutdown_timeout`. Whoever holds the handle may call it; only the first call
+    /// does anything.
+    pub async fn shutdown(&self) {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(Running { stop, ended, endpoint }) = running else { return };
+        // The endpoint ends with its last owner.
+        drop(endpoint);
         if stop.send(()).is_ok() {
             let _ = ended.await;
         }

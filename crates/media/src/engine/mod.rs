@@ -18,8 +18,8 @@ mod worker;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
-use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -82,8 +82,8 @@ pub struct MediaHandle {
     orders: SyncSender<Order>,
     waker: Arc<Waker>,
     counters: Arc<Counters>,
-    thread: JoinHandle<()>,
-    writer: Writer,
+    /// `None` once they were stopped.
+    threads: Mutex<Option<(JoinHandle<()>, Writer)>>,
     browser: SocketAddr,
 }
 
@@ -123,7 +123,8 @@ pub fn start(
         ends,
     )?;
     let thread = std::thread::Builder::new().name("media-0".into()).spawn(move || worker.run())?;
-    Ok(MediaHandle { orders, waker, counters, thread, writer, browser })
+    let threads = Mutex::new(Some((thread, writer)));
+    Ok(MediaHandle { orders, waker, counters, threads, browser })
 }
 
 impl MediaHandle {
@@ -159,8 +160,12 @@ impl MediaHandle {
         Metrics::sum(std::iter::once(&*self.counters))
     }
 
-    /// Stops the threads; recordings are finished first.
-    pub fn stop(self) {
+    /// Stops the threads and waits for them; recordings are finished first, and the last events
+    /// were handed over when this returns. Whoever holds the handle may call it; a second caller
+    /// waits for the first.
+    pub fn stop(&self) {
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((thread, writer)) = threads.take() else { return };
         let mut order = Order::Stop;
         // The queue may be full of work that is done first.
         while let Err(TrySendError::Full(back)) = self.orders.try_send(order) {
@@ -170,8 +175,8 @@ impl MediaHandle {
         }
         self.waker.wake();
         // A panic of the media thread was counted and reported by its own hook.
-        let _ = self.thread.join();
-        self.writer.join();
+        let _ = thread.join();
+        writer.join();
     }
 
     fn order(&self, order: Order) -> Result<(), Full> {

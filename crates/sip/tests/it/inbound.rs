@@ -292,7 +292,7 @@ async fn shutdown_refuses_and_hangs_up() {
     call.adopt(&ok);
     call.ack(1, "2", "").await;
     next(&mut events).await;
-    let stopping = tokio::spawn(plane.shutdown());
+    let stopping = tokio::spawn(async move { plane.shutdown().await });
     let bye = peer.request("BYE").await;
     let other = peer.call("too-late");
     other.invite(1, "1", SDP).await;

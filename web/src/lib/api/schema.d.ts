@@ -227,6 +227,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/calls/{call}/note": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Keeps my note on a call, in place of an earlier one of mine. */
+        put: operations["put_note"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/calls/{call}/recordings/{n}": {
         parameters: {
             query?: never;
@@ -740,7 +757,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Figures in the Prometheus text format. */
+        /** Figures in the Prometheus text format, for this machine and for administrators. */
         get: operations["metrics"];
         put?: never;
         post?: never;
@@ -988,6 +1005,11 @@ export interface components {
         NewFlow: {
             name: string;
         };
+        /** @description What an agent or supervisor writes about a call. */
+        NoteBody: {
+            /** @description At most 4,000 characters. */
+            note: string;
+        };
         /** @description Where a number leads. */
         NumberBody: {
             /** @description The id of a published flow. */
@@ -1213,7 +1235,8 @@ export interface components {
         };
         /** @description Whether the house can work. */
         Readiness: {
-            checks: components["schemas"]["CheckRow"][];
+            /** @description For operators only. */
+            checks?: components["schemas"]["CheckRow"][];
             ready: boolean;
         };
         /** @description Why a break is taken or an offer given back. */
@@ -1699,6 +1722,36 @@ export interface operations {
         requestBody?: never;
         responses: {
             204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    put_note: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                call: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NoteBody"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description too_long */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2753,6 +2806,13 @@ export interface operations {
                 content: {
                     "text/plain": string;
                 };
+            };
+            /** @description forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };

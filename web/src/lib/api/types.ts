@@ -44,7 +44,7 @@ export type CallDetail = With<Schemas['CallDetail'], { outcome?: Outcome | null;
 export type User = Schemas['UserRow'];
 export type Device = Schemas['DeviceBody'];
 /** A person as typed; an empty password changes none, no device means no calls. */
-export type UserInput = With<Required<Schemas['UserBody']>, { password: string; device: Device | null }>;
+export type UserInput = Omit<With<Required<Schemas['UserBody']>, { device: Device | null }>, 'password'> & { password?: string };
 /** Times in milliseconds. */
 export type QueueConfig = Required<Schemas['QueueBody']>;
 export type QueueRow = QueueConfig & { id: string };

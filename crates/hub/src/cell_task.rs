@@ -145,7 +145,7 @@ impl CellTask {
             let Some(message) = self.inbox.try_receive() else { break };
             self.message(message);
         }
-        // Under load the inbox is never empty: timers and late commits have their turn all the same.
+        // Under load the inbox is never empty: timers and late commits get their turn too.
         self.woken();
     }
 

@@ -241,5 +241,10 @@ impl Hub {
             // A cell that is gone already has nothing left to save.
             let _ = stopped.await;
         }
+        let flight = self.house.flight.clone();
+        let finished = tokio::task::spawn_blocking(move || flight.finish()).await;
+        if !finished.unwrap_or(false) {
+            tracing::warn!("the end of the flight log is not on the disk");
+        }
     }
 }

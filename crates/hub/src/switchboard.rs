@@ -175,7 +175,7 @@ impl Switchboard {
     }
 
     /// Hands a command to the SIP plane. False when it was refused and will not be tried again.
-    fn to_sip(&mut self, command: SipCommand) -> bool {
+    fn signal(&mut self, command: SipCommand) -> bool {
         let ends = matches!(command, SipCommand::Hangup { .. } | SipCommand::Reject { .. });
         let spare = ends.then(|| command.clone());
         let taken = (self.ports.sip)(command);
@@ -187,7 +187,7 @@ impl Switchboard {
     }
 
     /// Hands a command to the media plane. False when it was refused and will not be tried again.
-    fn to_media(&mut self, command: MediaCommand) -> bool {
+    fn direct(&mut self, command: MediaCommand) -> bool {
         let ends = matches!(command, MediaCommand::Close { .. } | MediaCommand::CallEnded { .. });
         let spare = ends.then(|| command.clone());
         let taken = (self.ports.media)(command);
@@ -253,7 +253,7 @@ impl Switchboard {
                     self.recordings.insert(wish.recording, tenant);
                 }
                 let command = MediaCommand::Graph { call, tenant, rev, graph, recording_file };
-                if !self.to_media(command) {
+                if !self.direct(command) {
                     tracing::error!(%call, rev, "the media plane refused a graph");
                     self.tell(tenant, Input::CallFailed { call });
                 }
@@ -261,7 +261,7 @@ impl Switchboard {
             }
             Effect::MediaEnd { call } => {
                 self.calls.remove(&call);
-                self.to_media(MediaCommand::CallEnded { call });
+                self.direct(MediaCommand::CallEnded { call });
                 return;
             }
             Effect::SaveFact { .. }
@@ -282,7 +282,7 @@ impl Switchboard {
             match output {
                 LegOutput::Sip(command) => {
                     let dialling = matches!(command, SipCommand::Dial { .. });
-                    if !self.to_sip(command) {
+                    if !self.signal(command) {
                         let step = |machine: &mut Leg| match dialling {
                             true => machine.not_dialled(),
                             false => machine.hang_up(LegCause::InternalError),
@@ -292,7 +292,7 @@ impl Switchboard {
                 }
                 LegOutput::Media(command) => {
                     let preparing = matches!(command, MediaCommand::Prepare { .. });
-                    if !self.to_media(command) && preparing {
+                    if !self.direct(command) && preparing {
                         self.with_leg(leg, |machine| {
                             machine.prepare_failed(MediaFault::Overloaded)
                         });
@@ -361,11 +361,11 @@ impl Switchboard {
         let tenant = match self.tenant_of(&dialled) {
             Some(Some(tenant)) => tenant,
             Some(None) => {
-                self.to_sip(SipCommand::Reject { leg, status: 404, retry_after_s: None });
+                self.signal(SipCommand::Reject { leg, status: 404, retry_after_s: None });
                 return;
             }
             None => {
-                self.to_sip(SipCommand::Reject { leg, status: 503, retry_after_s: Some(5) });
+                self.signal(SipCommand::Reject { leg, status: 503, retry_after_s: Some(5) });
                 return;
             }
         };
@@ -460,7 +460,7 @@ impl Switchboard {
 
     fn sweep(&mut self) {
         for leg in self.phones.forgotten(self.clock.now()) {
-            self.to_media(MediaCommand::Close { leg });
+            self.direct(MediaCommand::Close { leg });
         }
     }
 }

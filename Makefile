@@ -3,10 +3,11 @@
 # Tools that setup.sh fetches live beside other caches, never in the clone.
 export PATH := $(or $(ANTIPHON_CACHE),$(HOME)/.cache/antiphon)/tools:$(PATH)
 
-# How much the seeded tests try: ci (minutes) or full (as long as it takes).
+# How much the seeded tests try and how long the benchmarks soak: ci (minutes) or full (as long as
+# it takes).
 export EFFORT ?= ci
 
-# Arguments for the demo: make run ARGS="--http 0.0.0.0:8080"
+# Arguments: make run ARGS="--http 0.0.0.0:8080", make bench ARGS="--only G3"
 ARGS ?=
 
 .PHONY: help run test check bench dev screens
@@ -36,7 +37,7 @@ check:
 
 bench:
 	@scripts/setup.sh bench
-	@cargo bench --workspace
+	@cargo xtask bench $(ARGS)
 
 # The program answers on its usual port; the page with hot reload talks to it through a proxy.
 dev:

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { Stage } from './lib/stage.mjs';
 import { within } from './lib/wait.mjs';
 
-const wanted = process.argv.slice(2).join(' ').toLowerCase();
+const wanted = process.argv.slice(2).map((word) => word.toLowerCase());
 const folder = join(import.meta.dirname, 'tests');
 const count = { passed: 0, failed: 0, skipped: 0 };
 const begun = Date.now();
@@ -19,7 +19,8 @@ const seconds = (since) => ((Date.now() - since) / 1_000).toFixed(1);
 for (const file of readdirSync(folder).filter((name) => name.endsWith('.mjs')).sort()) {
   const { tests } = await import(join(folder, file));
   for (const test of tests) {
-    if (!`${file} ${test.name}`.toLowerCase().includes(wanted)) continue;
+    const title = `${file} ${test.name}`.toLowerCase();
+    if (!wanted.every((word) => title.includes(word))) continue;
     await runOne(test);
   }
 }

@@ -81,7 +81,7 @@ needs git git "tidy reads what git tracks"
 
 case $target in
 run | dev | test | screens | bench)
-    if [ -f web/package.json ] && [ "$target" != bench ]; then
+    if [ -f web/package.json ]; then
         have node || lack "Node 20 or newer: https://nodejs.org (Debian 12 has 18, too old)"
     fi
     ;;

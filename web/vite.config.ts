@@ -6,7 +6,8 @@ import { defineConfig } from 'vitest/config';
 
 /** Where `npm run dev` and `vite preview` find the server: the product, or `npm run mock`. */
 const server = process.env.ANTIPHON_SERVER ?? 'http://127.0.0.1:8080';
-const proxy = { '/api': { target: server, ws: true, changeOrigin: false } };
+// The server takes commands and sockets from its own origin alone: the proxy speaks as a page of it.
+const proxy = { '/api': { target: server, ws: true, changeOrigin: true, headers: { origin: new URL(server).origin } } };
 
 /** SvelteKit's route announcer carries a style attribute, which `style-src 'self'` forbids: a class does the same. */
 function noInlineStyle(): Plugin {

@@ -1,6 +1,6 @@
 // Sound in files: written, taken apart, and asked who speaks in it and when.
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PHONE, run } from './program.mjs';
 
@@ -72,46 +72,16 @@ export function delay(heardAt, spokenAt) {
   return delays[Math.floor(delays.length / 2)];
 }
 
-const WINDOW = 240;
-const STRAY = 48;
-const ALIKE = 0.55;
+const WINDOW_MS = 10;
+const LOUD = 300;
 
-/**
- * When a speaker whose whole period begins at `period_at_ms` can first be heard, in milliseconds of
- * the samples: the part of a period before the first whole one is found by its shape. A pause of
- * the chirps before it cannot be told from silence, so this is never too early.
- */
-export function onset(samples, template, period_at_ms) {
-  const alike = (at, part) => {
-    let best = 0;
-    for (let shift = -STRAY; shift <= STRAY; shift += 2) {
-      let product = 0;
-      let a = 1;
-      let b = 1;
-      for (let n = 0; n < WINDOW; n++) {
-        const x = samples[at + shift + n] ?? 0;
-        const y = template[(part + n) % template.length];
-        product += x * y;
-        a += x * x;
-        b += y * y;
-      }
-      best = Math.max(best, Math.abs(product) / Math.sqrt(a * b));
-    }
-    return best;
-  };
-  const start = Math.round((period_at_ms * RATE) / 1_000);
-  let first = start;
-  for (let back = WINDOW; back <= template.length && start - back >= 0; back += WINDOW) {
-    const part = template.length - back;
-    // The pause at the end of a period says nothing.
-    if (part >= template.length * 0.8) continue;
-    if (alike(start - back, part) < ALIKE) break;
-    first = start - back;
+/** The first sound at or after a place, both in milliseconds of the samples; `null` in silence. */
+export function firstSound(samples, fromMs) {
+  const window = (RATE * WINDOW_MS) / 1_000;
+  for (let at = Math.max(0, Math.round((fromMs * RATE) / 1_000)); at + window <= samples.length; at += window) {
+    let energy = 0;
+    for (let n = at; n < at + window; n++) energy += samples[n] ** 2;
+    if (Math.sqrt(energy / window) > LOUD) return (at * 1_000) / RATE;
   }
-  return (first * 1_000) / RATE;
-}
-
-/** One period of a code as samples at 8 kHz, out of a file that `phone chirp` wrote. */
-export function template(file) {
-  return channels(readFileSync(file)).channels[0].slice(0, (RATE * PERIOD_MS) / 1_000);
+  return null;
 }

@@ -17,7 +17,7 @@ function tap() {
   const taps = { local: null, remote: null };
   const state = { clicks: [], links: [], loadedAt: Date.now() };
   const listen = async (side, track) => {
-    const mine = { chunks: [], offset: Infinity };
+    const mine = { chunks: [] };
     taps[side] = mine;
     const reader = new MediaStreamTrackProcessor({ track }).readable.getReader();
     for (;;) {
@@ -34,9 +34,8 @@ function tap() {
       }
       const at = value.timestamp / 1_000;
       value.close();
-      // The quickest chunk tells best how its clock lies on the clock of the machine.
-      mine.offset = Math.min(mine.offset, Date.now() - at - (samples.length * 1_000) / RATE);
-      mine.chunks.push({ at, samples });
+      // What it says was over when it came: the quickest chunk tells how the clocks lie.
+      mine.chunks.push({ at, samples, offset: Date.now() - at - (samples.length * 1_000) / RATE });
     }
   };
   const Real = window.RTCPeerConnection;
@@ -63,9 +62,9 @@ function tap() {
     state,
     /** Samples of one side from a moment on, as integers, and the moment of the first. */
     since(side, from) {
-      const mine = taps[side];
-      const chunks = mine?.chunks.filter(({ at }) => mine.offset + at >= from) ?? [];
+      const chunks = taps[side]?.chunks.filter((chunk) => chunk.offset + chunk.at >= from) ?? [];
       if (chunks.length === 0) return { at: 0, samples: [] };
+      const offset = Math.min(...chunks.map((chunk) => chunk.offset));
       const samples = [];
       for (const chunk of chunks) {
         // A gap in the stream stays a gap in time.
@@ -73,12 +72,12 @@ function tap() {
         while (samples.length < due) samples.push(0);
         samples.push(...chunk.samples);
       }
-      return { at: mine.offset + chunks[0].at, samples };
+      return { at: offset + chunks[0].at, samples };
     },
     /** Milliseconds of one side that have been recorded after a moment. */
     length(side, from) {
       const last = taps[side]?.chunks.at(-1);
-      return last ? taps[side].offset + last.at + (last.samples.length * 1_000) / RATE - from : 0;
+      return last ? last.offset + last.at + (last.samples.length * 1_000) / RATE - from : 0;
     }
   };
 }
@@ -178,9 +177,14 @@ export class Desk {
     return until(`the desk shows ${state}`, () => this.page.locator(`.own .st.${state}`).count(), deadlineMs);
   }
 
+  /** After a restart of the house an agent may be ready again without a click. */
   async ready() {
-    await this.button('ready').first().click();
-    await this.shows('ready');
+    const is = (state) => this.page.locator(`.own .st.${state}`).count();
+    const button = this.button('ready').first();
+    await until('something to be ready with', async () => (await is('ready')) || (await is('no_device')) || (await button.count()));
+    if (await button.count()) await button.click();
+    // Who is waited for is rung at once.
+    await until('the desk is ready', async () => (await is('ready')) || (await is('offered')));
   }
 
   /** Signed in, telephone connected, ready. */

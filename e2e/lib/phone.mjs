@@ -7,6 +7,9 @@ import { within } from './wait.mjs';
 
 let numbers = 2_105_550_000;
 let files = 0;
+/** Telephones are not left behind, however the tests end. */
+const running = new Set();
+process.once('exit', () => running.forEach((exit) => exit()));
 /** A number that nobody has called from. */
 export const freshNumber = () => `+30${(numbers += 1)}`;
 
@@ -21,8 +24,8 @@ export class Caller {
     if (save) args.push('--save', this.saved);
     this.program = new Program(PHONE, [...args, ...more]);
     this.exit = () => this.program.kill('SIGKILL');
-    process.once('exit', this.exit);
-    void this.program.ended.then(() => process.off('exit', this.exit));
+    running.add(this.exit);
+    void this.program.ended.then(() => running.delete(this.exit));
   }
 
   get diary() {

@@ -10,6 +10,7 @@ import { ROOT } from './program.mjs';
 export class Stage {
   #house = null;
   #browser = null;
+  #programs = [];
   desks = [];
   callers = [];
 
@@ -47,12 +48,18 @@ export class Stage {
     return caller;
   }
 
+  /** A program that must not outlive the test. */
+  also(program) {
+    this.#programs.push(program);
+  }
+
   /** What is left behind when a test fails. */
   async evidence(name) {
     const folder = join(ROOT, 'target/e2e', name.replace(/[^a-z0-9]+/gi, '-').slice(0, 60));
     mkdirSync(folder, { recursive: true });
     const keep = (file, text) => writeFileSync(join(folder, file), text);
     if (this.#house) keep('server.log', this.#house.log);
+    this.#programs.forEach(({ name, lines, errors }) => keep(`${name}.txt`, `${lines.join('\n')}\n${errors}`));
     this.callers.forEach((caller, n) => {
       keep(`caller-${n}.jsonl`, `${caller.program.lines.join('\n')}\n${caller.program.errors}`);
       if (caller.saved && existsSync(caller.saved)) copyFileSync(caller.saved, join(folder, `caller-${n}.wav`));
@@ -66,6 +73,7 @@ export class Stage {
 
   async end() {
     for (const caller of this.callers) caller.exit();
+    for (const program of this.#programs) program.kill('SIGKILL');
     await this.#browser?.close().catch(() => {});
     await this.#house?.stop();
   }

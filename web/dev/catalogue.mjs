@@ -37,6 +37,7 @@ export const SCREENS = [
   { name: 'admin-users', scene: 'ready', path: '/admin/users/0193b100-0000-7000-8000-000000000002' },
   { name: 'admin-queues', scene: 'ready', path: '/admin/queues/0193a100-0000-7000-8000-000000000001' },
   { name: 'admin-numbers', scene: 'ready', path: '/admin/numbers' },
+  { name: 'admin-hours', scene: 'ready', path: '/admin/hours' },
   { name: 'admin-flows', scene: 'ready', path: '/admin/flows/0193f100-0000-7000-8000-000000000001' },
   { name: 'admin-flows-fault', scene: 'ready', path: '/admin/flows/0193f100-0000-7000-8000-000000000001', act: async (page) => { const text = page.locator('textarea'); await text.fill((await text.inputValue()).replace('"next": "hours"', '"next": "hourz"')); await page.locator('button.fault').waitFor(); } },
   { name: 'admin-prompts', scene: 'ready', path: '/admin/prompts' },

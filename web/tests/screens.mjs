@@ -43,28 +43,36 @@ async function audit(page) {
   return violations.filter((one) => ['serious', 'critical'].includes(one.impact)).map((one) => `axe ${one.id}: ${one.nodes.slice(0, 3).map((node) => node.target.join(' ')).join(', ')} (${one.nodes[0]?.any[0]?.message ?? one.help})`);
 }
 
+/** Pages that are open at once; a page mostly waits, for fonts and for the network to be still. */
+const PAGES = Number(process.env.PAGES ?? 4);
 const browser = await launch();
+const work = SCREENS.filter((one) => one.name.match(filter)).flatMap((screen) => (process.env.EFFORT === 'full' ? FULL : CI).map((view) => ({ screen, view })));
 let passed = 0;
 let failed = 0;
-for (const screen of SCREENS.filter((one) => one.name.match(filter))) {
-  for (const view of process.env.EFFORT === 'full' ? FULL : CI) {
-    const mock = await start({ frozen: FROZEN, setup: screen.setup ?? false });
-    const { context, page, problems } = await visitor(browser, mock.url, { scene: screen.scene, silent: screen.silent, ...view });
-    try {
-      await settle(page, screen, mock);
-      problems.push(...(await page.evaluate(inspect, view.lang)), ...(await audit(page)));
-    } catch (error) {
-      problems.push(String(error));
-    }
-    if (problems.length === 0) passed += 1;
-    else {
-      failed += 1;
-      console.log(`FAILED ${screen.name} ${view.lang} ${view.theme} ${view.width}\n  ${problems.join('\n  ').slice(0, 1500)}`);
-    }
-    await context.close();
-    await mock.close();
+
+async function check({ screen, view }) {
+  const mock = await start({ frozen: FROZEN, setup: screen.setup ?? false });
+  const { context, page, problems } = await visitor(browser, mock.url, { scene: screen.scene, silent: screen.silent, ...view });
+  try {
+    await settle(page, screen, mock);
+    problems.push(...(await page.evaluate(inspect, view.lang)), ...(await audit(page)));
+  } catch (error) {
+    problems.push(String(error));
   }
+  if (problems.length === 0) passed += 1;
+  else {
+    failed += 1;
+    console.log(`FAILED ${screen.name} ${view.lang} ${view.theme} ${view.width}\n  ${problems.join('\n  ').slice(0, 1500)}`);
+  }
+  await context.close();
+  await mock.close();
 }
+
+async function take() {
+  for (let next = work.shift(); next; next = work.shift()) await check(next);
+}
+
+await Promise.all(Array.from({ length: PAGES }, take));
 await browser.close();
 console.log(`screens: ${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 const SRC = join(import.meta.dirname, '../src');
-const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((file) => /\.(svelte|css|ts)$/.test(file) && !file.includes('paraglide') && !file.endsWith('.test.ts'));
+const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((file) => /\.(svelte|css|ts)$/.test(file) && !file.includes('paraglide') && !file.endsWith('schema.d.ts') && !file.endsWith('.test.ts'));
 const CLASSES = /(?<![\w-])-?(?:[a-z]+:)*(?:m[lr]|p[lr]|left|right|border-[lr]|rounded-(?:[lr]|[tb][lr])|text-(?:left|right)|float-(?:left|right)|clear-(?:left|right))-?(?:\d|\[|auto|px|full|")/;
 const PROPERTIES = /(?<![\w-])(?:(?:margin|padding|border)-(?:left|right)|(?:left|right)\s*:|text-align:\s*(?:left|right)|float:\s*(?:left|right)|border-(?:top|bottom)-(?:left|right)-radius)/;
 

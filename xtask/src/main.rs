@@ -1,10 +1,11 @@
-//! The house's own tools: `cargo xtask tidy | test | check | music`.
+//! The house's own tools: `cargo xtask tidy | test | check | bench | music`.
 //!
 //! Everything here uses the standard library and two parsers, so that it builds in seconds on a
 //! fresh machine and never shares a fault with the product it judges.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
+mod bench;
 mod count;
 mod music;
 mod stages;
@@ -19,6 +20,7 @@ usage: cargo xtask COMMAND
   tidy    the rules of the house that no compiler knows (also a unit test)
   test    every check and test as CI runs it, seconds per stage, one line at the end
   check   the quick part of it: fmt, tidy, clippy and tests of what changed
+  bench   release builds, measured: --quick, --full, --only G3,soak, --repeats N, --bin-dir DIR
   music   synthesise assets/music/calm.wav";
 
 fn main() -> ExitCode {
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
         "tidy" => run_tidy(),
         "test" => stages::test(&root()),
         "check" => stages::check(&root()),
+        "bench" => bench::run(&root(), &std::env::args().skip(2).collect::<Vec<_>>()),
         "music" => music::write(&root().join("assets/music/calm.wav")).map(|()| true),
         _ => {
             eprintln!("{USAGE}");

@@ -12,7 +12,7 @@ use crate::idempotency::Answers;
 use crate::ports::{Floor, Sound};
 use crate::problem::Problem;
 use crate::throttle::Throttle;
-use crate::ws::Pages;
+use crate::ws::{Crowd, Pages};
 
 /// What the API is made of.
 pub struct Parts {
@@ -62,6 +62,7 @@ pub(crate) struct Inner {
     pub(crate) throttle: Throttle,
     pub(crate) answers: Answers,
     pub(crate) sockets: Arc<tokio::sync::Semaphore>,
+    pub(crate) crowd: Crowd,
     pub(crate) pages: Pages,
     /// Added to the numbers of topics, so that those of an earlier process are never mistaken for
     /// ours. In JSON it stays an exact number.
@@ -94,6 +95,7 @@ impl App {
             throttle: Throttle::default(),
             answers: Answers::default(),
             sockets: Arc::new(tokio::sync::Semaphore::new(SOCKETS_MAX)),
+            crowd: Crowd::default(),
             pages: Pages::default(),
             seq_base,
         }))

@@ -1,6 +1,9 @@
 //! JSON bodies, read strictly: one content type, bounded size and depth, no key twice, no NUL, and
 //! every fault named with its place.
 
+use std::time::Duration;
+
+use axum::body::Body as AnyBody;
 use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
 use model::limits;
@@ -9,6 +12,10 @@ use serde_json::{Map, Value};
 
 use crate::problem::Problem;
 
+/// How long a body may take, and as much more as [`BODY_BYTES_PER_S_MIN`] allows it.
+const BODY_TIME: Duration = Duration::from_secs(30);
+/// The slowest upload of a large body that is worth waiting for.
+const BODY_BYTES_PER_S_MIN: usize = 64 * 1_024;
 /// Levels of nesting.
 const DEPTH_MAX: usize = 64;
 
@@ -42,9 +49,21 @@ pub(crate) fn require_type(request: &Request, wanted: &'static str) -> Result<()
     }
 }
 
-/// The whole body, at most `max` bytes.
+/// The whole body, at most `max` bytes, within its time.
 pub(crate) async fn bytes(request: Request, max: usize) -> Result<bytes::Bytes, Problem> {
-    axum::body::to_bytes(request.into_body(), max).await.map_err(|_| {
+    // Uploads larger than a document get the time of a slow line.
+    let more_s = max.saturating_sub(limits::HTTP_BODY_BYTES_MAX) / BODY_BYTES_PER_S_MIN;
+    let time = BODY_TIME + Duration::from_secs(more_s as u64);
+    whole(request.into_body(), max, time).await
+}
+
+async fn whole(body: AnyBody, max: usize, time: Duration) -> Result<bytes::Bytes, Problem> {
+    let read = tokio::time::timeout(time, axum::body::to_bytes(body, max)).await;
+    let read = read.map_err(|_| {
+        let detail = "The body took too long.";
+        Problem::new(StatusCode::REQUEST_TIMEOUT, "too_slow", detail)
+    })?;
+    read.map_err(|_| {
         let detail = format!("The body is larger than {max} bytes or broke off.");
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
     })

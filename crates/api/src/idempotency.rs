@@ -16,6 +16,7 @@ use model::{Span, Timestamp, limits};
 use sha2::{Digest, Sha256};
 
 use crate::app::App;
+use crate::body::bytes;
 use crate::guard;
 use crate::problem::Problem;
 
@@ -138,10 +139,7 @@ async fn try_once(app: &App, request: Request, next: Next) -> Result<Response, P
     let Some(caller) = guard::identify(&parts, app).await? else {
         return Err(Problem::no_session());
     };
-    let body = axum::body::to_bytes(body, limits::HTTP_BODY_BYTES_MAX).await.map_err(|_| {
-        let detail = "A body with an Idempotency-Key is at most 1 MiB.";
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
-    })?;
+    let body = bytes(Request::new(body), limits::HTTP_BODY_BYTES_MAX).await?;
     let key = digest(&[caller.token.to_hex().as_bytes(), key.as_bytes()]);
     let path = parts.uri.to_string();
     let request = digest(&[parts.method.as_str().as_bytes(), path.as_bytes(), &body]);

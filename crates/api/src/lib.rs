@@ -18,6 +18,7 @@ mod ports;
 mod problem;
 mod router;
 mod routes;
+mod serve;
 mod throttle;
 mod wav;
 mod ws;
@@ -28,9 +29,9 @@ pub use ports::{
     Change, Check, Floor, FlowFault, Peaks, PhoneOwner, RecordingWav, Sound, SoundFault, TopicData,
     Update,
 };
+pub use serve::serve;
 
-/// The whole web server as one service. Serve it with
-/// `into_make_service_with_connect_info::<SocketAddr>()`, so that it knows who asks.
+/// The whole web server as one service, for [`serve`], which tells it who asks.
 pub fn app(parts: Parts) -> axum::Router {
     router::router(app::App::new(parts))
 }

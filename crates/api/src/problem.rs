@@ -17,6 +17,8 @@ pub(crate) struct Problem {
     pub(crate) detail: String,
     pub(crate) errors: Vec<Fault>,
     pub(crate) retry_after_s: Option<u32>,
+    /// The bytes there are, when a range was asked that they do not have.
+    pub(crate) bytes_total: Option<u64>,
 }
 
 /// One fault inside a document.
@@ -56,7 +58,14 @@ const RETRY_AFTER_S: u32 = 2;
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), errors: Vec::new(), retry_after_s: None }
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            retry_after_s: None,
+            bytes_total: None,
+        }
     }
 
     pub(crate) fn bad_request(code: &'static str, detail: impl Into<String>) -> Self {
@@ -103,6 +112,14 @@ impl Problem {
         self
     }
 
+    /// A range outside of what there is (RFC 9110 section 15.5.17).
+    pub(crate) fn bad_range(bytes_total: u64) -> Self {
+        let detail = format!("There are {bytes_total} bytes.");
+        let mut problem = Self::new(StatusCode::RANGE_NOT_SATISFIABLE, "bad_range", detail);
+        problem.bytes_total = Some(bytes_total);
+        problem
+    }
+
     pub(crate) fn flow(faults: Vec<FlowFault>) -> Self {
         let detail = "The flow has faults; each is named with its place.";
         let mut problem = Self::unprocessable("bad_flow", detail);
@@ -126,6 +143,10 @@ impl Problem {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = self.retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(total) = self.bytes_total {
+            let value = HeaderValue::from_str(&format!("bytes */{total}"));
+            headers.insert(header::CONTENT_RANGE, value.expect("digits are a header value"));
         }
         response
     }

@@ -43,6 +43,7 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(agent::hangup))
         .routes(routes!(agent::wrap_up))
         .routes(routes!(agent::extend_wrap_up))
+        .routes(routes!(agent::put_note))
         // Calls
         .routes(routes!(calls::list))
         .routes(routes!(calls::show))

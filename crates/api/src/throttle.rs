@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use model::{Span, Timestamp};
 use store::TokenDigest;
 
+use crate::client::network_of;
 use crate::problem::Problem;
 
 /// Tries per account in [`WINDOW`].
@@ -21,6 +22,7 @@ const KEYS_MAX: usize = 50_000;
 enum Key {
     /// The digest of a mail address: known or not, nobody's address is kept here.
     Account(String),
+    /// As [`network_of`] tells: of IPv6 anybody has 2^64.
     Address(IpAddr),
 }
 
@@ -38,14 +40,14 @@ impl Throttle {
         address: IpAddr,
         now: Timestamp,
     ) -> Result<(), Problem> {
-        self.take(Key::Address(address), PER_ADDRESS_MAX, now)?;
+        self.take(Key::Address(network_of(address)), PER_ADDRESS_MAX, now)?;
         let account = TokenDigest::of(&store::fold_mail(mail)).to_hex();
         self.take(Key::Account(account), PER_ACCOUNT_MAX, now)
     }
 
     /// Counts a try with a one-time secret, or refuses it.
     pub(crate) fn try_address(&self, address: IpAddr, now: Timestamp) -> Result<(), Problem> {
-        self.take(Key::Address(address), PER_ADDRESS_MAX, now)
+        self.take(Key::Address(network_of(address)), PER_ADDRESS_MAX, now)
     }
 
     fn take(&self, key: Key, most: usize, now: Timestamp) -> Result<(), Problem> {
@@ -54,7 +56,10 @@ impl Throttle {
         if tries.len() >= KEYS_MAX && !tries.contains_key(&key) {
             tries.retain(|_, list| list.last().is_some_and(fresh));
             if tries.len() >= KEYS_MAX {
-                return Err(too_often(WINDOW));
+                // Strangers who fill the memory must not lock everybody else out.
+                let stalest = tries.iter().min_by_key(|(_, list)| list.last().copied());
+                let stalest = stalest.map(|(key, _)| key.clone());
+                stalest.and_then(|key| tries.remove(&key));
             }
         }
         let list = tries.entry(key).or_default();
@@ -98,5 +103,31 @@ mod tests {
         assert!(throttle.try_account("z@example.com", address, at(11)).is_err());
         assert!(throttle.try_account("z@example.com", "::1".parse().unwrap(), at(11)).is_ok());
         throttle.try_account("a@example.com", address, at(61)).unwrap();
+    }
+
+    #[test]
+    fn a_full_memory_forgets_the_stalest_and_serves_the_next() {
+        let throttle = Throttle::default();
+        let at = |micros: i64| Timestamp::from_micros(1_000_000_000 + micros);
+        let address = |n: u32| IpAddr::V4((0x0a00_0000 + n).into());
+        let many = u32::try_from(KEYS_MAX).unwrap();
+        for n in 0..many {
+            throttle.try_address(address(n), at(i64::from(n))).unwrap();
+        }
+        throttle.try_address(address(many), at(i64::from(many))).unwrap();
+        let tries = throttle.tries.lock().unwrap();
+        assert_eq!(tries.len(), KEYS_MAX);
+        assert!(!tries.contains_key(&Key::Address(address(0))));
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_counted_as_one() {
+        let throttle = Throttle::default();
+        let now = Timestamp::from_micros(1_000_000_000);
+        for n in 0..PER_ADDRESS_MAX {
+            throttle.try_address(format!("2001:db8::{n:x}").parse().unwrap(), now).unwrap();
+        }
+        assert!(throttle.try_address("2001:db8::ffff".parse().unwrap(), now).is_err());
+        assert!(throttle.try_address("2001:db8:0:1::1".parse().unwrap(), now).is_ok());
     }
 }

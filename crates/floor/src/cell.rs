@@ -167,6 +167,7 @@ impl Cell {
             Input::PlayEnded { call, play } => self.play_ended(call, play),
             Input::DeviceUp { agent, leg } => self.device_up(agent, leg),
             Input::DeviceDown { agent, leg } => self.device_down(agent, leg),
+            Input::WakeFailed => self.wake_failed(),
             Input::CallFailed { call } => {
                 self.end_call(call, LegCause::InternalError, By::House);
             }
@@ -186,6 +187,27 @@ impl Cell {
         while let Some(reason) = self.timers.take_due(self.now) {
             self.fire(reason);
             self.match_free();
+        }
+    }
+
+    /// The earliest due timer is dropped unfired, and the call it was about ends.
+    fn wake_failed(&mut self) {
+        let Some(reason) = self.timers.take_due(self.now) else { return };
+        let call = match reason {
+            Reason::Ring(offer) => self.offers.get(&offer).map(|offer| offer.call),
+            Reason::Exclusion(entry, _) | Reason::LongestWait(entry) => {
+                self.entries.get(&entry).copied()
+            }
+            Reason::Flow(call) | Reason::CallAge(call) => Some(call),
+            Reason::DeviceGrace(agent) => match self.lease_of(agent) {
+                Some(&Lease::Talk(call)) => Some(call),
+                _ => None,
+            },
+            // The customer is gone; the agent can still finish the wrap-up by hand.
+            Reason::WrapUp(_) => None,
+        };
+        if let Some(call) = call {
+            self.end_call(call, LegCause::InternalError, By::House);
         }
     }
 

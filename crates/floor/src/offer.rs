@@ -155,6 +155,7 @@ impl Cell {
             && slot.intent == Intent::Ready
         {
             slot.intent = Intent::DidNotAnswer;
+            self.save_intent(agent);
             self.refresh_agent(agent);
         }
     }

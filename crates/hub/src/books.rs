@@ -8,12 +8,11 @@ use std::path::PathBuf;
 
 use jiff::tz::TimeZone;
 use model::effect::{Effect, Fact};
-use model::event::{AgentState, Event, Recorded};
-use model::id::{AgentId, CallId, LegId, RecordingId};
+use model::event::{Event, Recorded};
+use model::id::{CallId, LegId, RecordingId};
 use model::media::RecordWish;
 use model::time::Timestamp;
 use report::CallRecord;
-use serde_json::json;
 use store::{CallRow, FloorRow, RecordingRow, TenantDb};
 
 #[derive(Debug)]
@@ -46,32 +45,32 @@ impl Books {
         language.clone_into(&mut self.language);
     }
 
-    /// Takes in an event; some make a row at once.
-    pub(crate) fn event(&mut self, recorded: &Recorded) -> Option<FloorRow> {
-        if let Event::AgentState { agent, state, reason } = &recorded.event {
-            return intent(*agent, *state, reason.as_deref());
-        }
-        let call = recorded.event.call()?;
+    /// Takes in an event.
+    pub(crate) fn event(&mut self, recorded: &Recorded) {
+        let Some(call) = recorded.event.call() else { return };
         if let Event::CallStarted { leg, .. } = &recorded.event {
-            let record = CallRecord::begin(recorded)?;
+            let Some(record) = CallRecord::begin(recorded) else { return };
             let language = self.language.clone();
             let open = OpenCall { record, leg: *leg, language, facts: 0, recordings: Vec::new() };
             self.calls.insert(call, open);
         } else {
-            let open = self.calls.get_mut(&call)?;
+            let Some(open) = self.calls.get_mut(&call) else { return };
             open.record.apply(recorded);
             if let Event::LanguageSet { language, .. } = &recorded.event {
                 open.language.clone_from(language);
             }
         }
         self.dirty.insert(call);
-        None
     }
 
     /// The row of an effect that is part of the commit.
     pub(crate) fn row(&mut self, now: Timestamp, effect: Effect) -> Option<FloorRow> {
         match effect {
             Effect::SaveFact { call, fact } => self.fact(now, call, fact),
+            Effect::SaveIntent { agent, intent } => {
+                let intent = serde_json::to_value(intent).expect("an intent is plain JSON");
+                Some(FloorRow::AgentIntent { agent, intent })
+            }
             Effect::SaveNote { call, agent, text } => {
                 Some(FloorRow::Note { call, agent, text, at: now })
             }
@@ -184,21 +183,6 @@ fn call_row(open: &OpenCall) -> Box<CallRow> {
         resolved: record.resolved,
         recorded: record.recorded,
     })
-}
-
-/// What an agent wants, as far as a state tells it: what a restart goes on with.
-fn intent(agent: AgentId, state: AgentState, reason: Option<&str>) -> Option<FloorRow> {
-    let intent = match state {
-        AgentState::SignedOut => json!({ "intent": "signed_out" }),
-        AgentState::Break | AgentState::DidNotAnswer => {
-            json!({ "intent": "break", "reason": reason })
-        }
-        AgentState::Ready | AgentState::NoDevice => json!({ "intent": "ready" }),
-        AgentState::Offered | AgentState::Talking | AgentState::Hold | AgentState::WrapUp => {
-            return None;
-        }
-    };
-    Some(FloorRow::AgentIntent { agent, intent })
 }
 
 /// The civil date (UTC) whose folder a call's recordings go to.

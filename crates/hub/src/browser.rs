@@ -1,6 +1,6 @@
 //! Which page is whose telephone: one leg per agent, one owning tab, the higher epoch wins.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use model::id::{AgentId, LegId, TenantId};
 use model::refusal::Refusal;
@@ -18,10 +18,15 @@ struct Phone {
     leg: LegId,
     tab: String,
     epoch: u64,
+    /// Whether media flows.
     up: bool,
+    /// Whether the cell believes that the telephone is up. It outlives a renewed offer, so that
+    /// whatever ends that offer badly still tells the cell.
+    told: bool,
     gone_since: Option<Timestamp>,
-    waiting: Option<oneshot::Sender<Result<String, Refusal>>>,
 }
+
+type Answer = oneshot::Sender<Result<String, Refusal>>;
 
 /// What became of an offer.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,10 +42,13 @@ pub(crate) enum Taken {
 pub(crate) struct Phones {
     by_owner: HashMap<Owner, Phone>,
     owners: HashMap<LegId, Owner>,
+    /// Who waits for an answer on a leg; the media plane answers in the order of the offers.
+    waiting: HashMap<LegId, VecDeque<Answer>>,
 }
 
 impl Phones {
-    /// A page offers. `fresh` names the leg if this agent has none yet.
+    /// A page offers. `fresh` names the leg if this agent has none yet. A phone whose page is gone
+    /// may be taken by anybody: epochs of two computers are not comparable for ever.
     pub(crate) fn offer(
         &mut self,
         owner: Owner,
@@ -50,15 +58,18 @@ impl Phones {
         reply: oneshot::Sender<Result<String, Refusal>>,
     ) -> Taken {
         let known = self.by_owner.get(&owner);
-        if known.is_some_and(|phone| phone.tab != tab && epoch <= phone.epoch) {
+        let owned =
+            |phone: &Phone| phone.tab != tab && epoch <= phone.epoch && phone.gone_since.is_none();
+        if known.is_some_and(owned) {
             // The receiver may have given up; nobody else waits for this refusal.
             let _ = reply.send(Err(Refusal::WrongState));
             return Taken::Refused;
         }
         let leg = known.map_or(fresh, |phone| phone.leg);
-        let waiting = Some(reply);
-        let phone = Phone { leg, tab, epoch, up: false, gone_since: None, waiting };
+        let told = known.is_some_and(|phone| phone.told);
+        let phone = Phone { leg, tab, epoch, up: false, told, gone_since: None };
         self.by_owner.insert(owner, phone);
+        self.waiting.entry(leg).or_default().push_back(reply);
         self.owners.insert(leg, owner);
         Taken::Leg(leg)
     }
@@ -70,15 +81,22 @@ impl Phones {
 
     /// The media plane answered.
     pub(crate) fn answered(&mut self, leg: LegId, sdp: String) {
-        if let Some(waiting) = self.of_leg(leg).and_then(|(_, phone)| phone.waiting.take()) {
-            let _ = waiting.send(Ok(sdp));
-        }
+        self.reply(leg, Ok(sdp));
     }
 
     /// The media plane could not use the offer.
     pub(crate) fn refused(&mut self, leg: LegId, why: Refusal) {
-        if let Some(waiting) = self.of_leg(leg).and_then(|(_, phone)| phone.waiting.take()) {
-            let _ = waiting.send(Err(why));
+        self.reply(leg, Err(why));
+    }
+
+    fn reply(&mut self, leg: LegId, result: Result<String, Refusal>) {
+        let Some(waiting) = self.waiting.get_mut(&leg) else { return };
+        if let Some(answer) = waiting.pop_front() {
+            // The page may have given up.
+            let _ = answer.send(result);
+        }
+        if waiting.is_empty() {
+            self.waiting.remove(&leg);
         }
     }
 
@@ -86,14 +104,16 @@ impl Phones {
     pub(crate) fn up(&mut self, leg: LegId) -> Option<Owner> {
         let (owner, phone) = self.of_leg(leg)?;
         phone.up = true;
-        phone.gone_since.is_none().then_some(owner)
+        let news = phone.gone_since.is_none() && !phone.told;
+        phone.told |= news;
+        news.then_some(owner)
     }
 
     /// Media is lost: whose device is down now, unless that was said already.
     pub(crate) fn down(&mut self, leg: LegId) -> Option<Owner> {
         let (owner, phone) = self.of_leg(leg)?;
-        let was_up = std::mem::replace(&mut phone.up, false) && phone.gone_since.is_none();
-        was_up.then_some(owner)
+        phone.up = false;
+        std::mem::take(&mut phone.told).then_some(owner)
     }
 
     /// The socket of a page is gone: the leg that is down with it, if this page owned the phone.
@@ -109,15 +129,16 @@ impl Phones {
             return None;
         }
         phone.gone_since = Some(now);
-        phone.up.then_some(phone.leg)
+        std::mem::take(&mut phone.told).then_some(phone.leg)
     }
 
     /// The socket of the owning page is back: the leg that is up again, if its media still is.
     pub(crate) fn back(&mut self, owner: Owner, tab: &str, epoch: u64) -> Option<LegId> {
         let phone = self.by_owner.get_mut(&owner)?;
         let own = phone.tab == tab && phone.epoch == epoch;
-        let returned = own && phone.gone_since.take().is_some();
-        (returned && phone.up).then_some(phone.leg)
+        let news = own && phone.gone_since.take().is_some() && phone.up && !phone.told;
+        phone.told |= news;
+        news.then_some(phone.leg)
     }
 
     /// Legs whose page did not come back; they are forgotten here and closed by the caller.
@@ -129,6 +150,7 @@ impl Phones {
         self.by_owner.retain(|_, phone| !old(phone));
         for leg in &legs {
             self.owners.remove(leg);
+            self.waiting.remove(leg);
         }
         legs
     }
@@ -186,6 +208,32 @@ mod tests {
         assert_eq!(desk.phones.down(leg), None, "already told");
         assert_eq!(desk.offer("a", 2).0, Taken::Leg(leg));
         assert_eq!(desk.phones.up(leg), Some(desk.owner));
+    }
+
+    #[test]
+    fn a_renewed_offer_that_fails_still_takes_the_device_down() {
+        let mut desk = Desk::new();
+        let (Taken::Leg(leg), _) = desk.offer("a", 1) else { panic!("first") };
+        assert_eq!(desk.phones.up(leg), Some(desk.owner));
+        assert_eq!(desk.offer("a", 1).0, Taken::Leg(leg));
+        assert_eq!(desk.phones.down(leg), Some(desk.owner));
+        assert_eq!(desk.phones.down(leg), None, "told once");
+        assert_eq!(desk.phones.up(leg), Some(desk.owner));
+        assert_eq!(desk.offer("b", 2).0, Taken::Leg(leg));
+        assert_eq!(desk.phones.gone(desk.owner, "b", 2, NOW), Some(leg));
+    }
+
+    #[test]
+    fn answers_go_to_who_offered_and_a_left_phone_is_free() {
+        let mut desk = Desk::new();
+        let (Taken::Leg(leg), mut first) = desk.offer("a", 9) else { panic!("first") };
+        let (_, mut second) = desk.offer("b", 10);
+        desk.phones.answered(leg, "for a".to_owned());
+        desk.phones.refused(leg, Refusal::NoDevice);
+        assert_eq!(first.try_recv(), Ok(Ok("for a".to_owned())));
+        assert_eq!(second.try_recv(), Ok(Err(Refusal::NoDevice)));
+        desk.phones.gone(desk.owner, "b", 10, NOW);
+        assert_eq!(desk.offer("c", 1).0, Taken::Leg(leg), "a slower clock is no lock");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use floor::Cell;
 use model::Input;
@@ -33,6 +34,8 @@ const CHECKPOINT_INPUTS: usize = 256;
 const MESSAGES_PER_TURN: usize = 64;
 /// Pause before a failed commit is tried again.
 const RETRY_AFTER: Span = Span::from_millis(250);
+/// Least time between two attempts to begin a flight-log segment.
+const SEGMENT_PAUSE: Span = Span::from_secs(1);
 /// How often a stopping cell asks whether all is saved.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -50,6 +53,8 @@ pub(crate) struct Parts {
     pub(crate) language: String,
     /// Seeds the ids of requests.
     pub(crate) seed: u64,
+    /// Tells the house that promises are refused because the record is late.
+    pub(crate) degraded: Arc<AtomicBool>,
 }
 
 /// See the module.
@@ -70,9 +75,11 @@ pub(crate) struct CellTask {
     replies: HashMap<RequestId, Answer>,
     flight: FlightLog,
     segment: Option<(Timestamp, u32)>,
+    next_segment_at: Timestamp,
     checkpoint: Cell,
     since_checkpoint: Vec<(Timestamp, Input)>,
     stopping: Option<(oneshot::Sender<()>, Instant)>,
+    degraded: Arc<AtomicBool>,
 }
 
 impl CellTask {
@@ -96,8 +103,10 @@ impl CellTask {
             replies: HashMap::new(),
             flight: parts.flight,
             segment: None,
+            next_segment_at: Timestamp::default(),
             since_checkpoint: Vec::new(),
             stopping: None,
+            degraded: parts.degraded,
         }
     }
 
@@ -136,6 +145,8 @@ impl CellTask {
             let Some(message) = self.inbox.try_receive() else { break };
             self.message(message);
         }
+        // Under load the inbox is never empty: timers and late commits get their turn too.
+        self.woken();
     }
 
     fn message(&mut self, message: Message) {
@@ -163,6 +174,7 @@ impl CellTask {
         let now = self.clock.now();
         if self.ledger.late_at().is_some_and(|late| late <= now) {
             tracing::error!(tenant.id = %self.tenant, "commits are late: nothing is promised");
+            self.degraded.store(true, Ordering::Relaxed);
             let promises = self.ledger.late();
             self.speak(promises);
         }
@@ -206,32 +218,53 @@ impl CellTask {
 
     /// The cell panicked: go back to the checkpoint, repeat what was good, end that one call.
     fn rebuild(&mut self, now: Timestamp, poison: &Input) {
-        let call = call_of(&self.checkpoint, poison);
+        self.repeat_from_checkpoint();
+        let call = call_of(&self.cell, poison);
         tracing::error!(tenant.id = %self.tenant, call.id = ?call, "a call's handling panicked");
+        // The log has a hole now: a new segment begins soon.
+        self.segment = None;
+        self.next_segment_at = now + SEGMENT_PAUSE;
+        self.answer_poison(poison);
+        let remedy = match (poison, call) {
+            (Input::Wake, _) => Some(Input::WakeFailed),
+            (_, Some(call)) => Some(Input::CallFailed { call }),
+            (_, None) => None,
+        };
+        let Some(remedy) = remedy else { return };
+        match guarded(&mut self.cell, now, remedy.clone()) {
+            Some(outputs) => {
+                self.since_checkpoint.push((now, remedy));
+                self.carry_out(now, outputs);
+            }
+            // Even giving it up panics: go on without, its timers will try again.
+            None => self.repeat_from_checkpoint(),
+        }
+    }
+
+    /// Back to the checkpoint and through the good inputs since; their outputs were carried out.
+    fn repeat_from_checkpoint(&mut self) {
         self.cell = self.checkpoint.clone();
-        let mut call = call;
         for (at, input) in std::mem::take(&mut self.since_checkpoint) {
             if guarded(&mut self.cell, at, input.clone()).is_some() {
                 self.since_checkpoint.push((at, input));
             }
-            call = call.or_else(|| call_of(&self.cell, poison));
-        }
-        // The log has a hole now: a new segment begins with the next input.
-        self.segment = None;
-        self.answer_poison(poison);
-        if let Some(call) = call
-            && let Some(outputs) = guarded(&mut self.cell, now, Input::CallFailed { call })
-        {
-            self.since_checkpoint.push((now, Input::CallFailed { call }));
-            self.carry_out(now, outputs);
         }
     }
 
+    /// Nobody may wait for ever for what could not be handled.
     fn answer_poison(&mut self, poison: &Input) {
-        if let Input::Command { request: Some(request), .. } = poison
-            && let Some(reply) = self.replies.remove(request)
-        {
-            let _ = reply.send(Err(Refusal::WrongState));
+        match poison {
+            Input::Command { request: Some(request), .. } => {
+                if let Some(reply) = self.replies.remove(request) {
+                    let _ = reply.send(Err(Refusal::WrongState));
+                }
+            }
+            Input::CallOffered { leg, .. } => {
+                let effect = Effect::Refuse { leg: *leg, status: 500 };
+                let request = Request::Effect { tenant: self.tenant, effect, recording_file: None };
+                let _ = self.switchboard.send(request);
+            }
+            _ => {}
         }
     }
 
@@ -240,8 +273,7 @@ impl CellTask {
         for output in outputs {
             match output {
                 Output::Event(recorded) => {
-                    let row = self.books.event(&recorded);
-                    row.into_iter().for_each(|row| self.ledger.row(row));
+                    self.books.event(&recorded);
                     self.ledger.event(recorded);
                 }
                 Output::Effect(effect) => self.effect(now, effect),
@@ -313,9 +345,13 @@ impl CellTask {
     fn committed(&mut self, saved: Result<(), StoreError>) {
         self.committing = None;
         let promises = match saved {
-            Ok(()) => self.ledger.saved(),
+            Ok(()) => {
+                self.degraded.store(false, Ordering::Relaxed);
+                self.ledger.saved()
+            }
             Err(error) => {
                 tracing::error!(tenant.id = %self.tenant, %error, "a commit failed");
+                self.degraded.store(true, Ordering::Relaxed);
                 self.retry_at = Some(self.clock.now() + RETRY_AFTER);
                 self.ledger.failed()
             }
@@ -336,9 +372,11 @@ impl CellTask {
         let due = self.segment.is_none_or(|(begun, inputs)| {
             SEGMENT_INPUTS_MAX <= inputs || SEGMENT_SPAN <= now.since(begun)
         });
-        if !due {
+        if !due || now < self.next_segment_at {
             return;
         }
+        // Serialising a cell is dear: when the log is behind, not with every input.
+        self.next_segment_at = now + SEGMENT_PAUSE;
         let Ok(cell) = serde_json::to_value(&self.cell) else { return };
         let build = env!("CARGO_PKG_VERSION").to_owned();
         let header = Header { tenant: self.tenant, at: now, build, cell };
@@ -398,6 +436,6 @@ fn call_of(cell: &Cell, input: &Input) -> Option<CallId> {
             }
             _ => None,
         },
-        Input::Config(_) | Input::Wake | Input::CallOffered { .. } => None,
+        Input::Config(_) | Input::Wake | Input::WakeFailed | Input::CallOffered { .. } => None,
     }
 }

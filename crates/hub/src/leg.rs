@@ -169,9 +169,27 @@ impl Leg {
                 _ => Vec::new(),
             },
             SipEvent::Reoffered { offer, .. } => self.reoffered(offer),
+            // With telephone-event agreed on the key comes by RTP as well: once is enough.
+            SipEvent::Digit { .. } if self.keys_by_rtp() => Vec::new(),
             SipEvent::Digit { digit, .. } => vec![LegOutput::Cell(Input::Digit { leg, digit })],
             SipEvent::Ended { cause, .. } => self.ended(cause),
         }
+    }
+
+    fn keys_by_rtp(&self) -> bool {
+        self.local.as_ref().is_some_and(|local| local.dtmf.is_some())
+    }
+
+    /// The SIP plane would not take our INVITE.
+    pub(crate) fn not_dialled(&mut self) -> Vec<LegOutput> {
+        let leg = self.leg;
+        self.state = State::Ending;
+        let cause = LegCause::Unreachable;
+        vec![
+            LegOutput::Media(MediaCommand::Close { leg }),
+            LegOutput::Cell(Input::LegEnded { leg, cause }),
+            LegOutput::Finished,
+        ]
     }
 
     fn up(&mut self, remote: Option<MediaDesc>) -> Vec<LegOutput> {
@@ -179,6 +197,9 @@ impl Leg {
         self.state = State::Up;
         let mut outputs = Vec::with_capacity(2);
         if let Some(remote) = remote {
+            if let Some(local) = &mut self.local {
+                local.dtmf = remote.dtmf.and(local.dtmf);
+            }
             outputs.push(LegOutput::Media(MediaCommand::Remote { leg, remote }));
         }
         outputs.push(LegOutput::Cell(Input::LegUp { leg }));

@@ -19,13 +19,15 @@ mod replay;
 mod start;
 mod switchboard;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
-use std::sync::{Arc, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
 
 use model::id::{AgentId, QueueId, TenantId};
 use model::input::Command;
-use model::media::MediaEvent;
+use model::media::{ClipId, MediaEvent};
 use model::refusal::Refusal;
 use model::sip::SipEvent;
 use model::view::{AgentView, QueueView};
@@ -46,6 +48,9 @@ use flight::FlightLog;
 use mailbox::{Mailbox, Message};
 use publish::Board;
 use switchboard::Request;
+
+/// How long a page waits for the answer to its offer.
+const OFFER_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What the hub is made of.
 #[derive(Debug)]
@@ -68,6 +73,7 @@ pub struct Parts {
 struct Tenant {
     mailbox: Mailbox,
     board: Board,
+    degraded: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
@@ -79,6 +85,10 @@ struct House {
     flight: FlightLog,
     switchboard: mpsc::UnboundedSender<Request>,
     tenants: RwLock<HashMap<TenantId, Tenant>>,
+    /// Starts and changes of configurations, one after the other.
+    changing: tokio::sync::Mutex<()>,
+    /// Clips that the media plane has taken.
+    clips: Mutex<HashSet<ClipId>>,
 }
 
 /// The running house. Cheap to clone.
@@ -92,6 +102,8 @@ pub struct Hub {
 pub struct Health {
     /// Tenants that run.
     pub tenants: usize,
+    /// Tenants whose promises are refused because the record is late.
+    pub degraded: usize,
     /// Inputs that wait, over all cells.
     pub inputs_waiting: usize,
     /// Flight-log steps that the disk was too slow for.
@@ -172,7 +184,8 @@ impl Hub {
         let (reply, answer) = oneshot::channel();
         let request = Request::BrowserOffer { tenant, agent, tab, epoch, sdp, reply };
         self.house.switchboard.send(request).map_err(|_| Refusal::Overloaded)?;
-        answer.await.unwrap_or(Err(Refusal::Overloaded))
+        let answer = tokio::time::timeout(OFFER_PATIENCE, answer).await;
+        answer.map_or(Err(Refusal::Overloaded), |given| given.unwrap_or(Err(Refusal::Overloaded)))
     }
 
     /// The socket of a page is gone.
@@ -203,6 +216,7 @@ impl Hub {
         let tenants = self.house.tenants.read().expect("nobody panics with this lock");
         Health {
             tenants: tenants.len(),
+            degraded: tenants.values().filter(|t| t.degraded.load(Ordering::Relaxed)).count(),
             inputs_waiting: tenants.values().map(|tenant| tenant.mailbox.waiting()).sum(),
             flight_steps_lost: self.house.flight.lost(),
             clock_jump_us: self.house.clock.jump_us(),
@@ -216,12 +230,12 @@ impl Hub {
     }
 
     /// Saves everything and stops all cells.
+    ///
+    /// Stop the SIP and media planes first: what they still said is taken in before the cells stop.
     pub async fn stop(&self) {
-        let mailboxes: Vec<Mailbox> = {
-            let tenants = self.house.tenants.read().expect("nobody panics with this lock");
-            tenants.values().map(|tenant| tenant.mailbox.clone()).collect()
-        };
-        for mailbox in mailboxes {
+        let (done, drained) = oneshot::channel();
+        let _ = self.house.switchboard.send(Request::Drain(done));
+        for mailbox in drained.await.unwrap_or_default() {
             let (done, stopped) = oneshot::channel();
             mailbox.post(Message::Stop(done));
             // A cell that is gone already has nothing left to save.

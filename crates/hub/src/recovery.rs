@@ -58,6 +58,9 @@ impl Open {
 #[derive(Debug)]
 pub(crate) struct Closing {
     tenant: TenantId,
+    /// When the process died, as far as the journal knows.
+    ended_at: Timestamp,
+    /// The present start.
     now: Timestamp,
     config: u64,
     next_seq: u64,
@@ -66,14 +69,20 @@ pub(crate) struct Closing {
 }
 
 impl Closing {
-    pub(crate) fn new(tenant: TenantId, now: Timestamp, config: u64, next_seq: u64) -> Self {
-        Self { tenant, now, config, next_seq, events: Vec::new(), rows: Vec::new() }
+    pub(crate) fn new(
+        tenant: TenantId,
+        ended_at: Timestamp,
+        now: Timestamp,
+        config: u64,
+        next_seq: u64,
+    ) -> Self {
+        Self { tenant, ended_at, now, config, next_seq, events: Vec::new(), rows: Vec::new() }
     }
 
     fn event(&mut self, event: Event) {
         let seq = self.next_seq;
         self.next_seq += 1;
-        let (tenant, at, config) = (self.tenant, self.now, self.config);
+        let (tenant, at, config) = (self.tenant, self.ended_at, self.config);
         self.events.push(Recorded { tenant, seq, at, config, event });
     }
 
@@ -88,7 +97,7 @@ impl Closing {
             self.event(Event::OfferEnded { call, offer, agent, outcome });
         }
         if let Some((entry, queue, since)) = open.wait {
-            let waited_us = self.now.since(since).micros();
+            let waited_us = self.ended_at.since(since).micros();
             let outcome = queue_outcome;
             self.event(Event::QueueLeft { call, entry, queue, outcome, waited_us });
             self.call_back(row.call, row.party, queue, row.waiting_since.unwrap_or(since));
@@ -100,13 +109,29 @@ impl Closing {
             let cause = LegCause::NodeFailure;
             self.event(Event::Disconnected { call, queue, agent, leg, cause });
         }
-        for (agent, queue) in open.wraps {
-            let (disposition, resolved) = (None, None);
-            self.event(Event::WrapUpEnded { call, queue, agent, disposition, resolved });
-        }
+        self.end_wrap_ups(call, open.wraps);
         let (cause, outcome) = (LegCause::NodeFailure, CallOutcome::Failed);
         self.event(Event::CallEnded { call, cause, outcome });
         self.close_row(row, events, first);
+    }
+
+    /// Closes the wrap-ups of a call whose customer had left before the crash.
+    pub(crate) fn wrap_ups(&mut self, row: &CallRow, events: &[Recorded]) {
+        let mut open = Open::default();
+        events.iter().for_each(|recorded| open.apply(recorded));
+        if open.wraps.is_empty() {
+            return;
+        }
+        let first = self.events.len();
+        self.end_wrap_ups(row.call, open.wraps);
+        self.close_row(row, events, first);
+    }
+
+    fn end_wrap_ups(&mut self, call: model::CallId, wraps: BTreeMap<AgentId, QueueId>) {
+        for (agent, queue) in wraps {
+            let (disposition, resolved) = (None, None);
+            self.event(Event::WrapUpEnded { call, queue, agent, disposition, resolved });
+        }
     }
 
     fn call_back(

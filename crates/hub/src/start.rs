@@ -1,15 +1,19 @@
 //! Starting: the house, its tenants, and a tenant again when its configuration changes.
 
-use std::collections::HashMap;
-use std::sync::{Arc, RwLock};
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
 
 use floor::Cell;
 use media::recording::salvage;
+use model::effect::AgentIntent;
 use model::id::{AgentId, TenantId};
 use model::input::Command;
+use model::limits;
 use model::media::{ClipId, MediaCommand};
 use model::number::DialString;
-use model::time::Timestamp;
+use model::time::{Span, Timestamp};
 use model::{Input, TenantConfig};
 use store::{Ctx, FloorBatch, Store, StoreError, TenantDb};
 use tokio::sync::mpsc;
@@ -34,6 +38,11 @@ pub enum StartError {
     Flight(#[from] std::io::Error),
 }
 
+/// How often a clip is handed to a media plane that is behind.
+const CLIP_TRIES: usize = 50;
+/// Pause between two tries.
+const CLIP_PAUSE: Duration = Duration::from_millis(20);
+
 impl Hub {
     /// Starts the house: closes what a crash left open, then runs a cell for every tenant.
     ///
@@ -44,7 +53,8 @@ impl Hub {
         let (flight, _) = FlightLog::start(parts.data_dir.join("flight"), parts.key)?;
         let (switchboard, requests) = mpsc::unbounded_channel();
         let streams = Streams { requests, sip: parts.sip_events, media: parts.media_events };
-        let board = Switchboard::new(parts.ports.clone(), clock.clone(), random_seed());
+        let board =
+            Switchboard::new(parts.ports.clone(), clock.clone(), random_seed(), &switchboard)?;
         tokio::spawn(board.run(streams));
         let house = House {
             store: parts.store,
@@ -54,6 +64,8 @@ impl Hub {
             flight,
             switchboard,
             tenants: RwLock::new(HashMap::new()),
+            changing: tokio::sync::Mutex::new(()),
+            clips: Mutex::new(HashSet::new()),
         };
         let hub = Self { house: Arc::new(house) };
         for tenant in hub.house.store.tenants().await? {
@@ -68,6 +80,7 @@ impl Hub {
     /// # Errors
     /// When the record cannot be read.
     pub async fn config_changed(&self, tenant: TenantId) -> Result<(), StartError> {
+        let _changing = self.house.changing.lock().await;
         match self.tenant(tenant) {
             Some(running) => {
                 let config = self.load_config(tenant).await?;
@@ -87,6 +100,7 @@ impl Hub {
             close_what_is_open(&house.store, &db, house.clock.now(), &config, &intents).await?;
         let (mailbox, inbox) = mailbox();
         let board = Board::new();
+        let degraded = Arc::new(AtomicBool::new(false));
         let parts = cell_task::Parts {
             tenant,
             cell: Cell::new(tenant, random_seed(), first_seq, config.clone()),
@@ -99,6 +113,7 @@ impl Hub {
             data_dir: house.data_dir.clone(),
             language: config.language.clone(),
             seed: random_seed(),
+            degraded: degraded.clone(),
         };
         tokio::spawn(CellTask::new(parts).run());
         mailbox.input(Input::Config(config.clone()));
@@ -107,26 +122,65 @@ impl Hub {
         }
         let _ = house.switchboard.send(Request::Tenant { tenant, mailbox: mailbox.clone() });
         let mut tenants = house.tenants.write().expect("nobody panics with this lock");
-        tenants.insert(tenant, Tenant { mailbox, board });
+        tenants.insert(tenant, Tenant { mailbox, board, degraded });
         Ok(())
     }
 
     /// Reads a tenant's configuration and makes its clips known to the media plane first, so that
-    /// no graph names an unknown one.
+    /// no graph names an unknown one. A prompt that cannot be heard is taken out of what the cell
+    /// sees: a notice that nobody heard must not count as spoken.
     async fn load_config(&self, tenant: TenantId) -> Result<Arc<TenantConfig>, StartError> {
         let db = self.house.store.tenant(Ctx::system(tenant));
         let config = db.config().await?;
-        let clips = config.prompts.values().flat_map(|prompt| prompt.variants.values());
-        for clip in clips.map(|variant| variant.clip) {
-            match db.blob(clip).await {
-                Ok(bytes) => {
-                    let samples = samples(&bytes);
-                    (self.house.ports.media)(MediaCommand::Clip { clip, samples });
-                }
-                Err(error) => lost_clip(clip, &error),
+        let mut silent = HashSet::new();
+        for variant in config.prompts.values().flat_map(|prompt| prompt.variants.values()) {
+            if !self.load_clip(&db, variant.clip).await {
+                silent.insert(variant.clip);
             }
         }
-        Ok(config)
+        if silent.is_empty() {
+            return Ok(config);
+        }
+        let mut config = TenantConfig::clone(&config);
+        for prompt in config.prompts.values_mut() {
+            prompt.variants.retain(|_, variant| !silent.contains(&variant.clip));
+        }
+        Ok(Arc::new(config))
+    }
+
+    /// Hands a clip to the media plane unless it has it. False when nobody will hear it.
+    async fn load_clip(&self, db: &TenantDb, clip: ClipId) -> bool {
+        let known = || self.house.clips.lock().expect("nobody panics with this lock");
+        if known().contains(&clip) {
+            return true;
+        }
+        let bytes = match db.blob(clip).await {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                tracing::error!(%clip, %error, "a prompt cannot be read and will not be heard");
+                return false;
+            }
+        };
+        let ports = self.house.ports.clone();
+        // Encoding takes milliseconds, and a full queue empties soon.
+        let taken = tokio::task::spawn_blocking(move || {
+            let samples = samples(&bytes);
+            (0..CLIP_TRIES).any(|_| {
+                let samples = samples.clone();
+                let taken = (ports.media)(MediaCommand::Clip { clip, samples });
+                if !taken {
+                    std::thread::sleep(CLIP_PAUSE);
+                }
+                taken
+            })
+        });
+        let taken = taken.await.unwrap_or(false);
+        if taken {
+            known().insert(clip);
+        } else {
+            tracing::error!(%clip, "the media plane does not take a prompt; it will not be heard");
+        }
+        taken
     }
 
     async fn renew_numbers(&self) -> Result<(), StartError> {
@@ -136,11 +190,6 @@ impl Hub {
         let _ = self.house.switchboard.send(Request::Numbers(numbers));
         Ok(())
     }
-}
-
-fn lost_clip(clip: ClipId, error: &StoreError) {
-    // A call goes on without the prompt; somebody has to upload it again.
-    tracing::error!(%clip, %error, "a prompt cannot be read and will not be heard");
 }
 
 /// A prompt's blob is its samples, 16 bit little-endian.
@@ -156,7 +205,15 @@ async fn close_what_is_open(
     config: &TenantConfig,
     intents: &[(AgentId, serde_json::Value)],
 ) -> Result<u64, StoreError> {
-    let mut closing = Closing::new(config.tenant, now, config.n, db.last_seq().await? + 1);
+    let last_seq = db.last_seq().await?;
+    // What was open ended when the process did, as far as the journal knows, not at this start.
+    let last = db.events(last_seq, 1).await?.first().map(|recorded| recorded.at);
+    let ended_at = last.map_or(now, |at| at.min(now));
+    let mut closing = Closing::new(config.tenant, ended_at, now, config.n, last_seq + 1);
+    for row in db.calls_ended_since(ended_at - Span::from_millis(limits::WRAP_UP_MS_MAX)).await? {
+        let events = db.call_events(row.call).await?;
+        closing.wrap_ups(&row, &events);
+    }
     for row in db.open_calls().await? {
         let events = db.call_events(row.call).await?;
         closing.call(&row, &events);
@@ -192,14 +249,13 @@ fn wanted(
     commands.flat_map(|(agent, command)| [(agent, Command::SignIn), (agent, command)]).collect()
 }
 
+/// Somebody on a break without a reason is only signed in.
 fn command_of(intent: &serde_json::Value) -> Option<Command> {
-    match intent.get("intent")?.as_str()? {
-        "ready" => Some(Command::Ready),
-        "break" => {
-            let reason = intent.get("reason").and_then(|reason| reason.as_str());
-            Some(Command::Break { reason: reason.unwrap_or_default().to_owned() })
-        }
-        _ => None,
+    match serde_json::from_value(intent.clone()).ok()? {
+        AgentIntent::Ready => Some(Command::Ready),
+        AgentIntent::Break { reason: Some(reason) } => Some(Command::Break { reason }),
+        AgentIntent::Break { reason: None } => Some(Command::SignIn),
+        AgentIntent::SignedOut => None,
     }
 }
 

@@ -3,13 +3,13 @@
 //! One task owns every leg of the house. It decides nothing: tenants come from the number plan,
 //! calls from the cells, legs from their small machines.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use model::Input;
 use model::effect::Effect;
-use model::id::{AgentId, CallId, IdMint, LegId, PartyId, TenantId};
+use model::id::{AgentId, CallId, IdMint, LegId, PartyId, RecordingId, TenantId};
 use model::media::{MediaCommand, MediaEvent, MediaFault};
 use model::number::DialString;
 use model::refusal::Refusal;
@@ -61,6 +61,10 @@ pub(crate) enum Request {
     },
     /// The socket of the page that owns the phone is gone.
     BrowserGone { tenant: TenantId, agent: AgentId, tab: String, epoch: u64 },
+    /// The media plane would not take a page's offer.
+    BrowserRefused(LegId),
+    /// Take in every event that has arrived, then hand out the cells, so that they can be stopped.
+    Drain(oneshot::Sender<Vec<Mailbox>>),
     /// A socket of the page that owns the phone is back.
     BrowserBack { tenant: TenantId, agent: AgentId, tab: String, epoch: u64 },
 }
@@ -71,12 +75,24 @@ pub(crate) struct Switchboard {
     clock: Arc<HouseClock>,
     mint: IdMint,
     cells: HashMap<TenantId, Mailbox>,
-    numbers: HashMap<DialString, TenantId>,
+    /// None until it was read: until then the house cannot know whose call it is.
+    numbers: Option<HashMap<DialString, TenantId>>,
     legs: HashMap<LegId, (TenantId, Leg)>,
     /// Who shows on a leg that has not reached its cell yet.
     callers: HashMap<LegId, (PartyId, Caller)>,
     calls: HashMap<CallId, TenantId>,
+    recordings: HashMap<RecordingId, TenantId>,
     phones: Phones,
+    offers: std::sync::mpsc::Sender<(LegId, String)>,
+    /// Endings that a plane was too busy for; losing one would leave somebody on a dead line.
+    endings: VecDeque<Ending>,
+}
+
+/// A command that has to arrive.
+#[derive(Debug, Clone)]
+enum Ending {
+    Sip(SipCommand),
+    Media(MediaCommand),
 }
 
 /// The three streams the switchboard listens to.
@@ -87,18 +103,28 @@ pub(crate) struct Streams {
 }
 
 impl Switchboard {
-    pub(crate) fn new(ports: Ports, clock: Arc<HouseClock>, seed: u64) -> Self {
-        Self {
+    /// `requests` is where the maker of browser legs reports what the media plane refused.
+    pub(crate) fn new(
+        ports: Ports,
+        clock: Arc<HouseClock>,
+        seed: u64,
+        requests: &mpsc::UnboundedSender<Request>,
+    ) -> std::io::Result<Self> {
+        let offers = browser_maker(ports.clone(), requests.downgrade())?;
+        Ok(Self {
             ports,
             clock,
             mint: IdMint::new(seed),
             cells: HashMap::new(),
-            numbers: HashMap::new(),
+            numbers: None,
             legs: HashMap::new(),
             callers: HashMap::new(),
             calls: HashMap::new(),
+            recordings: HashMap::new(),
             phones: Phones::default(),
-        }
+            offers,
+            endings: VecDeque::new(),
+        })
     }
 
     /// Runs until the hub and all cells are gone.
@@ -110,6 +136,11 @@ impl Switchboard {
                 // handed in before it rang.
                 biased;
                 request = streams.requests.recv() => match request {
+                    Some(Request::Drain(done)) => {
+                        self.drain(&mut streams);
+                        // Whoever stops the house may have given up waiting.
+                        let _ = done.send(self.cells.values().cloned().collect());
+                    }
                     Some(request) => self.request(request),
                     None => break,
                 },
@@ -117,7 +148,54 @@ impl Switchboard {
                 Some(event) = streams.media.recv() => self.media(event),
                 _ = sweep.tick() => self.sweep(),
             }
+            self.flush_endings();
         }
+    }
+
+    fn drain(&mut self, streams: &mut Streams) {
+        while let Ok(event) = streams.sip.try_recv() {
+            self.sip(event);
+        }
+        while let Ok(event) = streams.media.try_recv() {
+            self.media(event);
+        }
+    }
+
+    fn flush_endings(&mut self) {
+        while let Some(ending) = self.endings.pop_front() {
+            let taken = match ending.clone() {
+                Ending::Sip(command) => (self.ports.sip)(command),
+                Ending::Media(command) => (self.ports.media)(command),
+            };
+            if !taken {
+                self.endings.push_front(ending);
+                break;
+            }
+        }
+    }
+
+    /// Hands a command to the SIP plane. False when it was refused and will not be tried again.
+    fn to_sip(&mut self, command: SipCommand) -> bool {
+        let ends = matches!(command, SipCommand::Hangup { .. } | SipCommand::Reject { .. });
+        let spare = ends.then(|| command.clone());
+        let taken = (self.ports.sip)(command);
+        if let (false, Some(command)) = (taken, spare) {
+            self.endings.push_back(Ending::Sip(command));
+            return true;
+        }
+        taken
+    }
+
+    /// Hands a command to the media plane. False when it was refused and will not be tried again.
+    fn to_media(&mut self, command: MediaCommand) -> bool {
+        let ends = matches!(command, MediaCommand::Close { .. } | MediaCommand::CallEnded { .. });
+        let spare = ends.then(|| command.clone());
+        let taken = (self.ports.media)(command);
+        if let (false, Some(command)) = (taken, spare) {
+            self.endings.push_back(Ending::Media(command));
+            return true;
+        }
+        taken
     }
 
     fn request(&mut self, request: Request) {
@@ -125,19 +203,20 @@ impl Switchboard {
             Request::Tenant { tenant, mailbox } => {
                 self.cells.insert(tenant, mailbox);
             }
-            Request::Numbers(numbers) => self.numbers = numbers,
+            Request::Numbers(numbers) => self.numbers = Some(numbers),
+            Request::BrowserRefused(leg) => self.phones.refused(leg, Refusal::Overloaded),
+            // Answered by the loop, which has the streams.
+            Request::Drain(_) => {}
             Request::Effect { tenant, effect, recording_file } => {
                 self.effect(tenant, effect, recording_file);
             }
             Request::BrowserOffer { tenant, agent, tab, epoch, sdp, reply } => {
                 let fresh = self.mint.mint(self.clock.now());
-                match self.phones.offer((tenant, agent), tab, epoch, fresh, reply) {
-                    Taken::Leg(leg) => {
-                        if !(self.ports.media)(MediaCommand::BrowserOffer { leg, sdp }) {
-                            self.phones.refused(leg, Refusal::Overloaded);
-                        }
-                    }
-                    Taken::Refused => {}
+                let taken = self.phones.offer((tenant, agent), tab, epoch, fresh, reply);
+                if let Taken::Leg(leg) = taken
+                    && self.offers.send((leg, sdp)).is_err()
+                {
+                    self.phones.refused(leg, Refusal::Overloaded);
                 }
             }
             Request::BrowserGone { tenant, agent, tab, epoch } => {
@@ -170,18 +249,23 @@ impl Switchboard {
             }
             Effect::Media { call, rev, graph } => {
                 self.calls.insert(call, tenant);
+                if let Some(wish) = &graph.record {
+                    self.recordings.insert(wish.recording, tenant);
+                }
                 let command = MediaCommand::Graph { call, tenant, rev, graph, recording_file };
-                if !(self.ports.media)(command) {
+                if !self.to_media(command) {
                     tracing::error!(%call, rev, "the media plane refused a graph");
                     self.tell(tenant, Input::CallFailed { call });
                 }
                 return;
             }
             Effect::MediaEnd { call } => {
-                (self.ports.media)(MediaCommand::CallEnded { call });
+                self.calls.remove(&call);
+                self.to_media(MediaCommand::CallEnded { call });
                 return;
             }
             Effect::SaveFact { .. }
+            | Effect::SaveIntent { .. }
             | Effect::SaveNote { .. }
             | Effect::ListCallback { .. }
             | Effect::Reply { .. } => return,
@@ -197,17 +281,21 @@ impl Switchboard {
         for output in outputs {
             match output {
                 LegOutput::Sip(command) => {
-                    if !(self.ports.sip)(command) {
-                        tracing::error!(%leg, "the SIP plane refused a command");
+                    let dialling = matches!(command, SipCommand::Dial { .. });
+                    if !self.to_sip(command) {
+                        let step = |machine: &mut Leg| match dialling {
+                            true => machine.not_dialled(),
+                            false => machine.hang_up(LegCause::InternalError),
+                        };
+                        self.with_leg(leg, step);
                     }
                 }
                 LegOutput::Media(command) => {
                     let preparing = matches!(command, MediaCommand::Prepare { .. });
-                    if !(self.ports.media)(command) && preparing {
-                        let outputs = self
-                            .machine(leg)
-                            .map(|machine| machine.prepare_failed(MediaFault::Overloaded));
-                        self.carry_out(tenant, leg, outputs.unwrap_or_default());
+                    if !self.to_media(command) && preparing {
+                        self.with_leg(leg, |machine| {
+                            machine.prepare_failed(MediaFault::Overloaded)
+                        });
                     }
                 }
                 LegOutput::Cell(input) => self.hand_in(tenant, leg, input),
@@ -270,9 +358,16 @@ impl Switchboard {
         dialled: DialString,
         offer: Option<model::media::MediaDesc>,
     ) {
-        let Some(tenant) = self.tenant_of(&dialled) else {
-            (self.ports.sip)(SipCommand::Reject { leg, status: 404, retry_after_s: None });
-            return;
+        let tenant = match self.tenant_of(&dialled) {
+            Some(Some(tenant)) => tenant,
+            Some(None) => {
+                self.to_sip(SipCommand::Reject { leg, status: 404, retry_after_s: None });
+                return;
+            }
+            None => {
+                self.to_sip(SipCommand::Reject { leg, status: 503, retry_after_s: Some(5) });
+                return;
+            }
         };
         let party: PartyId = self.mint.mint(self.clock.now());
         let number = caller.number.clone();
@@ -282,14 +377,16 @@ impl Switchboard {
         self.carry_out(tenant, leg, outputs);
     }
 
-    /// A number is known with and without its plus sign.
-    fn tenant_of(&self, dialled: &DialString) -> Option<TenantId> {
+    /// Whose number it is, or nobody's; `None` while the number plan is not read yet. A number is
+    /// known with and without its plus sign.
+    fn tenant_of(&self, dialled: &DialString) -> Option<Option<TenantId>> {
+        let numbers = self.numbers.as_ref()?;
         let other = match dialled.as_str().strip_prefix('+') {
             Some(bare) => bare.to_owned(),
             None => format!("+{dialled}"),
         };
-        let known = self.numbers.get(dialled);
-        known.or_else(|| self.numbers.get(&other.parse().ok()?)).copied()
+        let known = numbers.get(dialled);
+        Some(known.or_else(|| numbers.get(&other.parse().ok()?)).copied())
     }
 
     fn media(&mut self, event: MediaEvent) {
@@ -323,8 +420,8 @@ impl Switchboard {
             }
             MediaEvent::Silent { leg, silent_ms } => self.silent(leg, silent_ms),
             MediaEvent::RecordingEnded { call, recording, length_ms, sha256, complete } => {
-                let mailbox = self.calls.remove(&call).and_then(|tenant| self.cells.get(&tenant));
-                if let Some(mailbox) = mailbox {
+                let tenant = self.recordings.remove(&recording);
+                if let Some(mailbox) = tenant.and_then(|tenant| self.cells.get(&tenant)) {
                     let message =
                         Message::RecordingEnded { call, recording, length_ms, sha256, complete };
                     mailbox.post(message);
@@ -332,6 +429,11 @@ impl Switchboard {
             }
             MediaEvent::Closed { leg, quality } => {
                 tracing::debug!(%leg, ?quality, "a leg was closed");
+                // We close legs that have ended; any other was closed by a fault of the plane.
+                self.with_leg(leg, |machine| machine.hang_up(LegCause::InternalError));
+                if let Some((tenant, agent)) = self.phones.down(leg) {
+                    self.tell(tenant, Input::DeviceDown { agent, leg });
+                }
             }
         }
     }
@@ -358,7 +460,26 @@ impl Switchboard {
 
     fn sweep(&mut self) {
         for leg in self.phones.forgotten(self.clock.now()) {
-            (self.ports.media)(MediaCommand::Close { leg });
+            self.to_media(MediaCommand::Close { leg });
         }
     }
+}
+
+/// A thread that makes browser legs: each costs a millisecond of certificates and parsing, which a
+/// hundred pages at once must not take from the calls.
+fn browser_maker(
+    ports: Ports,
+    requests: mpsc::WeakUnboundedSender<Request>,
+) -> std::io::Result<std::sync::mpsc::Sender<(LegId, String)>> {
+    let (offers, received) = std::sync::mpsc::channel::<(LegId, String)>();
+    std::thread::Builder::new().name("browser-legs".to_owned()).spawn(move || {
+        while let Ok((leg, sdp)) = received.recv() {
+            if !(ports.media)(MediaCommand::BrowserOffer { leg, sdp })
+                && let Some(requests) = requests.upgrade()
+            {
+                let _ = requests.send(Request::BrowserRefused(leg));
+            }
+        }
+    })?;
+    Ok(offers)
 }

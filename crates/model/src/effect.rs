@@ -97,6 +97,13 @@ pub enum Effect {
         /// What.
         fact: Fact,
     },
+    /// Keep what an agent wants, for the next start.
+    SaveIntent {
+        /// Who.
+        agent: AgentId,
+        /// What.
+        intent: AgentIntent,
+    },
     /// Keep the agent's note.
     SaveNote {
         /// The call.
@@ -137,13 +144,29 @@ impl Effect {
             | Self::Hangup { .. }
             | Self::Media { .. }
             | Self::MediaEnd { .. } => Plane::Now,
-            Self::SaveFact { .. } | Self::SaveNote { .. } | Self::ListCallback { .. } => {
-                Plane::WithCommit
-            }
+            Self::SaveFact { .. }
+            | Self::SaveIntent { .. }
+            | Self::SaveNote { .. }
+            | Self::ListCallback { .. } => Plane::WithCommit,
             // A refusal promises nothing, but it must not overtake the reply before it.
             Self::Reply { .. } => Plane::AfterCommit,
         }
     }
+}
+
+/// What an agent wants, whatever contact it has at the moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "intent", rename_all = "snake_case")]
+pub enum AgentIntent {
+    /// Not on shift.
+    SignedOut,
+    /// Take offers.
+    Ready,
+    /// On shift and take none.
+    Break {
+        /// A code of `TenantConfig::break_reasons`; none after sign-in or a missed offer.
+        reason: Option<String>,
+    },
 }
 
 /// What a caller chose or typed, in words an agent can read.

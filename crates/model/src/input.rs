@@ -80,6 +80,9 @@ pub enum Input {
         /// The browser leg that went.
         leg: LegId,
     },
+    /// Handling of the earliest due timer panicked in the shell's guard: forget that timer and end
+    /// the call it was about, if it was about one.
+    WakeFailed,
     /// Handling of this call panicked in the shell's guard: end it alone.
     CallFailed {
         /// The call.

@@ -1,7 +1,7 @@
 //! How many event rows per second the real writer keeps, batched as cells send them (G9).
 //!
 //! `cargo run --release -p store --example journal_rate -- [FOLDER]`: every batch of ten events is
-//! acknowledged after its sync; 64 are under way at once.
+//! acknowledged after its sync; 512 are under way at once, a fraction of what a cell may have.
 
 #![expect(clippy::print_stdout, reason = "printing figures is what this program is for")]
 
@@ -13,7 +13,7 @@ use store::{Actor, FloorBatch, NewTenant, Store, StoreError, fresh_id};
 
 const BATCHES: u64 = 20_000;
 const EVENTS_PER_BATCH: u64 = 10;
-const UNDER_WAY: usize = 64;
+const UNDER_WAY: usize = 512;
 
 #[tokio::main]
 async fn main() -> Result<(), StoreError> {

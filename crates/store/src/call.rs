@@ -160,6 +160,21 @@ impl TenantDb {
         rows.iter().map(read_call).collect()
     }
 
+    /// Calls that ended at this time or later: an agent may have been wrapping one up.
+    ///
+    /// # Errors
+    /// Faults of the database; damaged rows.
+    pub async fn calls_ended_since(&self, since: Timestamp) -> Result<Vec<CallRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM call WHERE tenant_id = $1 AND ended_at >= $2 ORDER BY started_at, id",
+        )
+        .bind(self.id())
+        .bind(since.micros())
+        .fetch_all(self.readers())
+        .await?;
+        rows.iter().map(read_call).collect()
+    }
+
     /// What the caller chose and typed, in order.
     ///
     /// # Errors

@@ -114,7 +114,7 @@ export function callDetail(lang, now, n) {
   return {
     ...row, language: 'el', consent: row.recorded ? 'given' : 'unasked', note: row.agent && !row.live ? w.note : null,
     facts: contact(lang, now).facts.slice(0, row.queue ? 3 : 1), flow: { id: id('f1', 1), name: w.greeting, version: 7 },
-    ladder: { start_at: at(0), end_at: end === null ? null : at(end + (row.wrap_up_s ?? 0)), lanes, marks: [{ at: at(16), kind: 'key', label: '3' }, { at: at(20), kind: 'key', label: '1' }] },
+    ladder: { start_at: at(0), end_at: end === null ? null : at(end + (row.wrap_up_s ?? 0)), lanes, marks: [{ at: at(16), kind: 'consent', label: 'given' }, { at: at(16), kind: 'recording_started', label: '' }, { at: at(24), kind: 'chosen', label: '3' }, { at: at(28), kind: 'chosen', label: '1' }] },
     recordings: row.recorded && !row.live ? [{ n: 1, start_at: at(9), length_s: end - 9, complete: n % 17 !== 1, paused: n % 4 === 0 ? [{ start_at: at(answer + 30), end_at: at(answer + 66) }] : [] }] : []
   };
 }

@@ -4,8 +4,9 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use model::input::Command;
-use model::{CallId, OfferId, limits};
+use model::{AgentId, CallId, OfferId, limits};
 use serde::Deserialize;
+use store::{FloorBatch, FloorRow};
 use utoipa::ToSchema;
 
 use crate::app::App;
@@ -13,6 +14,7 @@ use crate::body::Body;
 use crate::extract::Id;
 use crate::guard::{Caller, Signed};
 use crate::problem::Problem;
+use crate::routes::calls::visible;
 
 /// Why a break is taken or an offer given back.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -34,6 +36,14 @@ pub(crate) struct WrapUpBody {
     note: String,
 }
 
+/// What an agent or supervisor writes about a call.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NoteBody {
+    /// At most 4,000 characters.
+    note: String,
+}
+
 /// More time.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -50,6 +60,14 @@ async fn command(app: &App, caller: &Caller, command: Command) -> Result<StatusC
 
 fn check_reason(reason: &str) -> Result<(), Problem> {
     crate::edit::check_name(reason, "/reason")
+}
+
+fn check_note(note: &str) -> Result<(), Problem> {
+    if note.chars().count() > limits::NOTE_CHARS_MAX {
+        let detail = format!("A note has at most {} characters.", limits::NOTE_CHARS_MAX);
+        return Err(Problem::unprocessable("too_long", detail).at("/note"));
+    }
+    Ok(())
 }
 
 /// Begins the shift.
@@ -160,12 +178,29 @@ pub(crate) async fn wrap_up(
     Id(call): Id<CallId>,
     Body(body): Body<WrapUpBody>,
 ) -> Result<StatusCode, Problem> {
-    if body.note.chars().count() > limits::NOTE_CHARS_MAX {
-        let detail = format!("A note has at most {} characters.", limits::NOTE_CHARS_MAX);
-        return Err(Problem::unprocessable("too_long", detail).at("/note"));
-    }
+    check_note(&body.note)?;
     let WrapUpBody { disposition, resolved, note } = body;
     command(&app, &caller, Command::WrapUp { call, disposition, resolved, note }).await
+}
+
+/// Keeps my note on a call, in place of an earlier one of mine.
+// Also after the wrap-up: a note that was begun must not be lost because the time ran out.
+#[utoipa::path(put, path = "/api/v1/calls/{call}/note", tag = "desk",
+    params(("call" = String, Path)), request_body = NoteBody,
+    responses((status = 204), (status = 422, description = "too_long")))]
+pub(crate) async fn put_note(
+    State(app): State<App>,
+    Signed(caller): Signed,
+    Id(call): Id<CallId>,
+    Body(body): Body<NoteBody>,
+) -> Result<StatusCode, Problem> {
+    check_note(&body.note)?;
+    let agent = AgentId::of_user(caller.person()?.id);
+    visible(&app, &caller, call).await?;
+    let note = FloorRow::Note { call, agent, text: body.note, at: app.now() };
+    let batch = FloorBatch { tenant: caller.tenant, events: vec![], rows: vec![note] };
+    app.store.floor().commit(batch).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Takes more time to wrap up.

@@ -234,7 +234,8 @@ pub(crate) async fn show(
         },
         |ladder| draw(&config, &found, ladder),
     );
-    let notes: Vec<String> = db.notes(call).await?.into_iter().map(|note| note.text).collect();
+    let notes = db.notes(call).await?.into_iter().map(|note| note.text);
+    let notes: Vec<String> = notes.filter(|text| !text.is_empty()).collect();
     let flow_name = config.flows.get(&found.row.flow).map(|flow| flow.name.clone());
     Ok(Json(CallDetail {
         language: found.row.language.clone(),

@@ -117,10 +117,7 @@ pub(crate) async fn play(
     let (status, from, until) = match range.map(|text| read_range(text, total)) {
         None | Some(Asked::Whole) => (StatusCode::OK, 0, total),
         Some(Asked::Part(from, until)) => (StatusCode::PARTIAL_CONTENT, from, until),
-        Some(Asked::Impossible) => {
-            let detail = format!("The recording has {total} bytes.");
-            return Err(Problem::new(StatusCode::RANGE_NOT_SATISFIABLE, "bad_range", detail));
-        }
+        Some(Asked::Impossible) => return Err(Problem::bad_range(total)),
     };
     let mut response = (status, Body::from_stream(stream(wav, from, until))).into_response();
     let headers = response.headers_mut();

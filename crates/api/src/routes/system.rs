@@ -4,17 +4,24 @@ use std::fmt::Write;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use store::Role;
 use utoipa::ToSchema;
 
 use crate::app::{App, SOCKETS_MAX};
+use crate::client::Client;
+use crate::guard::identify;
+use crate::problem::Problem;
 
 /// Whether the house can work.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Readiness {
     ready: bool,
+    /// For operators only.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     checks: Vec<CheckRow>,
 }
 
@@ -34,10 +41,26 @@ pub(crate) async fn health() -> &'static str {
     "ok"
 }
 
+/// Fails unless an operator asks: from this machine, or with the rights of an administrator.
+async fn operator(app: &App, parts: &Parts) -> Result<(), Problem> {
+    // What a proxy passes on comes from elsewhere, also if nobody told us of that proxy.
+    let passed_on = ["x-forwarded-for", "forwarded"].iter().any(|h| parts.headers.contains_key(*h));
+    if !passed_on && Client::of(parts, &app.proxies).address.is_loopback() {
+        return Ok(());
+    }
+    let caller = identify(parts, app).await?.ok_or_else(Problem::no_session)?;
+    if caller.role == Role::Administrator {
+        Ok(())
+    } else {
+        Err(Problem::forbidden("forbidden", "Your role does not allow this."))
+    }
+}
+
 /// The house can work, or what is in the way.
+// Strangers hear only whether it can.
 #[utoipa::path(get, path = "/readyz", tag = "system",
     responses((status = 200, body = Readiness), (status = 503, body = Readiness)))]
-pub(crate) async fn ready(State(app): State<App>) -> Response {
+pub(crate) async fn ready(State(app): State<App>, parts: Parts) -> Response {
     let store = app.store.check().await.err().map(|error| error.to_string());
     let mut checks = vec![CheckRow { name: "store", ok: store.is_none(), detail: store }];
     for check in app.floor.checks() {
@@ -45,13 +68,18 @@ pub(crate) async fn ready(State(app): State<App>) -> Response {
     }
     let ready = checks.iter().all(|check| check.ok);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    if operator(&app, &parts).await.is_err() {
+        checks.clear();
+    }
     (status, Json(Readiness { ready, checks })).into_response()
 }
 
-/// Figures in the Prometheus text format.
+/// Figures in the Prometheus text format, for this machine and for administrators.
 #[utoipa::path(get, path = "/metrics", tag = "system",
-    responses((status = 200, body = String, content_type = "text/plain")))]
-pub(crate) async fn metrics(State(app): State<App>) -> Response {
+    responses((status = 200, body = String, content_type = "text/plain"),
+        (status = 403, description = "forbidden")))]
+pub(crate) async fn metrics(State(app): State<App>, parts: Parts) -> Result<Response, Problem> {
+    operator(&app, &parts).await?;
     let figures = app.store.figures();
     let sockets = SOCKETS_MAX - app.sockets.available_permits();
     let mut text = app.floor.metrics();
@@ -68,7 +96,7 @@ pub(crate) async fn metrics(State(app): State<App>) -> Response {
         let _ = writeln!(text, "# TYPE antiphon_{name} {kind}\nantiphon_{name} {value}");
     }
     let kind = HeaderValue::from_static("text/plain; version=0.0.4");
-    ([(header::CONTENT_TYPE, kind)], text).into_response()
+    Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
 }
 
 /// This description of the API.

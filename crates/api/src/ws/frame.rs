@@ -13,6 +13,9 @@ use crate::ws::topic::TopicView;
 /// Characters of the name of a tab.
 const TAB_CHARS_MAX: usize = 64;
 
+/// Characters of the name of a topic that are told back; ours are shorter.
+const TOPIC_CHARS_MAX: usize = 64;
+
 /// What a page sends.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", deny_unknown_fields)]
@@ -106,6 +109,14 @@ impl ServerFrame {
     pub(crate) fn refused(problem: Problem) -> Self {
         let place = problem.errors.into_iter().next().map(|fault| fault.pointer);
         Self::Error { code: problem.code.to_owned(), detail: problem.detail, place }
+    }
+
+    /// The page may not watch this topic, or no more.
+    pub(crate) fn forbidden_topic(topic: String) -> Self {
+        let detail = "You may not watch this.".to_owned();
+        // What the page asked for is told back, but not at any length.
+        let place = Some(topic.chars().take(TOPIC_CHARS_MAX).collect());
+        Self::Error { code: "forbidden_topic".to_owned(), detail, place }
     }
 
     /// An offer of the phone was refused; the page offers again later.

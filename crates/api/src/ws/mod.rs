@@ -3,10 +3,13 @@
 //! Invariant: what waits for a slow page is bounded. Topics wait as a name and are read when they
 //! are sent, so that a page that slept gets the newest state once.
 
+mod crowd;
 mod frame;
 mod phone;
 mod socket;
 mod topic;
+
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
@@ -25,12 +28,14 @@ use crate::client::Client;
 use crate::extract::Asked;
 use crate::guard::{Caller, Signed, identify};
 use crate::problem::Problem;
+use crate::serve::Place;
 
+pub(crate) use crowd::Crowd;
 pub(crate) use phone::Pages;
 
 /// The session is over.
 const CLOSE_SESSION_OVER: u16 = 4401;
-/// A topic that this caller may not watch.
+/// The caller has no seat any more, so that their own topic is forbidden.
 const CLOSE_FORBIDDEN: u16 = 4403;
 /// Bytes that are read at all; a message between the limit and this one is answered with 1009.
 const READ_BYTES_MAX: usize = 2 * 1_024 * 1_024;
@@ -81,9 +86,17 @@ pub(crate) async fn open(
         let status = StatusCode::SERVICE_UNAVAILABLE;
         return Err(Problem::new(status, "overloaded", detail).retry(5));
     };
+    let member = caller.as_ref().map(|caller| app.crowd.join(caller));
+    if let Some(None) = member {
+        let detail = "This account has too many live connections. Close some pages.";
+        let status = StatusCode::TOO_MANY_REQUESTS;
+        return Err(Problem::new(status, "too_many_connections", detail).retry(5));
+    }
+    let place = parts.extensions.get::<Arc<Place>>().cloned();
     let upgrade = upgrade.max_message_size(READ_BYTES_MAX).max_frame_size(READ_BYTES_MAX);
     Ok(upgrade.on_upgrade(move |socket| async move {
-        let _permit = permit;
+        // Held as long as the connection.
+        let _held = (permit, member, place);
         match caller {
             Some(caller) => socket::run(app, caller, socket).await,
             // A page cannot see the status of a refused upgrade, but it sees this.

@@ -17,7 +17,7 @@ use crate::guard::Caller;
 use crate::ports::{Change, PhoneOwner, TopicData};
 use crate::problem::Problem;
 use crate::ws::frame::{ClientFrame, ServerFrame, too_many};
-use crate::ws::topic::{TopicView, allowed, name_of};
+use crate::ws::topic::{ME, TopicView, allowed, name_of};
 use crate::ws::{CLOSE_FORBIDDEN, CLOSE_SESSION_OVER};
 
 /// How often the session and the rights are looked up again.
@@ -222,7 +222,10 @@ impl Socket {
         let config = self.app.config(self.caller.tenant).await.map_err(|_| LATER)?;
         for name in names {
             let topic = allowed(&name, &config, self.caller.role, self.agent);
-            let Some(topic) = topic else { return Err((CLOSE_FORBIDDEN, "forbidden topic")) };
+            let Some(topic) = topic else {
+                self.forbid(name)?;
+                continue;
+            };
             if self.topics.len() >= limits::WS_TOPICS_MAX && !self.topics.contains(&topic) {
                 return self.fault(too_many("/topics"));
             }
@@ -322,7 +325,7 @@ impl Socket {
         }
     }
 
-    /// Whoever was signed out or lost a right is sent away within seconds.
+    /// Whoever was signed out is sent away within seconds, and who lost a right hears no more.
     async fn recheck(&mut self) -> Result<(), Ending> {
         self.frames = 0;
         if self.heard.elapsed() > SILENCE_MAX {
@@ -334,7 +337,21 @@ impl Socket {
         let may = |topic: &Topic| {
             allowed(&name_of(*topic), &config, self.caller.role, self.agent) == Some(*topic)
         };
-        if self.topics.iter().all(may) { Ok(()) } else { Err((CLOSE_FORBIDDEN, "forbidden topic")) }
+        let lost: Vec<Topic> = self.topics.iter().filter(|topic| !may(topic)).copied().collect();
+        for topic in lost {
+            self.topics.remove(&topic);
+            self.dirty.remove(&topic);
+            self.forbid(name_of(topic))?;
+        }
+        Ok(())
+    }
+
+    /// The page goes on without a queue; without its own seat it has to begin anew.
+    fn forbid(&mut self, topic: String) -> Result<(), Ending> {
+        if topic == ME {
+            return Err((CLOSE_FORBIDDEN, "forbidden topic"));
+        }
+        self.queue(&ServerFrame::forbidden_topic(topic))
     }
 
     /// The next frame to write: single ones first, then topics in their newest state.

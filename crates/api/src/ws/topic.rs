@@ -10,10 +10,13 @@ use crate::at::{At, seconds};
 use crate::ports::TopicData;
 use crate::routes::named::{FactRow, Named, fact_row, queue_named, word};
 
+/// The name of the topic about oneself.
+pub(crate) const ME: &str = "me";
+
 /// The name of a topic on the wire.
 pub(crate) fn name_of(topic: Topic) -> String {
     match topic {
-        Topic::Agent(_) => "me".to_owned(),
+        Topic::Agent(_) => ME.to_owned(),
         Topic::Queue(queue) => format!("queue:{queue}"),
     }
 }
@@ -27,7 +30,7 @@ pub(crate) fn allowed(
     own: Option<AgentId>,
 ) -> Option<Topic> {
     let seat = own.filter(|agent| config.agents.contains_key(agent));
-    if name == "me" {
+    if name == ME {
         return seat.map(Topic::Agent);
     }
     let queue: QueueId = name.strip_prefix("queue:")?.parse().ok()?;

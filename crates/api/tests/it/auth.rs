@@ -185,3 +185,33 @@ async fn every_response_is_safe_and_named() {
     // The test client is no trusted proxy: what it forwards is not believed.
     assert_eq!(house.send(proxied).await.code(), "wrong_type");
 }
+
+#[tokio::test]
+async fn figures_are_for_operators() {
+    let house = House::open().await;
+    let company = house.found("100").await;
+    let from = async |peer: &str, session: &str, path: &str, passed_on: bool| {
+        let mut asked = request(session, Method::GET, path);
+        if passed_on {
+            asked = asked.header("x-forwarded-for", "192.0.2.9");
+        }
+        let mut asked = asked.body(Body::empty()).unwrap();
+        let peer = std::net::SocketAddr::new(peer.parse().unwrap(), 1);
+        asked.extensions_mut().insert(axum::extract::ConnectInfo(peer));
+        house.send(asked).await
+    };
+    let administrator = &company.sessions["administrator"];
+    for (peer, session, passed_on, status) in [
+        ("127.0.0.1", "", false, 200),
+        ("127.0.0.1", "", true, 401),
+        ("192.0.2.9", "", false, 401),
+        ("192.0.2.9", &company.sessions["supervisor"], false, 403),
+        ("192.0.2.9", administrator, false, 200),
+    ] {
+        let figures = from(peer, session, "/metrics", passed_on).await;
+        assert_eq!(figures.status.as_u16(), status, "{peer} {passed_on}");
+        let ready = from(peer, session, "/readyz", passed_on).await;
+        assert_eq!(ready.json()["ready"], true);
+        assert_eq!(ready.json()["checks"].is_array(), status == 200, "{peer} {passed_on}");
+    }
+}

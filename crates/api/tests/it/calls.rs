@@ -170,6 +170,36 @@ async fn a_call_tells_its_story() {
 }
 
 #[tokio::test]
+async fn a_note_is_kept_without_a_result() {
+    let house = House::open().await;
+    let company = house.found("100").await;
+    let call = recorded_call(&house, &company, 1).await;
+    let path = format!("/api/v1/calls/{call}");
+    let put = async |who: &str, note: String| {
+        let body = json!({"note": note});
+        let place = format!("{path}/note");
+        house.tell(&company.sessions[who], Method::PUT, &place, &body).await
+    };
+    let shown = async || {
+        house.ask(&company.sessions["agent"], Method::GET, &path).await.json()["note"].clone()
+    };
+    assert_eq!(put("agent", "Call again.".into()).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(shown().await, "Call again.");
+    assert_eq!(put("supervisor", "Well done.".into()).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(put("agent", "Called again.".into()).await.status, StatusCode::NO_CONTENT);
+    let both = shown().await;
+    let both = both.as_str().unwrap();
+    assert!(both.contains("Called again.") && both.contains("Well done."), "{both}");
+    let long = put("agent", "x".repeat(4_001)).await;
+    assert_eq!((long.status.as_u16(), long.code().as_str()), (422, "too_long"));
+    let nobodys = call_of_nobody(&house, &company, 2).await;
+    let place = format!("/api/v1/calls/{nobodys}/note");
+    let agent = &company.sessions["agent"];
+    let refused = house.tell(agent, Method::PUT, &place, &json!({"note": "Mine?"})).await;
+    assert_eq!(refused.code(), "not_found");
+}
+
+#[tokio::test]
 async fn the_list_is_paged_and_filtered() {
     let house = House::open().await;
     let company = house.found("100").await;
@@ -239,7 +269,9 @@ async fn a_recording_is_heard_in_parts() {
     assert_eq!((part.status, part.bytes.as_slice()), (StatusCode::PARTIAL_CONTENT, &all[10..30]));
     assert_eq!(part.header("content-range"), "bytes 10-29/100");
     assert_eq!(part.header("content-length"), "20");
-    assert_eq!(ranged("bytes=100-").await.code(), "bad_range");
+    let beyond = ranged("bytes=100-").await;
+    assert_eq!((beyond.status.as_u16(), beyond.code().as_str()), (416, "bad_range"));
+    assert_eq!(beyond.header("content-range"), "bytes */100");
     let waveform = house.ask(session, Method::GET, &format!("{path}/waveform")).await.json();
     assert_eq!(waveform["left"], json!([0.5, 0.5, 0.5]));
     for missing in ["2", "0", "x", "-1"] {

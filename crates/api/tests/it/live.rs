@@ -35,8 +35,8 @@ async fn live() -> Live {
     let company = house.found("100").await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let service = house.app.clone().into_make_service_with_connect_info::<SocketAddr>();
-    tokio::spawn(async move { axum::serve(listener, service).await });
+    let app = house.app.clone();
+    tokio::spawn(api::serve(listener, app, Vec::new(), std::future::pending()));
     Live { house, company, address }
 }
 
@@ -177,22 +177,79 @@ async fn only_our_pages_and_tickets_get_in() {
 }
 
 #[tokio::test]
-async fn forbidden_topics_close_without_a_hint() {
+async fn forbidden_topics_are_refused_without_a_hint() {
     let live = live().await;
     let other = live.house.found("200").await;
     let stranger = format!("queue:{}", other.queue);
-    for (who, topic) in
-        [("agent", stranger.as_str()), ("supervisor", "me"), ("agent", "queue:x"), ("agent", "all")]
-    {
-        let mut page = live.page(who, "a", json!({})).await;
+    let mut page = live.page("agent", "a", json!({})).await;
+    for topic in [stranger.as_str(), "queue:x", "all"] {
         say(&mut page, &json!({"type": "subscribe", "topics": [topic]})).await;
-        assert_eq!(closed(&mut page).await, 4403, "{who} {topic}");
+        let detail = "You may not watch this.";
+        let refused =
+            json!({"type": "error", "code": "forbidden_topic", "detail": detail, "place": topic});
+        assert_eq!(hear(&mut page).await, refused);
     }
+    let mut page = live.page("supervisor", "a", json!({})).await;
+    say(&mut page, &json!({"type": "subscribe", "topics": ["me"]})).await;
+    assert_eq!(closed(&mut page).await, 4403, "without a seat there is no topic about oneself");
     let mut page = live.page("supervisor", "a", json!({})).await;
     let own = format!("queue:{}", live.company.queue);
     live.publish_queue(1, 3);
     say(&mut page, &json!({"type": "subscribe", "topics": [own]})).await;
     assert_eq!(hear(&mut page).await["data"]["waiting"], 3);
+}
+
+#[tokio::test]
+async fn a_page_that_loses_a_queue_goes_on_and_one_without_a_seat_begins_anew() {
+    let live = live().await;
+    let queue = format!("queue:{}", live.company.queue);
+    live.publish_agent(1, AgentState::Break, false);
+    let mut page = live.page("agent", "a", json!({})).await;
+    say(&mut page, &json!({"type": "subscribe", "topics": ["me", queue]})).await;
+    assert_eq!(hear(&mut page).await["topic"], "me");
+    let administrator = &live.company.sessions["administrator"];
+    let path = format!("/api/v1/users/{}", live.company.people["agent"]);
+    let mut user = json!({
+        "mail": "agent@example.com", "name": "agent", "role": "agent", "language": "en",
+        "device": {"kind": "browser"},
+    });
+    let done = live.house.tell(administrator, Method::PUT, &path, &user).await;
+    assert_eq!(done.status.as_u16(), 200);
+    let told = hear(&mut page).await;
+    assert_eq!((&told["code"], &told["place"]), (&json!("forbidden_topic"), &json!(queue)));
+    live.publish_queue(2, 7);
+    live.publish_agent(3, AgentState::Ready, false);
+    // The telephone's state may come first; the queue's must not come at all.
+    let mut next = hear(&mut page).await;
+    while next["type"] == "rtc.state" {
+        next = hear(&mut page).await;
+    }
+    assert_eq!(next["topic"], "me", "{next}");
+
+    user["device"] = Value::Null;
+    let done = live.house.tell(administrator, Method::PUT, &path, &user).await;
+    assert_eq!(done.status.as_u16(), 200);
+    assert_eq!(closed(&mut page).await, 4403);
+}
+
+#[tokio::test]
+async fn one_account_does_not_take_every_place() {
+    let live = live().await;
+    let mut pages = Vec::new();
+    for n in 0..20 {
+        pages.push(live.page("agent", &format!("t{n}"), json!({})).await);
+    }
+    let origin = format!("http://{}", live.address);
+    match live.connect(&live.company.sessions["agent"], &origin, "").await {
+        Err(Error::Http(response)) => assert_eq!(response.status().as_u16(), 429),
+        other => panic!("{:?}", other.map(|_| ())),
+    }
+    drop(live.page("supervisor", "a", json!({})).await);
+    drop(pages.pop());
+    let again = async {
+        while live.connect(&live.company.sessions["agent"], &origin, "").await.is_err() {}
+    };
+    timeout(PATIENCE, again).await.unwrap();
 }
 
 #[tokio::test]

@@ -67,6 +67,7 @@ fn table() -> Vec<Row> {
         row("post", "/api/v1/calls/{call}/hangup", Seat, Live, none()),
         row("post", "/api/v1/calls/{call}/wrap-up", Seat, Live, wrap_up),
         row("post", "/api/v1/calls/{call}/wrap-up/extend", Seat, Live, json!({"seconds": 5})),
+        row("put", "/api/v1/calls/{call}/note", Signed, Thing, json!({"note": "Shipped."})),
         row("get", "/api/v1/calls", Signed, Nothing, none()),
         row("get", "/api/v1/calls/{call}", Signed, Thing, none()),
         row("get", "/api/v1/calls/{call}/recordings/{n}", Signed, Thing, none()),

@@ -4,6 +4,7 @@
 
 use model::AgentId;
 use model::Refusal;
+use model::effect::{AgentIntent, Effect};
 use model::event::OfferOutcome;
 
 use crate::agent::{Intent, Lease};
@@ -56,7 +57,20 @@ impl Cell {
     fn intend(&mut self, agent: AgentId, intent: Intent) {
         if let Some(slot) = self.agents.get_mut(&agent) {
             slot.intent = intent;
+            self.save_intent(agent);
             self.refresh_agent(agent);
         }
+    }
+
+    /// Said even while a contact hides it, so that a restart goes on with the newest wish.
+    pub(crate) fn save_intent(&mut self, agent: AgentId) {
+        let Some(slot) = self.agents.get(&agent) else { return };
+        let intent = match &slot.intent {
+            Intent::SignedOut => AgentIntent::SignedOut,
+            Intent::Ready => AgentIntent::Ready,
+            Intent::Break(reason) => AgentIntent::Break { reason: reason.clone() },
+            Intent::DidNotAnswer => AgentIntent::Break { reason: None },
+        };
+        self.effect(Effect::SaveIntent { agent, intent });
     }
 }

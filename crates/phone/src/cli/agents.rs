@@ -8,6 +8,7 @@ use clap::Args;
 use phone::diary::{Entry, What};
 use phone::plan::{Agent, Then};
 use phone::{Config, Phone};
+use serde::Serialize;
 use serde_json::json;
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -37,9 +38,20 @@ pub(crate) struct AgentsArgs {
     never: bool,
     #[command(flatten)]
     sound: SoundArgs,
-    /// The diary as JSON lines; the first line names the addresses.
+    /// The diary as JSON lines; the first line names the addresses, the others say whose they are.
     #[arg(long)]
     json: bool,
+    /// Of each call only the last line, for long measurements.
+    #[arg(long, requires = "json")]
+    brief: bool,
+}
+
+/// A line of the diary of many: whose it is, by its place among the addresses.
+#[derive(Serialize)]
+struct Line<'a> {
+    agent: u16,
+    #[serde(flatten)]
+    entry: &'a Entry,
 }
 
 /// Takes calls until interrupted.
@@ -51,15 +63,24 @@ pub(crate) async fn run(args: AgentsArgs) -> anyhow::Result<bool> {
     };
     let sound = args.sound.sound()?;
     let agent = Agent { ring: args.ring, then, talk: args.talk, sound, keep: false };
-    let (diary, mut entries) = unbounded_channel::<Entry>();
+    let (together, mut entries) = unbounded_channel::<(u16, Entry)>();
     let mut phones = Vec::new();
     for n in 0..args.count {
         let mut bind = args.bind;
         if bind.port() != 0 {
             bind.set_port(bind.port().checked_add(n).context("there is no port after 65535")?);
         }
-        let config = Config { bind, agent: Some(agent.clone()), trace: args.json };
-        phones.push(Phone::start(config, Some(diary.clone())).await.context(bind)?);
+        let config = Config { bind, agent: Some(agent.clone()), trace: args.json && !args.brief };
+        let (diary, mut own) = unbounded_channel::<Entry>();
+        phones.push(Phone::start(config, Some(diary)).await.context(bind)?);
+        let together = together.clone();
+        tokio::spawn(async move {
+            while let Some(entry) = own.recv().await {
+                if together.send((n, entry)).is_err() {
+                    break;
+                }
+            }
+        });
     }
     let addresses: Vec<String> = phones.iter().map(|phone| phone.local().to_string()).collect();
     if args.json {
@@ -69,9 +90,12 @@ pub(crate) async fn run(args: AgentsArgs) -> anyhow::Result<bool> {
     }
     loop {
         tokio::select! {
-            Some(entry) = entries.recv() => {
-                if args.json || matches!(entry.what, What::Over(_)) {
-                    print(&entry, args.json)?;
+            Some((agent, entry)) = entries.recv() => {
+                let over = matches!(entry.what, What::Over(_));
+                if args.json && (over || !args.brief) {
+                    println!("{}", serde_json::to_string(&Line { agent, entry: &entry })?);
+                } else if !args.json && over {
+                    print(&entry, false)?;
                 }
             }
             _ = tokio::signal::ctrl_c() => break,

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
+use phone::dialog::Ended;
 use phone::diary::{Entry, Report, What};
 use phone::plan::{Moment, Plan};
 use phone::voice::Sound;
@@ -100,6 +101,10 @@ fn judge(reports: &[Report], total: u64, late_us_max: u128) -> (Value, bool) {
     let mut answer_us: Vec<i64> =
         reports.iter().filter_map(|r| Some(r.answered_at? - r.invited_at)).collect();
     answer_us.sort_unstable();
+    let refusal = |r: &&Report| r.answered_at.is_none() && matches!(r.ended, Ended::Refused(_));
+    let mut refuse_us: Vec<i64> =
+        reports.iter().filter(refusal).map(|r| r.ended_at - r.invited_at).collect();
+    refuse_us.sort_unstable();
     let mut delays: Vec<u32> = reports.iter().flat_map(|r| r.delays_us.iter().copied()).collect();
     delays.sort_unstable();
     let mut ends: BTreeMap<String, u64> = BTreeMap::new();
@@ -115,6 +120,7 @@ fn judge(reports: &[Report], total: u64, late_us_max: u128) -> (Value, bool) {
         "failed": failed,
         "ends": ends,
         "answer_ms": spread(&answer_us),
+        "refuse_ms": spread(&refuse_us),
         "packets_sent": sum(|r| r.packets_sent),
         "packets_heard": packets,
         "packets_lost": lost,

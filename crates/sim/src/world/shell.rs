@@ -38,6 +38,7 @@ impl World {
             Effect::Media { call, rev, graph } => self.apply_graph(*call, *rev, graph),
             Effect::MediaEnd { .. }
             | Effect::SaveFact { .. }
+            | Effect::SaveIntent { .. }
             | Effect::SaveNote { .. }
             | Effect::ListCallback { .. }
             | Effect::Reply { .. } => {}

@@ -1,67 +1,76 @@
-/** The shapes of the API. Ids are UUID text, times RFC 3339 in UTC, durations seconds (`_s`). */
+/**
+ * The names the screens use for the shapes of the API. REST shapes come from `schema.d.ts`, which
+ * `npm run types` makes of the server's OpenAPI document; where that says only "text" the allowed words stand
+ * here. The topics of the WebSocket are in no document and are written out. Ids are UUID text, times RFC 3339
+ * in UTC, durations seconds (`_s`).
+ */
+import type { components } from './schema';
 
-export type Role = 'agent' | 'supervisor' | 'administrator';
-
-export interface Me {
-  user_id: string;
-  name: string;
-  mail: string;
-  role: Role;
-  language: string;
-  tenant: { id: string; name: string; zone: string; language: string };
-  /** Whether this person takes contacts. */
-  agent: boolean;
-}
-
-export interface Named {
-  id: string;
-  name: string;
-}
-
-export interface Choice {
-  code: string;
-  label: string;
-}
+type Schemas = components['schemas'];
+/** `T` with some of its fields narrowed. */
+type With<T, Narrow> = Omit<T, keyof Narrow> & Narrow;
 
 export interface Page<T> {
   items: T[];
   next_cursor?: string | null;
 }
 
-export interface Setup {
-  token: string;
-  tenant_name: string;
-  zone: string;
-  language: string;
-  admin: { mail: string; name: string; password: string };
-}
-
-export interface DeskInfo {
-  dispositions: Choice[];
-  break_reasons: Choice[];
-  queues: Named[];
-  today: { handled: number; talk_s: number; missed: number };
-}
-
-export type AgentStateName =
-  | 'signed_out'
-  | 'break'
-  | 'did_not_answer'
-  | 'no_device'
-  | 'ready'
-  | 'offered'
-  | 'talking'
-  | 'hold'
-  | 'wrap_up';
+export type Role = Schemas['RoleName'];
+export type Me = With<Schemas['Me'], { role: Role }>;
+export type Named = Schemas['Named'];
+export type Choice = Schemas['Choice'];
+export type Setup = Schemas['SetupBody'];
+export type DeskInfo = Schemas['Desk'];
+export type CallBack = Schemas['CallbackRow'];
+export type Fault = Schemas['Fault'];
+export type NumberRow = Schemas['NumberRow'];
+export type PromptRow = Schemas['PromptRow'];
+export type ConfigVersion = Schemas['VersionRow'];
+export type Waveform = Schemas['Waveform'];
+export type Recording = Schemas['RecordingRow'];
 
 export type Consent = 'unasked' | 'given' | 'refused';
+export type Fact = With<Schemas['FactRow'], { kind: 'chosen' | 'typed' }>;
+export type Outcome = 'handled' | 'abandoned' | 'left_in_flow' | 'flow_ended' | 'refused' | 'failed';
+export type CallRow = With<Schemas['CallRow'], { outcome?: Outcome | null }>;
 
-export interface Fact {
-  kind: 'chosen' | 'typed';
-  key?: string | null;
-  label: string;
-  value?: string | null;
+export type LaneKind = 'customer' | 'flow' | 'queue' | 'agent';
+export type SegmentKind = 'ring' | 'connected' | 'node' | 'waiting' | 'offered' | 'talking' | 'hold' | 'wrap_up' | 'lost';
+export type Segment = With<Schemas['SegmentRow'], { kind: SegmentKind }>;
+export type Lane = With<Schemas['LaneRow'], { lane: LaneKind; segments: Segment[] }>;
+export type Ladder = With<Schemas['LadderRow'], { lanes: Lane[] }>;
+export type CallDetail = With<Schemas['CallDetail'], { outcome?: Outcome | null; consent: Consent; facts: Fact[]; ladder: Ladder }>;
+
+export type User = Schemas['UserRow'];
+export type Device = Schemas['DeviceBody'];
+/** A person as typed; an empty password changes none, no device means no calls. */
+export type UserInput = Omit<With<Required<Schemas['UserBody']>, { device: Device | null }>, 'password'> & { password?: string };
+/** Times in milliseconds. */
+export type QueueConfig = Required<Schemas['QueueBody']>;
+export type QueueRow = QueueConfig & { id: string };
+export type FlowRow = Schemas['FlowRow'];
+export type FlowDetail = Schemas['FlowDetail'];
+
+/** Minutes after midnight; open from the first until before the last. */
+export interface Interval {
+  from_min: number;
+  until_min: number;
 }
+
+export interface Calendar {
+  name: string;
+  /** IANA name; the company's zone when absent. */
+  zone?: string | null;
+  /** ISO weekday, `1` Monday to `7` Sunday. */
+  week: Record<string, Interval[]>;
+  /** Civil date to the hours of that day; none is closed. */
+  exceptions: Record<string, Interval[]>;
+}
+
+/** By id; a key that is no id makes a new one. */
+export type Calendars = Record<string, Calendar>;
+
+export type AgentStateName = 'signed_out' | 'break' | 'did_not_answer' | 'no_device' | 'ready' | 'offered' | 'talking' | 'hold' | 'wrap_up';
 
 export interface Contact {
   call: string;
@@ -116,158 +125,4 @@ export interface QueueState {
   longest_since?: string | null;
   ready: number;
   busy: number;
-}
-
-export type Outcome = 'handled' | 'abandoned' | 'left_in_flow' | 'flow_ended' | 'refused' | 'failed';
-
-export interface CallRow {
-  id: string;
-  started_at: string;
-  ended_at?: string | null;
-  caller?: string | null;
-  dialled: string;
-  queue?: Named | null;
-  agent?: Named | null;
-  outcome?: Outcome | null;
-  waited_s?: number | null;
-  talk_s?: number | null;
-  hold_s?: number | null;
-  wrap_up_s?: number | null;
-  disposition?: Choice | null;
-  resolved?: boolean | null;
-  recorded: boolean;
-  live: boolean;
-}
-
-export type LaneKind = 'customer' | 'flow' | 'queue' | 'agent';
-export type SegmentKind =
-  | 'ring'
-  | 'connected'
-  | 'node'
-  | 'waiting'
-  | 'offered'
-  | 'talking'
-  | 'hold'
-  | 'wrap_up'
-  | 'lost';
-
-export interface Segment {
-  kind: SegmentKind;
-  label: string;
-  start_at: string;
-  end_at?: string | null;
-  detail?: string | null;
-}
-
-export interface Lane {
-  lane: LaneKind;
-  label: string;
-  agent_id?: string | null;
-  segments: Segment[];
-}
-
-export interface Recording {
-  n: number;
-  start_at: string;
-  length_s: number;
-  complete: boolean;
-  paused?: { start_at: string; end_at: string }[] | null;
-}
-
-export interface CallDetail extends CallRow {
-  language: string;
-  consent: Consent;
-  facts: Fact[];
-  note?: string | null;
-  flow: { id: string; name: string; version: number };
-  ladder: {
-    start_at: string;
-    end_at?: string | null;
-    lanes: Lane[];
-    marks: { at: string; kind: string; label: string }[];
-  };
-  recordings: Recording[];
-}
-
-export interface Waveform {
-  step_ms: number;
-  left: number[];
-  right: number[];
-}
-
-export interface CallBack {
-  call: string;
-  caller?: string | null;
-  queue: Named;
-  waiting_since: string;
-  listed_at: string;
-  done: boolean;
-}
-
-export type Device =
-  | { kind: 'browser' }
-  | { kind: 'sip'; target: { user: string; address: string } };
-
-export interface User {
-  id: string;
-  mail: string;
-  name: string;
-  role: Role;
-  language: string;
-  queues: string[];
-  skills: Record<string, number>;
-  device: Device;
-}
-
-export type UserInput = Omit<User, 'id'> & { password?: string };
-
-/** The fields of a queue; times in milliseconds. */
-export interface QueueConfig {
-  name: string;
-  strategy: 'longest_ready';
-  skills: Record<string, number>;
-  ring_ms: number;
-  wrap_up_ms: number;
-  music: string;
-  service_level_ms: number;
-  short_abandon_ms: number;
-  length_max: number;
-}
-
-export type QueueRow = QueueConfig & { id: string };
-
-export interface FlowDocument {
-  schema: number;
-  start: string;
-  nodes: Record<string, unknown>;
-}
-
-export interface FlowDetail extends Named {
-  draft: FlowDocument;
-  published?: { version: number; flow: FlowDocument } | null;
-}
-
-export type FlowRow = Named & { published?: { version: number } | null };
-
-export interface Fault {
-  pointer: string;
-  code: string;
-  detail: string;
-}
-
-export interface NumberRow {
-  dialled: string;
-  flow: string;
-}
-
-export interface PromptRow {
-  name: string;
-  variants: Record<string, { length_ms: number }>;
-}
-
-export interface ConfigVersion {
-  n: number;
-  at: string;
-  by?: string | null;
-  summary: string;
 }

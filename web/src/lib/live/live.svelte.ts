@@ -13,6 +13,9 @@ export type ServerMessage = { type: string; [key: string]: unknown };
 const SILENCE_MS = 25_000;
 const PING_MS = 10_000;
 const SESSION_OVER = 4401;
+const FORBIDDEN = 4403;
+/** Milliseconds a connection has to live before the next attempt comes quickly again. */
+const SETTLED_MS = 10_000;
 
 /** The last known state of one topic. */
 export class Topic<T> {
@@ -48,6 +51,9 @@ export class Live {
   #open: () => Wire;
   #clock: Clock;
   onSessionOver: (() => void) | null = null;
+  /** The rights changed so much that what this person may see has to be asked anew. */
+  onForbidden: (() => void) | null = null;
+  #welcomeAt: number | null = null;
 
   constructor(open: () => Wire, clockOf: Clock = clock) {
     this.#open = open;
@@ -93,6 +99,15 @@ export class Live {
     return topic;
   }
 
+  /** Gives a topic up: its store is empty and it is not subscribed again. */
+  forget(name: string): void {
+    const topic = this.#topics.get(name);
+    if (!topic) return;
+    topic.data = null;
+    topic.seq = -1;
+    this.#topics.delete(name);
+  }
+
   /** Every message that is no topic update (`rtc.*`, `error`, `welcome`). */
   listen(listener: (message: ServerMessage) => void): () => void {
     this.#listeners.add(listener);
@@ -136,6 +151,7 @@ export class Live {
       return; // Not ours; the server never sends anything but JSON.
     }
     if (message.type === 'welcome') this.#welcome(message);
+    if (message.type === 'error' && message['code'] === 'forbidden_topic') this.forget(String(message['place']));
     if (message.type === 'update') this.#update(message);
     else for (const listener of this.#listeners) listener(message);
   }
@@ -144,7 +160,7 @@ export class Live {
     this.#clock.correct(String(message['server_at']));
     this.phase = 'up';
     this.lostSince = null;
-    this.#attempt = 0;
+    this.#welcomeAt = Date.now();
     const topics = [...this.#topics.keys()];
     if (topics.length > 0) this.send({ type: 'subscribe', topics });
     clearInterval(this.#pulse);
@@ -168,6 +184,13 @@ export class Live {
       this.stop();
       this.onSessionOver?.();
       return;
+    }
+    // A server that sends us away at once must not be asked in a tight loop.
+    if (this.#welcomeAt !== null && Date.now() - this.#welcomeAt >= SETTLED_MS) this.#attempt = 0;
+    this.#welcomeAt = null;
+    if (code === FORBIDDEN) {
+      for (const name of [...this.#topics.keys()]) if (name !== 'me') this.forget(name);
+      this.onForbidden?.();
     }
     this.phase = 'lost';
     this.lostSince ??= this.#clock.read();

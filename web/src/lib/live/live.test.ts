@@ -98,6 +98,35 @@ describe('the socket', () => {
     expect(wires).toHaveLength(1);
   });
 
+  it('gives a forbidden topic up and stays', () => {
+    const queue = live.topic('queue:1');
+    live.topic('me');
+    up();
+    latest().says({ type: 'update', topic: 'queue:1', seq: 1, data: { waiting: 3 } });
+    latest().says({ type: 'error', code: 'forbidden_topic', detail: '', place: 'queue:1' });
+    expect(queue.data).toBeNull();
+    expect(live.phase).toBe('up');
+  });
+
+  it('asks anew who we are when it is sent away, and waits longer each time', async () => {
+    const asked = vi.fn();
+    live.onForbidden = asked;
+    live.topic('me');
+    live.topic('queue:1');
+    for (let round = 1; round <= 5; round += 1) {
+      up();
+      latest().onclose?.({ code: 4403 });
+      expect(asked).toHaveBeenCalledTimes(round);
+      await vi.advanceTimersByTimeAsync(backoffMs(round - 1, 1));
+      expect(wires).toHaveLength(round + 1);
+    }
+    up();
+    expect(latest().sent.at(-1)).toMatchObject({ type: 'subscribe', topics: ['me'] });
+    latest().onclose?.({ code: 4403 });
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(wires).toHaveLength(6);
+  });
+
   it('survives what is no message', () => {
     up();
     latest().onmessage?.({ data: 'not json' });

@@ -10,6 +10,12 @@ export interface LocatedFault extends Fault {
   end: number;
 }
 
+/** Faults at their lines, causes first: a wrong name leaves nodes behind that no way leads to. */
+function located(text: string, faults: Fault[]): LocatedFault[] {
+  const rank = (fault: Fault) => (fault.code === 'unreachable' ? 1 : 0);
+  return faults.map((fault) => ({ ...fault, ...locate(text, fault.pointer) })).sort((a, b) => rank(a) - rank(b) || a.line - b.line);
+}
+
 export class FlowEditor {
   detail = $state.raw<FlowDetail | null>(null);
   text = $state('');
@@ -67,7 +73,7 @@ export class FlowEditor {
     this.checking = true;
     try {
       const { data } = await api.request<{ faults: Fault[] }>('POST', '/flows/check', { body: parsed.value });
-      if (text === this.text) this.faults = data.faults.map((fault) => ({ ...fault, ...locate(text, fault.pointer) }));
+      if (text === this.text) this.faults = located(text, data.faults);
     } catch (thrown) {
       this.problem = Problem.of(thrown);
     } finally {
@@ -102,7 +108,7 @@ export class FlowEditor {
     } catch (thrown) {
       const problem = Problem.of(thrown);
       this.problem = problem;
-      if (problem.errors.length > 0) this.faults = problem.errors.map((fault) => ({ ...fault, ...locate(sent, fault.pointer) }));
+      if (problem.errors.length > 0) this.faults = located(sent, problem.errors);
       return false;
     } finally {
       this.saving = false;

@@ -1,5 +1,7 @@
 import type { LaneKind, SegmentKind } from '$lib/api';
-import { m } from '$lib/i18n';
+import { consentWord } from '$lib/features/desk/words';
+import { fmt, m } from '$lib/i18n';
+import type { Step } from './ladder';
 
 const LANES: Record<LaneKind, () => string> = { customer: m.customer, flow: m.lane_flow, queue: m.queue, agent: m.agent };
 const KINDS: Record<SegmentKind, () => string> = {
@@ -21,4 +23,24 @@ export function kindWord(kind: string): string {
 /** How an offer ended, in words; empty for what is no offer. */
 export function offerWord(detail: string | null): string {
   return detail ? (OFFERS[detail]?.() ?? detail) : '';
+}
+
+const MARKS: Record<string, (label: string) => string> = {
+  chosen: (label) => m.step_key({ key: fmt.digits(label) }),
+  collected: (label) => m.step_collected({ label }),
+  consent: (label) => m.step_consent({ consent: consentWord(label) }),
+  recording_started: () => m.step_recording_started(),
+  recording_ended: () => m.step_recording_ended(),
+  wrap_up_extended: (label) => m.step_wrap_up_extended({ name: label }),
+  callback_listed: () => m.step_callback_listed()
+};
+
+/** What happened, in words. */
+export function stepWords(step: Step): string {
+  if (step.lane === 'mark') return MARKS[step.kind]?.(step.label) ?? step.label;
+  if (step.kind === 'node') return m.step_node({ node: step.label });
+  if (step.kind === 'offered') return step.detail ? m.step_offered({ name: step.who, how: offerWord(step.detail) }) : m.step_offering({ name: step.who });
+  if (step.lane === 'agent') return m.step_agent({ what: kindWord(step.kind), name: step.who });
+  if (step.lane === 'queue') return m.step_queue({ queue: step.who });
+  return kindWord(step.kind);
 }

@@ -98,6 +98,16 @@ class Desk {
     if (done) drafts.drop(contact.call);
   }
 
+  /** Hands in the note alone, of a wrap-up that ended without a result. */
+  async keepNote(call: string): Promise<void> {
+    try {
+      await api.request<void>('PUT', `/calls/${call}/note`, { body: { note: drafts.of(call).note }, once: true });
+      drafts.drop(call);
+    } catch (thrown) {
+      toasts.fail(m.failed_wrap_up(), Problem.of(thrown));
+    }
+  }
+
   async extend(seconds: number): Promise<void> {
     const contact = this.me?.wrap_up?.contact;
     if (contact) await this.#run('extend', `/calls/${contact.call}/wrap-up/extend`, { seconds });

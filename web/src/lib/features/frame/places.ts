@@ -11,6 +11,7 @@ import Hash from '@lucide/svelte/icons/hash';
 import AudioLines from '@lucide/svelte/icons/audio-lines';
 import Tag from '@lucide/svelte/icons/tag';
 import Coffee from '@lucide/svelte/icons/coffee';
+import CalendarClock from '@lucide/svelte/icons/calendar-clock';
 import History from '@lucide/svelte/icons/history';
 import type { Component } from 'svelte';
 import type { Me } from '$lib/api';
@@ -38,6 +39,7 @@ export const ADMIN_PLACES: AdminPlace[] = [
   { group: 'people', path: '/admin/break-reasons', word: m.admin_break_reasons, icon: asIcon(Coffee) },
   { group: 'reaching', path: '/admin/numbers', word: m.admin_numbers, icon: asIcon(Hash) },
   { group: 'reaching', path: '/admin/flows', word: m.admin_flows, icon: asIcon(GitBranch) },
+  { group: 'reaching', path: '/admin/hours', word: m.admin_hours, icon: asIcon(CalendarClock) },
   { group: 'reaching', path: '/admin/queues', word: m.admin_queues, icon: asIcon(ListOrdered) },
   { group: 'reaching', path: '/admin/prompts', word: m.admin_prompts, icon: asIcon(AudioLines) },
   { group: 'work', path: '/admin/dispositions', word: m.admin_dispositions, icon: asIcon(Tag) },

@@ -43,12 +43,15 @@ export class Session {
     this.#enter(data);
   }
 
+  /** Ends the session; throws when the server did not. */
   async signOut(): Promise<void> {
     try {
       await api.request<void>('DELETE', '/session');
-    } finally {
-      this.over();
+    } catch (thrown) {
+      // Over already. Anything else: the session is still in force, and saying otherwise is a risk.
+      if (Problem.of(thrown).status !== 401) throw thrown;
     }
+    this.over();
   }
 
   /** The server says that the session is over. */

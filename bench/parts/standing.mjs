@@ -1,0 +1,109 @@
+// G1, G2, G6, G7, G8 of the whole product: many calls that stand, relayed, recorded or waiting.
+
+import { Centre } from '../lib/centre.mjs';
+import { meter, rssKb, threads } from '../lib/host.mjs';
+import { Callers, Phones } from '../lib/load.mjs';
+import { pause, until } from '../../e2e/lib/wait.mjs';
+
+const RAMP_PER_S = 40;
+
+/** `count` calls stand for `seconds`; gives CPU per packet sent, memory per call, delays. */
+async function stand({ count, seconds, recorded = false, waiting = false }) {
+  const phones = waiting ? null : await Phones.start(count, ['--probe']);
+  let centre;
+  try {
+    centre = await Centre.open({ addresses: phones?.addresses ?? [], recorded });
+    const { pid } = centre;
+    const before = { rss: rssKb(pid), threads: threads(pid) };
+    const rate = Math.min(RAMP_PER_S, count);
+    const ramp = Math.ceil(count / rate);
+    const hold = `${ramp + seconds + 6}s`;
+    const callers = new Callers(centre.target, { rate, seconds: ramp, hold, media: true });
+    const legs = waiting ? count : 2 * count;
+    const standing = async () => (await centre.metric('antiphon_sip_legs')) === legs;
+    await until(`${legs} legs`, standing, (ramp + 20) * 1_000);
+    await pause(1_500);
+    const packets = () => centre.metric('antiphon_media_packets_out_total');
+    const [sent, used] = [await packets(), meter(pid)];
+    await pause(seconds * 1_000);
+    const { cpu_ms, percent } = used();
+    const out = (await packets()) - sent;
+    const after = { rss: rssKb(pid), threads: threads(pid) };
+    const result = await callers.results((ramp + seconds + 60) * 1_000);
+    await centre.empty();
+    return {
+      ...result, out, percent, us_per_packet: (cpu_ms * 1_000) / out,
+      kb_per_call: (after.rss - before.rss) / count, threads_more: after.threads - before.threads
+    };
+  } finally {
+    await centre?.close();
+    await phones?.stop();
+  }
+}
+
+const size = ({ quick }) => (quick ? { count: 10, seconds: 3 } : { count: 200, seconds: 10 });
+
+/** Packets that did not arrive make a figure of CPU per packet worthless. */
+function sound(goal, name, seen, figure) {
+  const share = seen.lost / Math.max(1, seen.heard + seen.lost);
+  if (seen.failed > 0) return { goal, name, missing: `${seen.failed} of ${seen.calls} calls failed` };
+  if (share > 0.001) return { goal, name, missing: `${(100 * share).toFixed(2)} % of the packets were lost: ${seen.percent.toFixed(0)} % of a core was used` };
+  return { goal, name, ...figure };
+}
+
+export const relayed = {
+  goals: ['G1', 'G7', 'G8'],
+  async run(options) {
+    const plan = size(options);
+    const seen = await stand(plan);
+    options.say(`${plan.count} calls: ${seen.out} packets, ${seen.percent.toFixed(1)} % of a core, lost ${seen.lost} of ${seen.heard}, p99 ${seen.delay_ms_p99} ms`);
+    const direct = await alone(plan);
+    const at = `${plan.count} calls at ${seen.percent.toFixed(0)} % of a core`;
+    const added = Math.max(0, seen.delay_ms_p99 - direct.delay_ms_p99);
+    return [
+      sound('G1', 'relayed packet, whole product', seen, { value: seen.us_per_packet, unit: 'us CPU', note: at, reference: 'Asterisk 24-28 us' }),
+      { goal: 'G7', name: 'memory per relayed call', value: seen.kb_per_call, unit: 'kB', most: 60, reference: 'Asterisk 360 kB and 2 threads' },
+      { goal: 'G7', name: 'threads more with calls', value: seen.threads_more, unit: 'threads', most: 0 },
+      { goal: 'G8', name: 'delay added by the relay, p99', value: added, unit: 'ms', most: 5, note: `${at}; ${seen.delay_ms_p99} ms through the house, ${direct.delay_ms_p99} ms without it` },
+      { goal: 'G8', name: 'packets lost', value: seen.lost, unit: 'packets', most: 0 }
+    ];
+  }
+};
+
+/** The same telephones without the house between them: what the delay is made of otherwise. */
+async function alone({ count, seconds }) {
+  const phones = await Phones.start(1, ['--probe']);
+  try {
+    const few = Math.min(count, RAMP_PER_S);
+    const callers = new Callers(`sip:1@${phones.addresses[0]}`, { rate: few, seconds: 1, hold: `${seconds}s`, media: true });
+    return await callers.results((seconds + 60) * 1_000);
+  } finally {
+    await phones.stop();
+  }
+}
+
+export const recorded = {
+  goals: ['G2', 'G7'],
+  async run(options) {
+    const plan = size(options);
+    const seen = await stand({ ...plan, recorded: true });
+    options.say(`${plan.count} calls: ${seen.percent.toFixed(1)} % of a core, lost ${seen.lost} of ${seen.heard}`);
+    return [
+      sound('G2', 'recorded packet, whole product', seen, { value: seen.us_per_packet, unit: 'us CPU', reference: 'Asterisk with MixMonitor 61-69 us' }),
+      { goal: 'G7', name: 'memory per recorded call', value: seen.kb_per_call, unit: 'kB', most: 100 }
+    ];
+  }
+};
+
+export const waiting = {
+  goals: ['G6', 'G7'],
+  async run(options) {
+    const plan = size(options);
+    const seen = await stand({ ...plan, count: plan.count * 2, waiting: true });
+    options.say(`${plan.count * 2} waiting: ${seen.percent.toFixed(1)} % of a core, ${seen.out} packets of music`);
+    return [
+      sound('G6', 'packet of music, whole product', seen, { value: seen.us_per_packet, unit: 'us CPU', most: 6, reference: 'Asterisk 49-64 us' }),
+      { goal: 'G7', name: 'memory per waiting call', value: seen.kb_per_call, unit: 'kB' }
+    ];
+  }
+};

@@ -1,0 +1,87 @@
+// Callers who leave: in the prompt, in the menu, in the queue, while offered, and while answered.
+
+import assert from 'node:assert/strict';
+import { pause, until } from '../lib/wait.mjs';
+
+const ROUNDS = 10;
+
+/** The row of a call that is over. */
+const ended = (house, caller) => house.callOf(caller.number, (call) => !call.live && call.outcome);
+
+async function earlyLeavers(stage, say) {
+  const house = await stage.house({ first: 'welcome' });
+  const inPrompt = stage.caller({ keys: '', hangUp: '300ms' });
+  await inPrompt.over();
+  const first = await ended(house, inPrompt);
+  // The menu speaks after the welcome; its second sound is the menu.
+  const inMenu = stage.caller({ keys: '', hangUp: '2600ms' });
+  await inMenu.over();
+  const second = await ended(house, inMenu);
+  const inQueue = stage.caller({ keys: 'sound+2600ms:1', hangUp: `chirp14` });
+  await inQueue.over();
+  const third = await ended(house, inQueue);
+  say(`prompt: ${first.outcome}, menu: ${second.outcome}, queue: ${third.outcome}`);
+  for (const row of [first, second]) {
+    assert(!row.queue && !row.agent, 'never waited');
+    assert(!row.recorded, 'nothing was recorded before the consent');
+  }
+  assert.equal(third.outcome, 'abandoned');
+  assert.equal(third.queue.name, 'Sales');
+  assert(third.waited_s > 0, 'the wait is counted');
+}
+
+async function whileOffered(stage) {
+  const house = await stage.house();
+  const desk = await stage.agent();
+  const caller = stage.caller();
+  await desk.offered(caller.number);
+  await caller.bye();
+  await desk.offerCard.waitFor({ state: 'detached' });
+  await desk.shows('ready');
+  const row = await ended(house, caller);
+  assert.equal(row.outcome, 'abandoned');
+  // Nobody is stuck: the next one is served.
+  const next = stage.caller();
+  await desk.offered(next.number);
+  await desk.accept();
+  await desk.hangUp();
+  await next.over();
+}
+
+/** Hang-up and answer at the same instant, ten times. */
+async function atTheInstant(stage, say) {
+  const house = await stage.house({ wrap_up_ms: 1_000 });
+  const desk = await stage.agent();
+  const outcomes = {};
+  for (let n = 0; n < ROUNDS; n++) {
+    const caller = stage.caller();
+    await desk.offered(caller.number);
+    // The page clicks by itself at a moment that is agreed before; the caller leaves around it.
+    const at = Date.now() + 300;
+    const jitter = n * 8 - 20;
+    const click = desk.page.evaluate(async (moment) => {
+      const button = document.querySelector('article.offer button');
+      await new Promise((wake) => setTimeout(wake, moment - Date.now()));
+      button.click();
+    }, at);
+    await Promise.all([click, pause(at + jitter - Date.now()).then(() => caller.command('bye'))]);
+    await caller.over();
+    const row = await ended(house, caller);
+    assert(['abandoned', 'handled'].includes(row.outcome), `one outcome, not ${row.outcome}`);
+    assert.equal(Boolean(row.agent) && row.talk_s !== undefined && row.talk_s !== null, row.outcome === 'handled');
+    outcomes[row.outcome] = (outcomes[row.outcome] ?? 0) + 1;
+    await until('the agent is free again', async () => {
+      if (await desk.page.locator('.own .st.wrap_up').count()) return false;
+      return desk.page.locator('.own .st.ready').count();
+    });
+  }
+  say(JSON.stringify(outcomes));
+  const rows = await house.calls();
+  assert.equal(rows.length, ROUNDS, 'one record for each call');
+}
+
+export const tests = [
+  { name: 'callers leave in prompt, menu and queue', deadline_s: 60, run: earlyLeavers },
+  { name: 'a caller leaves while offered', deadline_s: 60, run: whileOffered },
+  { name: 'a caller leaves as the agent answers', deadline_s: 150, run: atTheInstant }
+];

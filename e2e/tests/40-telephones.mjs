@@ -1,0 +1,57 @@
+// Other makers' telephones: SIPp and baresip, answered by a click in a real browser.
+
+import assert from 'node:assert/strict';
+import { baresip, noBaresip } from '../lib/baresip.mjs';
+import { CODES } from '../lib/house.mjs';
+import { freshNumber } from '../lib/phone.mjs';
+import { noSipp, sipp } from '../lib/sipp.mjs';
+import { within } from '../lib/wait.mjs';
+import { readFileSync } from 'node:fs';
+import { channels, firstSound, hear } from '../lib/audio.mjs';
+
+async function sippCalls(stage, say) {
+  const house = await stage.house({ menu_s: 6 });
+  const desk = await stage.agent();
+  const number = freshNumber();
+  const caller = sipp(house, number);
+  stage.also(caller);
+  const card = await desk.offered(number);
+  assert.match(card, /Sales/, 'the key was heard');
+  await desk.accept();
+  const heard = await desk.listen('remote', 4_000);
+  assert.notEqual(firstSound(heard.samples, 0), null, 'the page hears what SIPp plays');
+  await desk.hangUp();
+  await within('the end of sipp', caller.ended, 20_000);
+  assert.equal(caller.exited, 0, caller.errors);
+  const row = await house.callOf(number, (call) => call.outcome === 'handled');
+  say(`waited ${row.waited_s} s, talked ${row.talk_s} s`);
+}
+
+async function baresipCalls(stage, say) {
+  const house = await stage.house({ menu_s: 2 });
+  const desk = await stage.agent();
+  const number = freshNumber();
+  const { program, sounds } = await baresip(house, number, CODES.caller);
+  stage.also(program);
+  await house.callOf(number, (call) => call.live);
+  program.write('1');
+  await desk.offered(number);
+  await desk.accept();
+  const heard = await desk.hears(CODES.caller);
+  assert.deepEqual(heard.codes, [CODES.caller]);
+  await desk.listen('remote', 3_000);
+  await desk.hangUp();
+  const row = await house.callOf(number, (call) => call.outcome === 'handled');
+  program.write('/quit');
+  await within('the end of baresip', program.ended, 20_000);
+  const received = sounds().find((file) => file.endsWith('-dec.wav'));
+  const { codes } = await hear(house.folder, channels(readFileSync(received)).channels[0]);
+  assert(codes.includes(CODES.page), 'baresip hears the page');
+  assert(!codes.includes(CODES.caller), 'and not itself');
+  say(`waited ${row.waited_s} s, talked ${row.talk_s} s, heard ${codes}`);
+}
+
+export const tests = [
+  { name: 'SIPp calls', deadline_s: 90, skip: noSipp, run: sippCalls },
+  { name: 'baresip calls', deadline_s: 90, skip: noBaresip, run: baresipCalls }
+];

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -223,5 +224,8 @@ fn block_on(future: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<
         .enable_all()
         .build()
         .context("the runtime cannot be started")?;
-    runtime.block_on(future)
+    let done = runtime.block_on(future);
+    // A read of the console or a disk that hangs must not keep the process.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    done
 }

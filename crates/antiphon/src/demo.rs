@@ -17,7 +17,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::cli::DemoArgs;
 use crate::company::{self, Founded};
-use crate::house::{self, FirstStart, House};
+use crate::house::{FirstStart, House};
 use crate::{say, tell};
 
 /// Longest a synthetic customer stays on the line, in seconds, waiting included.
@@ -44,9 +44,9 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
         0 => None,
         seconds => Some(customers(house.sip_address, founded.number, seconds).await?),
     };
-    house::until_told().await?;
+    let stopped = house.until_told().await;
     customers.inspect(JoinHandle::abort);
-    house.stop().await
+    stopped
 }
 
 async fn described(house: &House, founded: &Founded) -> anyhow::Result<String> {

@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use hub::{HouseKey, Hub, Ports};
 use media::{MediaConfig, MediaHandle};
 use model::time::Timestamp;
@@ -13,15 +14,23 @@ use store::{SetupToken, Store};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
 use tracing_subscriber::EnvFilter;
 
 use crate::company;
+use crate::control::Control;
 use crate::ports::{Files, Running};
 use crate::settings::Settings;
 use crate::tell;
 
 /// Events of the media plane that may wait for the hub.
 const MEDIA_EVENTS_WAITING: usize = 65_536;
+
+/// When each step of a stop is given up, counted from its begin.
+const WEB_ENDS: Duration = Duration::from_secs(5);
+const MEDIA_ENDS: Duration = Duration::from_secs(8);
+const HUB_ENDS: Duration = Duration::from_secs(13);
+const STORE_ENDS: Duration = Duration::from_secs(15);
 
 /// What happens when there is no tenant yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +51,7 @@ pub(crate) struct House {
     media: Arc<MediaHandle>,
     server: JoinHandle<std::io::Result<()>>,
     stop_server: tokio::sync::watch::Sender<bool>,
+    control: Option<Control>,
 }
 
 /// Logs to the error stream; the SIP stack only from warnings up, because it prints whole messages
@@ -58,13 +68,24 @@ impl House {
     /// Starts everything. Nothing is left running when it fails.
     pub(crate) async fn start(settings: &Settings, first: FirstStart) -> anyhow::Result<Self> {
         let dir = &settings.data.dir;
-        std::fs::create_dir_all(dir)
+        store::make_private_folder(dir)
             .with_context(|| format!("the data folder {} cannot be made", dir.display()))?;
         let key = HouseKey::load_or_create(&settings.key_file())?;
         let store = Store::open(dir).await?;
+        // Whatever may be wrong with the settings shows before anybody can call.
+        let proxies = proxies(settings)?;
+        let sip_config = sip_config(settings)?;
+        let starter = tokio::task::spawn_blocking(company::starter).await??;
+        let listener = TcpListener::bind(settings.http.listen).await.with_context(|| {
+            format!(
+                "the web address {} is taken; name another with --http ADDRESS:PORT",
+                settings.http.listen
+            )
+        })?;
+        let http = listener.local_addr()?;
         let (media_events, from_media) = mpsc::channel(MEDIA_EVENTS_WAITING);
         let media = Arc::new(media::start(media_config(settings), media_events)?);
-        let (sip, from_sip) = sip::start(sip_config(settings)?).await?;
+        let (sip, from_sip) = sip::start(sip_config).await?;
         let sip = Arc::new(sip);
         let (to_sip, to_media) = (sip.clone(), media.clone());
         let ports = Ports {
@@ -80,13 +101,9 @@ impl House {
             media_events: from_media,
         })
         .await?;
-        let listener = TcpListener::bind(settings.http.listen).await.with_context(|| {
-            format!(
-                "the web address {} is taken; name another with --http ADDRESS:PORT",
-                settings.http.listen
-            )
-        })?;
-        let http = listener.local_addr()?;
+        let control = Control::open(dir, store.clone(), hub.clone())
+            .inspect_err(|error| tracing::warn!("commands beside the house fail: {error:#}"))
+            .ok();
         let (stop_server, mut stopped) = tokio::sync::watch::channel(false);
         let running = Running { hub: hub.clone(), sip: sip.clone(), media: media.clone() };
         let setup = match first {
@@ -98,8 +115,8 @@ impl House {
             floor: Arc::new(running),
             sound: Arc::new(Files),
             setup,
-            starter: tokio::task::spawn_blocking(company::starter).await??,
-            proxies: proxies(settings)?,
+            starter,
+            proxies,
         });
         let service = app.into_make_service_with_connect_info::<SocketAddr>();
         let server = axum::serve(listener, service).with_graceful_shutdown(async move {
@@ -108,23 +125,71 @@ impl House {
         });
         let server = tokio::spawn(async move { server.await });
         let sip_address = sip.local_addr();
-        Ok(Self { store, hub, http, sip_address, sip, media, server, stop_server })
+        Ok(Self { store, hub, http, sip_address, sip, media, server, stop_server, control })
     }
 
-    /// Stops everything in the order that loses nothing: no new calls, then the cells, then the
-    /// recordings, then the record.
+    /// Runs until an interrupt, a request to terminate or a failed disk, then stops everything.
+    ///
+    /// # Errors
+    /// When the disk failed, or a part did not stop in time.
+    pub(crate) async fn until_told(self) -> anyhow::Result<()> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => interrupted?,
+            _ = terminate.recv() => {}
+            () = self.store.stopped() => {
+                if let Err(error) = self.stop().await {
+                    tracing::error!("{error:#}");
+                }
+                bail!(
+                    "the disk failed while saving, so nothing more could be promised and the house \
+                     was stopped: look after the disk, then start it again"
+                );
+            }
+        }
+        tell("stopping: no new calls, saving what is open");
+        self.stop().await
+    }
+
+    /// Stops everything in the order that loses nothing: no new requests and calls, then the
+    /// recordings, whose ends the hub still hears, then the cells, then the record.
+    ///
+    /// # Errors
+    /// When a part did not stop in its time. What it held open is closed by the next start.
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
+        let began = Instant::now();
+        let mut late = Vec::new();
+        drop(self.control);
         self.stop_server.send_replace(true);
-        if let Some(sip) = Arc::into_inner(self.sip) {
-            sip.shutdown().await;
+        let mut server = self.server;
+        let doors = began + WEB_ENDS;
+        let (pages, calls) =
+            tokio::join!(timeout_at(doors, &mut server), timeout_at(doors, self.sip.shutdown()));
+        match pages {
+            Ok(Ok(Ok(()))) => {}
+            Ok(ended) => tracing::warn!(?ended, "the web server failed"),
+            // A page that holds its connection: it finds nobody there any more.
+            Err(_) => server.abort(),
         }
-        self.hub.stop().await;
-        if let Some(media) = Arc::into_inner(self.media) {
-            tokio::task::spawn_blocking(move || media.stop()).await?;
+        if calls.is_err() {
+            late.push("the SIP plane");
         }
-        self.store.close().await;
-        self.server.abort();
-        Ok(())
+        let media = self.media;
+        let recordings = tokio::task::spawn_blocking(move || media.stop());
+        if timeout_at(began + MEDIA_ENDS, recordings).await.is_err() {
+            late.push("the media plane");
+        }
+        if timeout_at(began + HUB_ENDS, self.hub.stop()).await.is_err() {
+            late.push("the cells");
+        }
+        if timeout_at(began + STORE_ENDS, self.store.close()).await.is_err() {
+            late.push("the record");
+        }
+        if late.is_empty() {
+            return Ok(());
+        }
+        bail!("did not stop in time: {}; the next start closes what is open", late.join(", "))
     }
 }
 
@@ -180,18 +245,86 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<()> {
     writeln!(greeting, "  web   http://{}", house.http)?;
     write!(greeting, "  sip   udp {}", house.sip_address)?;
     tell(&greeting);
-    until_told().await?;
-    house.stop().await
+    house.until_told().await
 }
 
-/// Waits for an interrupt or a request to terminate.
-pub(crate) async fn until_told() -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
-        _ = terminate.recv() => {}
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use store::Ctx;
+
+    use super::*;
+    use crate::control::{self, Request};
+
+    fn settings(dir: &std::path::Path) -> Settings {
+        let mut settings = Settings::default();
+        settings.data.dir = dir.to_owned();
+        settings.http.listen.set_port(0);
+        settings.sip.listen.set_port(0);
+        settings.media.rtp_ports = [0, 0];
+        settings.media.browser_listen.set_port(0);
+        settings.media.realtime = false;
+        settings
     }
-    tell("stopping: no new calls, saving what is open");
-    Ok(())
+
+    fn new_user() -> Request {
+        Request::AddUser {
+            mail: "second@example.com".to_owned(),
+            name: "Second".to_owned(),
+            role: store::Role::Supervisor,
+            tenant: None,
+            password: "a long enough password".to_owned(),
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_house_takes_commands_while_it_runs_and_stops_whole() {
+        media::webrtc::install_crypto();
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let data = dir.path().join("data");
+        let house = House::start(&settings(&data), FirstStart::Furnished).await.expect("starts");
+        let founded = company::found(&house.store, house.hub.now()).await.expect("a company");
+        house.hub.config_changed(founded.tenant).await.expect("known");
+
+        let socket = std::fs::metadata(data.join("control.sock")).expect("a socket");
+        assert_eq!(socket.permissions().mode() & 0o777, 0o600);
+        let now = house.hub.now();
+        control::ask(&data, new_user(), now).await.expect("done by the house");
+        let twice = control::ask(&data, new_user(), now).await.expect_err("the same mail");
+        assert!(twice.to_string().contains("mail"), "{twice}");
+        let db = house.store.tenant(Ctx::system(founded.tenant));
+        let users = db.users().await.expect("users");
+        assert!(users.iter().any(|user| user.mail == "second@example.com"));
+        store::backup(&data, &dir.path().join("backup"), now).await.expect("beside the house");
+
+        let sip = house.sip_address;
+        let began = Instant::now();
+        house.stop().await.expect("stops in time");
+        assert!(began.elapsed() < WEB_ENDS, "{:?}", began.elapsed());
+        UdpSocket::bind(sip).expect("the SIP port is free again");
+        assert!(!data.join("control.sock").exists());
+        let key = Request::CreateKey {
+            name: "script".to_owned(),
+            role: store::Role::Administrator,
+            tenant: None,
+        };
+        let key = control::ask(&data, key, now).await.expect("done on the folder");
+        assert!(key.starts_with(store::API_KEY_PREFIX));
+    }
+
+    #[tokio::test]
+    async fn a_taken_web_address_leaves_nothing_running() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let mut settings = settings(dir.path());
+        settings.http.listen = taken.local_addr().expect("an address");
+        let probe = UdpSocket::bind("127.0.0.1:0").expect("a port");
+        settings.sip.listen = probe.local_addr().expect("an address");
+        drop(probe);
+        let refused = House::start(&settings, FirstStart::Furnished).await.err().expect("refused");
+        assert!(refused.to_string().contains("--http"), "{refused:#}");
+        UdpSocket::bind(settings.sip.listen).expect("SIP was not opened");
+    }
 }

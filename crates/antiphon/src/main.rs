@@ -2,6 +2,7 @@
 
 mod cli;
 mod company;
+mod control;
 mod demo;
 mod house;
 mod manage;

@@ -5,18 +5,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
 use hub::HouseKey;
-use model::id::TenantId;
-use model::time::{Span, Timestamp};
-use store::{Ctx, Edit, PasswordHash, Store, Tenant, User};
+use model::time::Timestamp;
 
 use crate::cli::Role;
+use crate::control::{self, Request};
 use crate::settings::Settings;
 use crate::{say, tell};
 
 /// Fewest characters of a password.
 const PASSWORD_CHARS_MIN: usize = 12;
-/// How long a key lives.
-const KEY_LIVES: Span = Span::from_secs(90 * 24 * 3_600);
 
 /// An account to be made.
 #[derive(Debug)]
@@ -42,31 +39,6 @@ fn now() -> Timestamp {
     Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
-async fn open(settings: &Settings) -> anyhow::Result<Store> {
-    let dir = &settings.data.dir;
-    if !dir.exists() {
-        bail!("there is no data folder {}; name it with --data", dir.display());
-    }
-    Ok(Store::open(dir).await?)
-}
-
-async fn tenant(store: &Store, wanted: Option<&str>) -> anyhow::Result<TenantId> {
-    let tenants = store.tenants().await?;
-    let named = |tenant: &&Tenant| wanted.is_none_or(|name| tenant.name == name);
-    let mut found = tenants.iter().filter(named);
-    let names = || tenants.iter().map(|tenant| tenant.name.as_str()).collect::<Vec<_>>().join(", ");
-    match (found.next(), found.next()) {
-        (Some(tenant), None) => Ok(tenant.id),
-        (Some(_), Some(_)) => {
-            bail!("there are several tenants, name one with --tenant: {}", names())
-        }
-        (None, _) if tenants.is_empty() => {
-            bail!("there is no tenant yet: open the page and set up")
-        }
-        (None, _) => bail!("there is no such tenant; known: {}", names()),
-    }
-}
-
 /// `antiphon user add`: the password comes from the standard input.
 pub(crate) async fn add_user(settings: Settings, new: NewUser) -> anyhow::Result<()> {
     tell("password (at least 12 characters), then Enter:");
@@ -78,25 +50,9 @@ pub(crate) async fn add_user(settings: Settings, new: NewUser) -> anyhow::Result
     if password.chars().count() < PASSWORD_CHARS_MIN {
         bail!("the password is too short: at least {PASSWORD_CHARS_MIN} characters");
     }
-    let store = open(&settings).await?;
-    let tenant = tenant(&store, new.tenant.as_deref()).await?;
-    let hash = tokio::task::spawn_blocking(move || PasswordHash::make(&password)).await?;
-    let at = now();
-    let edit = Edit { expected: None, summary: "an account was added".to_owned(), at };
-    store
-        .tenant(Ctx::system(tenant))
-        .edit_config(edit, |draft| -> anyhow::Result<()> {
-            let id = store::fresh_id(at);
-            let language = draft.config.language.clone();
-            let mail = store::fold_mail(&new.mail);
-            let user = User { id, mail, name: new.name, role: new.role.into(), language };
-            draft.users.insert(id, user);
-            draft.passwords.insert(id, hash);
-            Ok(())
-        })
-        .await?;
-    store.close().await;
-    say("the account was made");
+    let NewUser { mail, name, role, tenant } = new;
+    let request = Request::AddUser { mail, name, role: role.into(), tenant, password };
+    say(&control::ask(&settings.data.dir, request, now()).await?);
     Ok(())
 }
 
@@ -105,23 +61,19 @@ pub(crate) async fn create_key(
     settings: Settings,
     role: Role,
     name: String,
-    wanted: Option<String>,
+    tenant: Option<String>,
 ) -> anyhow::Result<()> {
-    let store = open(&settings).await?;
-    let tenant = tenant(&store, wanted.as_deref()).await?;
-    let db = store.tenant(Ctx::system(tenant));
-    let at = now();
-    let key = db.create_api_key(name, role.into(), at, Some(at + KEY_LIVES)).await?;
-    store.close().await;
-    say(key.reveal());
+    let request = Request::CreateKey { name, role: role.into(), tenant };
+    say(&control::ask(&settings.data.dir, request, now()).await?);
     Ok(())
 }
 
 /// `antiphon backup`, while the house runs or not.
 pub(crate) async fn backup(settings: Settings, to: PathBuf) -> anyhow::Result<()> {
     let dir = &settings.data.dir;
-    let manifest =
-        store::backup(dir, &to, now()).await.with_context(|| dir.display().to_string())?;
+    let manifest = store::backup(dir, &to, now())
+        .await
+        .with_context(|| format!("the data folder {}", dir.display()))?;
     say(&format!("saved {} files to {}", manifest.files.len(), to.display()));
     Ok(())
 }
@@ -135,7 +87,7 @@ pub(crate) async fn restore(from: &Path, data: &Path) -> anyhow::Result<()> {
 
 /// `antiphon replay`: fails when a decision differs.
 pub(crate) fn replay(settings: &Settings, files: &[PathBuf], json: bool) -> anyhow::Result<()> {
-    let key = HouseKey::load_or_create(&settings.key_file())?;
+    let key = HouseKey::load(&settings.key_file())?;
     let files = match files {
         [] => segments(&settings.data.dir.join("flight"))?,
         named => named.to_vec(),

@@ -14,12 +14,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sqlx::Row;
 
-use crate::blob::{full_or_io, is_inside, sync_dir};
+use crate::blob::{full_or_io, is_inside, make_private_folder, sync_dir};
 use crate::connect;
 use crate::error::StoreError;
 use crate::migrate;
 use crate::secret::hex;
-use crate::store::{BLOBS_DIR, DATABASE_FILE, RECORDINGS_DIR, Store};
+use crate::store::{BLOBS_DIR, DATABASE_FILE, RECORDINGS_DIR};
 
 /// The file that makes a folder a backup.
 const MANIFEST_FILE: &str = "manifest.json";
@@ -52,33 +52,20 @@ pub struct ManifestFile {
     pub sha256: String,
 }
 
-impl Store {
-    /// Writes a backup of this house: see [`backup`].
-    ///
-    /// # Errors
-    /// As [`backup`].
-    pub async fn backup(&self, target: &Path, now: Timestamp) -> Result<Manifest, StoreError> {
-        backup(&self.inner.dir, target, now).await
-    }
-}
-
-/// Writes a backup of the data folder into `target`, which must not exist or be empty. It only
-/// reads, so it takes no lock: the house may work meanwhile, in this process or in another.
+/// Writes a backup of the data folder `dir` into `target`, which must not exist or be empty. It
+/// takes no lock and changes nothing: a house may run on the folder, in this process or another.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] when `target` holds anything; [`StoreError::NotFound`] without a
-/// database; [`StoreError::Full`]; faults of the file system. A folder without a manifest stays
-/// behind then.
-pub async fn backup(data: &Path, target: &Path, now: Timestamp) -> Result<Manifest, StoreError> {
-    let database = data.join(DATABASE_FILE);
-    if !database.is_file() {
-        return Err(StoreError::NotFound);
-    }
+/// [`StoreError::Conflict`] when `target` holds anything; [`StoreError::NewerSchema`];
+/// [`StoreError::Full`]; faults of the file system. A folder without a manifest stays behind then.
+pub async fn backup(dir: &Path, target: &Path, now: Timestamp) -> Result<Manifest, StoreError> {
+    let mut conn = connect::onlooker(&dir.join(DATABASE_FILE)).await?;
+    migrate::check(&mut conn).await?;
     make_empty(target)?;
-    let mut conn = connect::writer(&database).await?;
     // First the rows: every file they name exists already and is copied after them.
     migrate::copy_to(&mut conn, &target.join(DATABASE_FILE)).await?;
-    let (from, to) = (data.to_owned(), target.to_owned());
+    sqlx::Connection::close(conn).await?;
+    let (from, to) = (dir.to_owned(), target.to_owned());
     tokio::task::spawn_blocking(move || copy_files(&from, &to, now))
         .await
         .map_err(|_| StoreError::Closed)?
@@ -249,7 +236,7 @@ fn pump(from: &mut File, mut to: Option<&mut File>) -> Result<(u64, String), Sto
 }
 
 fn make_empty(folder: &Path) -> Result<(), StoreError> {
-    std::fs::create_dir_all(folder).map_err(full_or_io)?;
+    make_private_folder(folder)?;
     match std::fs::read_dir(folder)?.next() {
         None => Ok(()),
         Some(_) => Err(StoreError::Conflict { what: "the target folder" }),
@@ -257,7 +244,7 @@ fn make_empty(folder: &Path) -> Result<(), StoreError> {
 }
 
 fn make_parent(file: &Path) -> Result<(), StoreError> {
-    std::fs::create_dir_all(parent(file)).map_err(full_or_io)
+    make_private_folder(parent(file))
 }
 
 fn parent(path: &Path) -> &Path {

@@ -3,8 +3,9 @@
 //! Invariant: a blob has its final name only when all of it is on disk, so a name that exists
 //! always holds what it says.
 
-use std::fs::File;
+use std::fs::{DirBuilder, File};
 use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Component, Path, PathBuf};
 
 use model::media::ClipId;
@@ -126,6 +127,27 @@ fn write_blob(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), StoreError>
 fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let mut file = File::create_new(path).map_err(full_or_io)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(full_or_io)
+}
+
+/// Makes a folder, and those above it that are missing, for the owner alone. One that exists stays
+/// as it is.
+///
+/// # Errors
+/// [`StoreError::Full`]; faults of the file system.
+pub fn make_private_folder(folder: &Path) -> Result<(), StoreError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(full_or_io)
+}
+
+/// Whoever made the folder may have meant it: told, not changed.
+pub(crate) fn warn_when_open_to_others(folder: &Path) -> Result<(), StoreError> {
+    let mode = std::fs::metadata(folder)?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        let folder = folder.display();
+        tracing::warn!(
+            "other users can look into {folder} (mode {mode:o}); run: chmod 700 {folder}"
+        );
+    }
+    Ok(())
 }
 
 /// Makes names in a folder durable.

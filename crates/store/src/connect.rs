@@ -42,6 +42,12 @@ pub(crate) async fn writer(file: &Path) -> Result<SqliteConnection, StoreError> 
     Ok(conn)
 }
 
+/// A connection that only reads, beside whatever has the file open. It makes no file.
+pub(crate) async fn onlooker(file: &Path) -> Result<SqliteConnection, StoreError> {
+    let options = options(file).create_if_missing(false).read_only(true);
+    Ok(options.connect().await?)
+}
+
 /// The connections that read, all opened and checked now.
 pub(crate) async fn readers(file: &Path) -> Result<SqlitePool, StoreError> {
     let pool = SqlitePoolOptions::new()

@@ -24,6 +24,7 @@ mod user;
 mod writer;
 
 pub use backup::{Manifest, ManifestFile, backup, restore};
+pub use blob::make_private_folder;
 pub use call::{CallFilter, CallPlace, Callback, ListedCall, Note};
 pub use config::{ConfigDraft, ConfigVersion, Edit, Edited, FlowDraft, NewTenant};
 pub use error::StoreError;

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use model::{TenantConfig, TenantId};
 use sqlx::sqlite::SqlitePool;
 
+use crate::blob::{make_private_folder, warn_when_open_to_others};
 use crate::connect;
 use crate::error::StoreError;
 use crate::floor::FloorLane;
@@ -41,7 +42,7 @@ pub(crate) struct Inner {
     /// Held from reading a draft until it is committed: edits never overtake each other.
     pub(crate) editing: tokio::sync::Mutex<()>,
     pub(crate) passwords: tokio::sync::Semaphore,
-    _lock: File,
+    lock: File,
 }
 
 impl std::fmt::Debug for Store {
@@ -58,8 +59,9 @@ impl Store {
     /// [`StoreError::Conflict`] when another process has the folder.
     pub async fn open(dir: &Path) -> Result<Self, StoreError> {
         for folder in [dir, &dir.join(BLOBS_DIR), &dir.join(RECORDINGS_DIR)] {
-            std::fs::create_dir_all(folder)?;
+            make_private_folder(folder)?;
         }
+        warn_when_open_to_others(dir)?;
         let lock = lock(dir)?;
         let file = dir.join(DATABASE_FILE);
         let mut conn = connect::writer(&file).await?;
@@ -74,16 +76,20 @@ impl Store {
                 configs: Mutex::default(),
                 editing: tokio::sync::Mutex::default(),
                 passwords: tokio::sync::Semaphore::new(PASSWORDS_AT_ONCE),
-                _lock: lock,
+                lock,
             }),
         })
     }
 
-    /// Finishes what waits to be written and closes the file. Everything asked of the store
+    /// Finishes what waits to be written, closes the file and frees the folder. Everything asked of the store
     /// afterwards is refused with [`StoreError::Closed`].
     pub async fn close(&self) {
         self.inner.writer.close().await;
         self.inner.readers.close().await;
+        // Clones may live on in tasks that end later; the folder is free now.
+        if let Err(error) = self.inner.lock.unlock() {
+            tracing::warn!(%error, "the lock of the data folder is not released yet");
+        }
     }
 
     /// The data folder.
@@ -110,7 +116,8 @@ impl Store {
         self.inner.writer.figures()
     }
 
-    /// Resolves when the disk failed: the process should end and be started again.
+    /// Resolves when nothing more is written, because the disk failed, the writer is gone or the
+    /// store was closed: the process should end and be started again.
     pub async fn stopped(&self) {
         self.inner.writer.stopped().await;
     }
@@ -226,11 +233,40 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_writer_that_is_gone_counts_as_stopped() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, _) = founded(dir.path()).await;
+        let died = store.inner.writer.run(|_| Box::pin(async { panic!("the writer dies") }));
+        assert!(matches!(died.await, Err::<(), _>(StoreError::Closed)));
+        store.stopped().await;
+        assert!(matches!(store.check().await, Err(StoreError::Stopped)));
+    }
+
+    #[tokio::test]
+    async fn nobody_else_may_look_into_a_new_folder() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("data");
+        let store = Store::open(&data).await.unwrap();
+        let backup = dir.path().join("backup");
+        crate::backup(&data, &backup, Timestamp::default()).await.unwrap();
+        let restored = dir.path().join("restored");
+        crate::restore(&backup, &restored).await.unwrap();
+        for folder in [&data, &data.join(RECORDINGS_DIR), &backup, &restored] {
+            let mode = std::fs::metadata(folder).unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode, 0o700, "{}", folder.display());
+        }
+        store.close().await;
+    }
+
+    #[tokio::test]
     async fn one_process_has_the_folder() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).await.unwrap();
         let second = Store::open(dir.path()).await;
         assert!(matches!(second, Err(StoreError::Conflict { .. })), "{second:?}");
         store.close().await;
+        Store::open(dir.path()).await.unwrap().close().await;
+        drop(store);
     }
 }

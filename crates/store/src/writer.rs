@@ -138,17 +138,15 @@ impl Writer {
         }
     }
 
-    /// Resolves when the disk failed and nothing more is written.
+    /// Resolves when nothing more is written: the disk failed, or the task is gone.
     pub(crate) async fn stopped(&self) {
         let mut stopped = self.stopped.clone();
-        if stopped.wait_for(|stopped| *stopped).await.is_err() {
-            // The task ended in good order: it will never fail.
-            std::future::pending::<()>().await;
-        }
+        // A sender that is gone says the same as one that says so.
+        let _ = stopped.wait_for(|stopped| *stopped).await;
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
-        *self.stopped.borrow()
+        *self.stopped.borrow() || self.stopped.has_changed().is_err()
     }
 
     pub(crate) fn figures(&self) -> Figures {

@@ -41,7 +41,7 @@ async fn a_backup_under_load_is_restored_whole() {
     }
     let before = kept.load(Ordering::SeqCst);
     let backup = dir.path().join("backup");
-    let manifest = store.backup(&backup, NOW).await.unwrap();
+    let manifest = store::backup(store.dir(), &backup, NOW).await.unwrap();
     let during = kept.load(Ordering::SeqCst);
     stop.store(true, Ordering::SeqCst);
     load.await.unwrap();
@@ -67,7 +67,7 @@ async fn a_tampered_backup_is_refused_and_leaves_nothing() {
     let house = house::found(&store, "100").await.unwrap();
     store.system(house.tenant).put_blob(vec![7; 1_000], NOW).await.unwrap();
     let backup = dir.path().join("backup");
-    let manifest = store.backup(&backup, NOW).await.unwrap();
+    let manifest = store::backup(store.dir(), &backup, NOW).await.unwrap();
     let target = dir.path().join("restored");
     let text = std::fs::read_to_string(backup.join("manifest.json")).unwrap();
     let blob = manifest.files[1].path.clone();
@@ -95,4 +95,22 @@ async fn refused(backup: &Path, target: &Path) {
     let error = restore(backup, target).await.unwrap_err();
     assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
     assert!(!target.exists());
+}
+
+#[tokio::test]
+async fn a_house_at_rest_is_backed_up_too_and_what_is_missing_is_not_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let store = Store::open(&data).await.unwrap();
+    let house = house::found(&store, "100").await.unwrap();
+    store.close().await;
+    drop(store);
+    store::backup(&data, &dir.path().join("backup"), NOW).await.unwrap();
+    restore(&dir.path().join("backup"), &dir.path().join("restored")).await.unwrap();
+    let again = Store::open(&dir.path().join("restored")).await.unwrap();
+    assert_eq!(again.tenants().await.unwrap()[0].id, house.tenant);
+
+    let nowhere = dir.path().join("nowhere");
+    store::backup(&nowhere, &dir.path().join("other"), NOW).await.unwrap_err();
+    assert!(!nowhere.exists() && !dir.path().join("other").exists());
 }

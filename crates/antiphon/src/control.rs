@@ -1,0 +1,222 @@
+//! The control socket: commands for a data folder that a running house has open.
+//!
+//! `DIR/control.sock` belongs to the owner of the house alone (mode 0600). One connection carries
+//! one request and one answer, each a line of JSON, and one connection is served at a time.
+//! Without a house the same request is carried out on the folder itself.
+
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow, bail};
+use hub::Hub;
+use model::id::TenantId;
+use model::time::{Span, Timestamp};
+use serde::{Deserialize, Serialize};
+use store::{Ctx, Edit, Store, Tenant, User};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{UnixListener, UnixSocket, UnixStream};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+const SOCKET_FILE: &str = "control.sock";
+/// Most bytes of a request or an answer.
+const LINE_BYTES_MAX: u64 = 16 * 1_024;
+/// How long one connection may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Connections that may wait for their turn.
+const WAITING_MAX: u32 = 16;
+/// How long a key lives.
+const KEY_LIVES: Span = Span::from_secs(90 * 24 * 3_600);
+
+/// What can be asked. It holds a password: never printed.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum Request {
+    /// Make an account.
+    AddUser {
+        mail: String,
+        name: String,
+        role: store::Role,
+        /// By name; may be missing when there is only one.
+        tenant: Option<String>,
+        password: String,
+    },
+    /// Make a key for a program; the answer is the key.
+    CreateKey { name: String, role: store::Role, tenant: Option<String> },
+}
+
+/// What comes of it, in words for the console.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Answer {
+    Done(String),
+    Refused(String),
+}
+
+/// The socket of a running house. Dropped, it is gone.
+#[derive(Debug)]
+pub(crate) struct Control {
+    path: PathBuf,
+    task: JoinHandle<()>,
+}
+
+impl Control {
+    /// Listens in the data folder, whose lock the caller holds.
+    ///
+    /// # Errors
+    /// When the socket cannot be made, as where the folder's path is longer than a socket's may be.
+    pub(crate) fn open(dir: &Path, store: Store, hub: Hub) -> anyhow::Result<Self> {
+        let path = dir.join(SOCKET_FILE);
+        let listener = listen(&path)
+            .with_context(|| format!("the control socket {} cannot be made", path.display()))?;
+        let task = tokio::spawn(async move {
+            loop {
+                match listener.accept().await {
+                    Ok((stream, _)) => serve(stream, &store, &hub).await,
+                    // Out of files, say: others need a moment to close theirs.
+                    Err(error) => {
+                        tracing::warn!(%error, "the control socket does not accept");
+                        tokio::time::sleep(Duration::from_secs(1)).await;
+                    }
+                }
+            }
+        });
+        Ok(Self { path, task })
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        self.task.abort();
+        // What is left behind is removed by the next start.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+fn listen(path: &Path) -> std::io::Result<UnixListener> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let socket = UnixSocket::new_stream()?;
+    socket.bind(path)?;
+    // Nobody can connect before it listens.
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    socket.listen(WAITING_MAX)
+}
+
+async fn serve(mut stream: UnixStream, store: &Store, hub: &Hub) {
+    let answer = match timeout(PATIENCE, read_line(&mut stream)).await {
+        Ok(Ok(request)) => match carry_out(request, store, Some(hub), hub.now()).await {
+            Ok(said) => Answer::Done(said),
+            Err(error) => Answer::Refused(format!("{error:#}")),
+        },
+        Ok(Err(error)) => Answer::Refused(format!("the request is not understood: {error:#}")),
+        Err(_) => return,
+    };
+    // Whoever asked may be gone.
+    let _ = timeout(PATIENCE, write_line(&mut stream, &answer)).await;
+}
+
+async fn read_line<T: for<'de> Deserialize<'de>>(stream: &mut UnixStream) -> anyhow::Result<T> {
+    let mut line = String::new();
+    BufReader::new(stream.take(LINE_BYTES_MAX)).read_line(&mut line).await?;
+    if !line.ends_with('\n') {
+        bail!("a line was cut off or is longer than {LINE_BYTES_MAX} bytes");
+    }
+    Ok(serde_json::from_str(&line)?)
+}
+
+async fn write_line(stream: &mut UnixStream, what: &impl Serialize) -> anyhow::Result<()> {
+    let mut line = serde_json::to_vec(what)?;
+    line.push(b'\n');
+    Ok(stream.write_all(&line).await?)
+}
+
+/// Has the running house of a data folder do something, or does it where none runs.
+///
+/// # Errors
+/// Why it was not done.
+pub(crate) async fn ask(dir: &Path, request: Request, now: Timestamp) -> anyhow::Result<String> {
+    if !dir.exists() {
+        bail!("there is no data folder {}; name it with --data", dir.display());
+    }
+    let mut stream = match UnixStream::connect(dir.join(SOCKET_FILE)).await {
+        Ok(stream) => stream,
+        // The second is what a killed house leaves behind.
+        Err(error)
+            if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) =>
+        {
+            let store = Store::open(dir).await?;
+            let done = carry_out(request, &store, None, now).await;
+            store.close().await;
+            return done;
+        }
+        Err(error) => return Err(error).context("the running house cannot be asked"),
+    };
+    let exchange = async {
+        write_line(&mut stream, &request).await?;
+        read_line(&mut stream).await
+    };
+    // As many may be before us as may wait.
+    let patience = PATIENCE * (WAITING_MAX + 1);
+    match timeout(patience, exchange).await.context("the running house does not answer")?? {
+        Answer::Done(said) => Ok(said),
+        Answer::Refused(why) => Err(anyhow!(why)),
+    }
+}
+
+/// Does what is asked, makes it known to the running house, and says what to tell.
+async fn carry_out(
+    request: Request,
+    store: &Store,
+    hub: Option<&Hub>,
+    at: Timestamp,
+) -> anyhow::Result<String> {
+    match request {
+        Request::AddUser { mail, name, role, tenant, password } => {
+            let tenant = named(store, tenant.as_deref()).await?;
+            let hash = store.hash_password(password).await?;
+            let edit = Edit { expected: None, summary: "an account was added".to_owned(), at };
+            let change = |draft: &mut store::ConfigDraft| -> anyhow::Result<()> {
+                let id = store::fresh_id(at);
+                let language = draft.config.language.clone();
+                let user = User { id, mail: store::fold_mail(&mail), name, role, language };
+                draft.users.insert(id, user);
+                draft.passwords.insert(id, hash);
+                Ok(())
+            };
+            store.tenant(Ctx::system(tenant)).edit_config(edit, change).await?;
+            if let Some(hub) = hub {
+                let known = hub.config_changed(tenant).await;
+                known.context("the account was made, but the house does not know it yet")?;
+            }
+            Ok("the account was made".to_owned())
+        }
+        Request::CreateKey { name, role, tenant } => {
+            let tenant = named(store, tenant.as_deref()).await?;
+            let db = store.tenant(Ctx::system(tenant));
+            let key = db.create_api_key(name, role, at, Some(at + KEY_LIVES)).await?;
+            Ok(key.reveal().to_owned())
+        }
+    }
+}
+
+async fn named(store: &Store, wanted: Option<&str>) -> anyhow::Result<TenantId> {
+    let tenants = store.tenants().await?;
+    let named = |tenant: &&Tenant| wanted.is_none_or(|name| tenant.name == name);
+    let mut found = tenants.iter().filter(named);
+    let names = || tenants.iter().map(|tenant| tenant.name.as_str()).collect::<Vec<_>>().join(", ");
+    match (found.next(), found.next()) {
+        (Some(tenant), None) => Ok(tenant.id),
+        (Some(_), Some(_)) => {
+            bail!("there are several tenants, name one with --tenant: {}", names())
+        }
+        (None, _) if tenants.is_empty() => {
+            bail!("there is no tenant yet: open the page and set up")
+        }
+        (None, _) => bail!("there is no such tenant; known: {}", names()),
+    }
+}

@@ -104,21 +104,35 @@ struct Reel {
     header: FileHeader,
     /// `None` once the disk refused.
     file: Option<Arc<File>>,
-    path: PathBuf,
     digest: Sha256,
     bytes: u64,
     samples: u64,
     whole: bool,
     synced: Instant,
     dirty: bool,
-    syncing: Arc<AtomicBool>,
+    disk: Arc<Disk>,
+}
+
+/// What the syncing thread tells of one recording.
+#[derive(Debug, Default)]
+struct Disk {
+    /// A sync was asked for and is not done.
+    syncing: AtomicBool,
+    /// The disk refused once. A later success says nothing about what was lost then.
+    failed: AtomicBool,
 }
 
 /// What the syncing thread is asked to do.
 #[derive(Debug)]
 enum Sync {
-    Data(Arc<File>, Arc<AtomicBool>),
-    Last { file: Option<Arc<File>>, folder: Option<PathBuf>, event: MediaEvent },
+    /// Folders with new entries.
+    Folders(Vec<PathBuf>, Arc<Disk>),
+    Data(Arc<File>, Arc<Disk>),
+    Last {
+        file: Option<Arc<File>>,
+        disk: Arc<Disk>,
+        event: MediaEvent,
+    },
 }
 
 struct Desk {
@@ -131,7 +145,7 @@ impl Desk {
     fn run(mut self, inbox: &Receiver<Message>) {
         loop {
             match inbox.recv_timeout(Duration::from_secs(1)) {
-                Ok(Message::Open(path, header)) => self.open(path, header),
+                Ok(Message::Open(path, header)) => self.open(&path, header),
                 Ok(Message::Block(recording, block)) => self.append(recording, block),
                 Ok(Message::Finish(recording, whole)) => self.finish(recording, whole),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -145,8 +159,13 @@ impl Desk {
         }
     }
 
-    fn open(&mut self, path: PathBuf, header: FileHeader) {
-        let file = create(&path);
+    fn open(&mut self, path: &Path, header: FileHeader) {
+        let disk = Arc::new(Disk::default());
+        let file = create(path).map(|(file, folders)| {
+            // The syncing thread ends only after this one.
+            let _ = self.syncs.send(Sync::Folders(folders, Arc::clone(&disk)));
+            file
+        });
         if let Err(error) = &file {
             tracing::error!(recording = %header.recording, %error, "a recording cannot be begun");
         }
@@ -154,13 +173,12 @@ impl Desk {
             header,
             whole: file.is_ok(),
             file: file.ok().map(Arc::new),
-            path,
             digest: Sha256::new(),
             bytes: 0,
             samples: 0,
             synced: Instant::now(),
             dirty: false,
-            syncing: Arc::new(AtomicBool::new(false)),
+            disk,
         };
         reel.write(&header.to_bytes(), &[]);
         self.reels.insert(header.recording, reel);
@@ -188,9 +206,7 @@ impl Desk {
             sha256: ClipId::from_digest(digest).to_string(),
             complete: reel.whole,
         };
-        let folder = reel.path.parent().map(Path::to_path_buf);
-        // The syncing thread ends only after this one.
-        let _ = self.syncs.send(Sync::Last { file: reel.file, folder, event });
+        let _ = self.syncs.send(Sync::Last { file: reel.file, disk: reel.disk, event });
     }
 
     fn sync_due(&mut self) {
@@ -199,9 +215,9 @@ impl Desk {
                 continue;
             }
             if let Some(file) = &reel.file
-                && !reel.syncing.swap(true, Ordering::AcqRel)
+                && !reel.disk.syncing.swap(true, Ordering::AcqRel)
             {
-                let _ = self.syncs.send(Sync::Data(Arc::clone(file), Arc::clone(&reel.syncing)));
+                let _ = self.syncs.send(Sync::Data(Arc::clone(file), Arc::clone(&reel.disk)));
                 (reel.dirty, reel.synced) = (false, Instant::now());
             }
         }
@@ -248,30 +264,44 @@ impl Reel {
     }
 }
 
-fn create(path: &Path) -> io::Result<File> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    OpenOptions::new().append(true).create_new(true).open(path)
+/// A new file, and the folders that got an entry by it: its own, and those above made for it.
+fn create(path: &Path) -> io::Result<(File, Vec<PathBuf>)> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let made = folder.ancestors().take_while(|folder| !folder.exists()).count();
+    fs::create_dir_all(folder)?;
+    let file = OpenOptions::new().append(true).create_new(true).open(path)?;
+    Ok((file, folder.ancestors().take(made + 1).map(Path::to_path_buf).collect()))
 }
 
 fn sync_all(syncs: &Receiver<Sync>, events: &Sender<MediaEvent>) {
     while let Ok(sync) = syncs.recv() {
         match sync {
-            Sync::Data(file, syncing) => {
-                if let Err(error) = file.sync_data() {
-                    tracing::error!(%error, "a recording could not be made durable");
+            Sync::Folders(folders, disk) => {
+                for folder in folders {
+                    disk.note(File::open(folder).and_then(|folder| folder.sync_all()));
                 }
-                syncing.store(false, Ordering::Release);
             }
-            Sync::Last { file, folder, mut event } => {
-                let durable = file.is_none_or(|file| file.sync_all().is_ok())
-                    && folder.is_none_or(|f| File::open(f).and_then(|f| f.sync_all()).is_ok());
+            Sync::Data(file, disk) => {
+                disk.note(file.sync_data());
+                disk.syncing.store(false, Ordering::Release);
+            }
+            Sync::Last { file, disk, mut event } => {
+                disk.note(file.map_or(Ok(()), |file| file.sync_all()));
+                let durable = !disk.failed.load(Ordering::Acquire);
                 if let MediaEvent::RecordingEnded { complete, .. } = &mut event {
                     *complete &= durable;
                 }
                 tell(events, event);
             }
+        }
+    }
+}
+
+impl Disk {
+    fn note(&self, synced: io::Result<()>) {
+        if let Err(error) = synced {
+            tracing::error!(%error, "a recording could not be made durable");
+            self.failed.store(true, Ordering::Release);
         }
     }
 }
@@ -286,5 +316,56 @@ fn tell(events: &Sender<MediaEvent>, mut event: MediaEvent) {
         }
         event = back;
         std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::id::Id as _;
+    use uuid::Uuid;
+
+    fn complete_after(first: Option<Sync>, disk: &Arc<Disk>) -> bool {
+        let (syncs, to_sync) = mpsc::channel();
+        let (events, mut told) = tokio::sync::mpsc::channel(1);
+        let event = MediaEvent::RecordingEnded {
+            call: model::CallId::from_uuid(Uuid::from_u128(1)),
+            recording: RecordingId::from_uuid(Uuid::from_u128(2)),
+            length_ms: 0,
+            sha256: String::new(),
+            complete: true,
+        };
+        for sync in
+            first.into_iter().chain([Sync::Last { file: None, disk: Arc::clone(disk), event }])
+        {
+            syncs.send(sync).expect("the other end is here");
+        }
+        drop(syncs);
+        sync_all(&to_sync, &events);
+        matches!(told.try_recv(), Ok(MediaEvent::RecordingEnded { complete: true, .. }))
+    }
+
+    #[test]
+    fn what_the_disk_once_refused_is_not_complete() {
+        let disk = Arc::new(Disk::default());
+        assert!(complete_after(None, &disk));
+        // A device that takes no sync.
+        let file = Arc::new(File::open("/dev/null").expect("every machine has it"));
+        assert!(!complete_after(Some(Sync::Data(file, Arc::clone(&disk))), &disk));
+        let gone = Arc::new(Disk::default());
+        let folders = Sync::Folders(vec!["/nonexistent/folder".into()], Arc::clone(&gone));
+        assert!(!complete_after(Some(folders), &gone));
+    }
+
+    #[test]
+    fn folders_that_were_made_are_named_up_to_the_one_that_was_there() {
+        let root = tempfile::tempdir().expect("a folder");
+        let call = root.path().join("tenant/2026-09-21/call");
+        let (_, folders) = create(&call.join("1.rec")).expect("a file");
+        let wanted: Vec<&Path> = call.ancestors().take(4).collect();
+        assert_eq!(folders, wanted);
+        assert_eq!(folders.last().map(PathBuf::as_path), Some(root.path()));
+        let (_, folders) = create(&call.join("2.rec")).expect("a file");
+        assert_eq!(folders, [call]);
     }
 }

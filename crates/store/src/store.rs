@@ -81,8 +81,8 @@ impl Store {
         })
     }
 
-    /// Finishes what waits to be written, closes the file and frees the folder. Everything asked of the store
-    /// afterwards is refused with [`StoreError::Closed`].
+    /// Finishes what waits to be written, closes the file and frees the folder. Everything asked of
+    /// the store afterwards is refused with [`StoreError::Closed`].
     pub async fn close(&self) {
         self.inner.writer.close().await;
         self.inner.readers.close().await;

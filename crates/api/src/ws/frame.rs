@@ -112,7 +112,7 @@ impl ServerFrame {
     }
 
     /// The page may not watch this topic, or no more.
-    pub(crate) fn forbidden_topic(topic: String) -> Self {
+    pub(crate) fn forbidden_topic(topic: &str) -> Self {
         let detail = "You may not watch this.".to_owned();
         // What the page asked for is told back, but not at any length.
         let place = Some(topic.chars().take(TOPIC_CHARS_MAX).collect());

@@ -223,7 +223,7 @@ impl Socket {
         for name in names {
             let topic = allowed(&name, &config, self.caller.role, self.agent);
             let Some(topic) = topic else {
-                self.forbid(name)?;
+                self.forbid(&name)?;
                 continue;
             };
             if self.topics.len() >= limits::WS_TOPICS_MAX && !self.topics.contains(&topic) {
@@ -341,13 +341,13 @@ impl Socket {
         for topic in lost {
             self.topics.remove(&topic);
             self.dirty.remove(&topic);
-            self.forbid(name_of(topic))?;
+            self.forbid(&name_of(topic))?;
         }
         Ok(())
     }
 
     /// The page goes on without a queue; without its own seat it has to begin anew.
-    fn forbid(&mut self, topic: String) -> Result<(), Ending> {
+    fn forbid(&mut self, topic: &str) -> Result<(), Ending> {
         if topic == ME {
             return Err((CLOSE_FORBIDDEN, "forbidden topic"));
         }

@@ -288,7 +288,7 @@ async function proveOneOwner(house, first, second, server) {
 const folder = mkdtempSync(join(tmpdir(), 'antiphon-proof-'));
 const voice = join(folder, 'page.wav');
 writeFileSync(voice, wav(sequence([...PAGE, ...PAGE, ...PAGE, ...PAGE], 48_000), 48_000));
-const house = new House(process.argv[2] ?? join(root, 'target/debug/examples/browser_host'));
+const house = new House(process.argv[2] ?? join(process.env.ANTIPHON_BIN_DIR ?? join(root, 'target/debug'), 'examples/browser_host'));
 const web = await servePage();
 const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', headless: true, args: flags(voice) });
 let failed = false;

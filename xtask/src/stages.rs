@@ -74,9 +74,10 @@ pub(crate) fn test(root: &Path) -> anyhow::Result<bool> {
         Step::tests(&format!("cargo test --workspace {SEEDED_FAULTS} --no-fail-fast"))
     };
     let tests = if has("cargo-nextest") { "nextest run --color never" } else { "test" };
-    // The programs are built without the seeded faults.
+    // The programs are built without the seeded faults, and the example for the browser's proof.
     let build = format!(
-        "cargo {tests} --workspace {SEEDED_FAULTS} --no-run && cargo build --workspace --bins"
+        "cargo {tests} --workspace {SEEDED_FAULTS} --no-run && cargo build --workspace --bins && \
+         cargo build --package media --example browser_host"
     );
     let lint = "cargo clippy --workspace --all-targets --quiet -- -D warnings";
     let stages = [
@@ -104,6 +105,11 @@ pub(crate) fn test(root: &Path) -> anyhow::Result<bool> {
         Stage { name: "clippy", needs: "Cargo.toml", steps: vec![Step::check(lint)] },
         Stage { name: "build", needs: "Cargo.toml", steps: vec![Step::check(&build)] },
         Stage { name: "rust tests", needs: "Cargo.toml", steps: vec![rust] },
+        Stage {
+            name: "browser",
+            needs: "crates/media/tests/browser/proof.mjs",
+            steps: vec![Step::tests("node crates/media/tests/browser/proof.mjs")],
+        },
         Stage { name: "e2e", needs: "e2e/run.mjs", steps: vec![Step::tests("node e2e/run.mjs")] },
         Stage { name: "deny", needs: "deny.toml", steps: deny() },
     ];
@@ -163,7 +169,9 @@ fn run_all(root: &Path, stages: &[Stage]) -> anyhow::Result<Vec<Outcome>> {
             outcome.note = format!("absent: no {}", stage.needs);
         } else if stage.steps.is_empty() {
             outcome.note = format!("not checked: no cargo-{} on this machine", stage.name);
-        } else if ["rust tests", "e2e"].contains(&stage.name) && !outcomes.iter().all(built) {
+        } else if ["rust tests", "browser", "e2e"].contains(&stage.name)
+            && !outcomes.iter().all(built)
+        {
             outcome.note = "not run: the build failed".to_owned();
         } else {
             println!("\n== {}", stage.name);

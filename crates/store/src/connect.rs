@@ -35,9 +35,11 @@ fn options(file: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-/// The connection that writes.
+/// The connection that writes. It leaves checkpoints to [`crate::checkpoint`], and keeps the
+/// journals of its statements in memory.
 pub(crate) async fn writer(file: &Path) -> Result<SqliteConnection, StoreError> {
-    let mut conn = options(file).connect().await?;
+    let options = options(file).pragma("wal_autocheckpoint", "0").pragma("temp_store", "2");
+    let mut conn = options.connect().await?;
     read_back(&mut conn).await?;
     Ok(conn)
 }

@@ -8,6 +8,7 @@
 mod backup;
 mod blob;
 mod call;
+mod checkpoint;
 mod config;
 mod connect;
 mod error;

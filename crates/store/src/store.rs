@@ -68,10 +68,11 @@ impl Store {
         migrate::migrate(&mut conn, &file).await?;
         let readers = connect::readers(&file).await?;
         crate::blob::sync_dir(dir)?;
+        let keeper = connect::writer(&file).await?;
         Ok(Self {
             inner: Arc::new(Inner {
                 dir: dir.to_owned(),
-                writer: Writer::start(conn, file),
+                writer: Writer::start(conn, keeper, file),
                 readers,
                 configs: Mutex::default(),
                 editing: tokio::sync::Mutex::default(),

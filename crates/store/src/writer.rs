@@ -14,6 +14,7 @@ use futures::future::BoxFuture;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::checkpoint::{self, CHECKPOINT};
 use crate::connect;
 use crate::error::StoreError;
 use crate::floor::encode::{Encoded, Group};
@@ -24,6 +25,11 @@ const FLOOR_LANE_BATCHES_MAX: usize = 16_384;
 const WORK_LANE_JOBS_MAX: usize = 1_024;
 /// A floor transaction takes further batches for this long.
 const GROUP_TIME_MAX: Duration = Duration::from_millis(10);
+/// Least time from one floor transaction to the next: what comes in between shares the next one. A
+/// quiet house does not wait at all.
+const GROUP_PAUSE: Duration = Duration::from_millis(8);
+/// So many batches do not wait.
+const GROUP_BATCHES: usize = 128;
 /// A transaction longer than this is reported.
 const TRANSACTION_TIME_MAX: Duration = Duration::from_millis(20);
 
@@ -46,6 +52,8 @@ trait Job: Send {
 
 enum Work {
     Job(Box<dyn Job>),
+    /// Move what the other connection left of the log into the database file.
+    Checkpoint,
     Close(oneshot::Sender<()>),
 }
 
@@ -83,8 +91,8 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Starts the task on an opened connection.
-    pub(crate) fn start(conn: SqliteConnection, file: PathBuf) -> Self {
+    /// Starts the task on an opened connection, and the checkpoints on another.
+    pub(crate) fn start(conn: SqliteConnection, keeper: SqliteConnection, file: PathBuf) -> Self {
         let (floor, floor_rx) = mpsc::channel(FLOOR_LANE_BATCHES_MAX);
         let (work, work_rx) = mpsc::channel(WORK_LANE_JOBS_MAX);
         let (stop, stopped) = watch::channel(false);
@@ -96,8 +104,15 @@ impl Writer {
             work: work_rx,
             stop,
             counters: Arc::clone(&counters),
+            group_due: Instant::now(),
         };
         tokio::spawn(task.run());
+        let log = Log {
+            work: work.downgrade(),
+            stopped: stopped.clone(),
+            counters: Arc::clone(&counters),
+        };
+        tokio::spawn(checkpoint::run(keeper, log));
         Self { floor, work, stopped, counters }
     }
 
@@ -161,6 +176,28 @@ impl Writer {
     }
 }
 
+/// The writer as the checkpoints see it. It keeps no lane open.
+struct Log {
+    work: mpsc::WeakSender<Work>,
+    stopped: watch::Receiver<bool>,
+    counters: Arc<Counters>,
+}
+
+impl checkpoint::Log for Log {
+    async fn stopped(&mut self) {
+        let _ = self.stopped.wait_for(|stopped| *stopped).await;
+    }
+
+    fn commits(&self) -> u64 {
+        self.counters.commits.load(Ordering::Relaxed)
+    }
+
+    fn finish(&self) {
+        // A full lane leaves it for the next time.
+        self.work.upgrade().map(|work| work.try_send(Work::Checkpoint));
+    }
+}
+
 struct TypedJob<T, F> {
     work: Option<F>,
     value: Option<T>,
@@ -198,6 +235,8 @@ struct Task {
     work: mpsc::Receiver<Work>,
     stop: watch::Sender<bool>,
     counters: Arc<Counters>,
+    /// When the next floor transaction may begin.
+    group_due: Instant,
 }
 
 impl Task {
@@ -205,7 +244,7 @@ impl Task {
         loop {
             tokio::select! {
                 biased;
-                Some(first) = self.floor.recv() => {
+                Some(first) = due(&mut self.floor, self.group_due) => {
                     self.floor_turn(first).await;
                     // One job after each floor transaction, so that a busy floor starves nobody.
                     if let Ok(work) = self.work.try_recv()
@@ -231,6 +270,12 @@ impl Task {
                 job.finish(result);
                 std::ops::ControlFlow::Continue(())
             }
+            Work::Checkpoint => {
+                // What fails here is tried again by the next checkpoint.
+                let made = sqlx::query(CHECKPOINT).execute(&mut self.conn).await;
+                made.err().inspect(|error| tracing::warn!(%error, "no checkpoint"));
+                std::ops::ControlFlow::Continue(())
+            }
             Work::Close(done) => {
                 self.close(done).await;
                 std::ops::ControlFlow::Break(())
@@ -242,6 +287,7 @@ impl Task {
     async fn floor_turn(&mut self, first: FloorItem) {
         let mut taken = Vec::new();
         let result = self.transaction(Unit::Floor { first, taken: &mut taken }).await;
+        self.group_due = Instant::now() + GROUP_PAUSE;
         match result {
             Ok(()) => {
                 for item in taken {
@@ -388,6 +434,14 @@ impl Unit<'_> {
             taken.push(first);
         }
     }
+}
+
+/// The next batch, once the pause after the last transaction is over or many wait.
+async fn due(lane: &mut mpsc::Receiver<FloorItem>, at: Instant) -> Option<FloorItem> {
+    if lane.len() < GROUP_BATCHES {
+        tokio::time::sleep_until(at.into()).await;
+    }
+    lane.recv().await
 }
 
 fn refuse(items: Vec<FloorItem>, why: impl Fn() -> StoreError) {

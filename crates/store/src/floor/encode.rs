@@ -1,33 +1,89 @@
 //! Batches as SQL parameters. Encoding happens on the sender's thread; the writer only binds.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use model::TenantId;
+use model::{CallId, PartyId, TenantId};
 use serde::Serialize;
-use sqlx::sqlite::SqliteConnection;
+use sqlx::Sqlite;
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 
 use super::row::{CallRow, FloorBatch, FloorRow, RecordingRow};
 use crate::error::StoreError;
 use crate::text::word;
 
-/// Events per statement: far below SQLite's 32,766 and PostgreSQL's 65,535 parameters.
-const EVENTS_PER_STATEMENT: usize = 64;
-const EVENT_COLUMNS: usize = 7;
+/// Rows per statement, with [`CALL_COLUMNS`] each: far below SQLite's 32,766 and PostgreSQL's 65,535
+/// parameters. Every power of two has its statement, because a statement costs two changes of
+/// thread, whatever it writes.
+const ROWS_PER_STATEMENT: usize = 64;
+const SIZES: usize = ROWS_PER_STATEMENT.ilog2() as usize + 1;
+const CALL_COLUMNS: usize = 24;
 
-static INSERT_MANY: LazyLock<String> = LazyLock::new(|| insert_events(EVENTS_PER_STATEMENT));
-static INSERT_ONE: LazyLock<String> = LazyLock::new(|| insert_events(1));
+/// One statement for each `1 << place` rows.
+type Statements = LazyLock<[String; SIZES]>;
 
-fn insert_events(rows: usize) -> String {
-    let values: Vec<String> = (0..rows)
-        .map(|row| {
-            let place = |column: usize| format!("${}", row * EVENT_COLUMNS + column + 1);
-            format!("({})", (0..EVENT_COLUMNS).map(place).collect::<Vec<_>>().join(", "))
-        })
-        .collect();
-    format!(
-        "INSERT INTO event (tenant_id, seq, at, config_n, call_id, agent_id, body) VALUES {}",
-        values.join(", ")
-    )
+static EVENTS: Statements = LazyLock::new(|| {
+    let head = "INSERT INTO event (tenant_id, seq, at, config_n, call_id, agent_id, body)";
+    statements(head, 7, "")
+});
+
+static PARTIES: Statements = LazyLock::new(|| {
+    let head = "INSERT INTO party (tenant_id, id, number, name)";
+    let newer = "ON CONFLICT (tenant_id, id)
+        DO UPDATE SET number = excluded.number, name = excluded.name";
+    statements(head, 4, newer)
+});
+
+static CALLS: Statements = LazyLock::new(|| {
+    let head = "INSERT INTO call (tenant_id, id, party_id, leg_id, dialled, flow_id, flow_version,
+        language, consent, started_at, answered_at, ended_at, queue_id, waiting_since, agent_id,
+        waited_us, talk_us, hold_us, wrap_us, outcome, cause, disposition, resolved, recorded)";
+    let newer = "ON CONFLICT (tenant_id, id) DO UPDATE SET
+        party_id = excluded.party_id, language = excluded.language,
+        consent = excluded.consent, answered_at = excluded.answered_at,
+        ended_at = excluded.ended_at, queue_id = excluded.queue_id,
+        waiting_since = excluded.waiting_since, agent_id = excluded.agent_id,
+        waited_us = excluded.waited_us, talk_us = excluded.talk_us,
+        hold_us = excluded.hold_us, wrap_us = excluded.wrap_us, outcome = excluded.outcome,
+        cause = excluded.cause, disposition = excluded.disposition,
+        resolved = excluded.resolved, recorded = excluded.recorded";
+    statements(head, CALL_COLUMNS, newer)
+});
+
+fn statements(head: &str, columns: usize, tail: &str) -> [String; SIZES] {
+    let row = |row: usize| {
+        let places = (1..=columns).map(|column| format!("${}", row * columns + column));
+        format!("({})", places.collect::<Vec<_>>().join(", "))
+    };
+    let values = |rows: usize| (0..rows).map(row).collect::<Vec<_>>().join(", ");
+    std::array::from_fn(|place| format!("{head} VALUES {} {tail}", values(1 << place)))
+}
+
+type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
+
+/// Runs rows through statements of their table, the largest first. With `all` false, what does not
+/// fill the largest one stays.
+async fn write_rows<T>(
+    conn: &mut SqliteConnection,
+    statements: &'static Statements,
+    rows: &mut Vec<T>,
+    all: bool,
+    bind: impl for<'q> Fn(Statement<'q>, T) -> Result<Statement<'q>, StoreError>,
+) -> Result<(), StoreError> {
+    let least = if all { 0 } else { SIZES - 1 };
+    while let Some(place) = rows.len().checked_ilog2() {
+        let place = (place as usize).min(SIZES - 1);
+        if place < least {
+            break;
+        }
+        let mut query = sqlx::query(statements[place].as_str());
+        for row in rows.drain(..1 << place) {
+            query = bind(query, row)?;
+        }
+        query.execute(&mut *conn).await?;
+    }
+    Ok(())
 }
 
 /// A batch whose texts are made.
@@ -72,60 +128,106 @@ impl Encoded {
     }
 }
 
-/// The events of one transaction on their way into full statements.
+/// The number of a party as shown, and its name.
+type Shown = (Option<String>, Option<String>);
+
+/// The rows of one transaction on their way into full statements.
 #[derive(Default)]
 pub(crate) struct Group {
-    pending: Vec<EventRow>,
+    events: Vec<EventRow>,
+    /// The newest of each: one statement must not write a row twice.
+    parties: BTreeMap<(TenantId, PartyId), Shown>,
+    calls: BTreeMap<(TenantId, CallId), CallRow>,
 }
 
 impl Group {
-    /// Writes the rows of a batch and takes its events in.
+    /// Takes a batch in, and writes what fills a statement or has one of its own.
     pub(crate) async fn add(
         &mut self,
         conn: &mut SqliteConnection,
         batch: &Encoded,
     ) -> Result<(), StoreError> {
-        self.pending.extend(batch.events.iter().cloned());
-        while self.pending.len() >= EVENTS_PER_STATEMENT {
-            let rest = self.pending.split_off(EVENTS_PER_STATEMENT);
-            let full = std::mem::replace(&mut self.pending, rest);
-            insert(conn, INSERT_MANY.as_str(), full).await?;
-        }
+        self.events.extend(batch.events.iter().cloned());
+        write_rows(conn, &EVENTS, &mut self.events, false, bind_event).await?;
+        let tenant = batch.tenant;
         for row in &batch.rows {
-            write_row(conn, batch.tenant, row).await?;
+            match row {
+                FloorRow::Call(call) => {
+                    self.calls.insert((tenant, call.call), CallRow::clone(call));
+                }
+                FloorRow::Party { party, number, name } => {
+                    self.parties.insert((tenant, *party), (number.clone(), name.clone()));
+                }
+                FloorRow::Recording(recording) => {
+                    write_recording(conn, tenant.to_string(), recording).await?;
+                }
+                row => write_row(conn, tenant, row).await?,
+            }
         }
         Ok(())
     }
 
     /// Writes what is left.
     pub(crate) async fn flush(self, conn: &mut SqliteConnection) -> Result<(), StoreError> {
-        for event in self.pending {
-            insert(conn, INSERT_ONE.as_str(), vec![event]).await?;
-        }
-        Ok(())
+        let Self { mut events, parties, calls } = self;
+        write_rows(conn, &PARTIES, &mut parties.into_iter().collect(), true, bind_party).await?;
+        write_rows(conn, &CALLS, &mut calls.into_iter().collect(), true, bind_call).await?;
+        write_rows(conn, &EVENTS, &mut events, true, bind_event).await
     }
 }
 
-async fn insert(
-    conn: &mut SqliteConnection,
-    sql: &'static str,
-    events: Vec<EventRow>,
-) -> Result<(), StoreError> {
-    let mut query = sqlx::query(sql);
-    for event in events {
-        query = query
-            .bind(event.tenant)
-            .bind(event.seq)
-            .bind(event.at)
-            .bind(event.config)
-            .bind(event.call)
-            .bind(event.agent)
-            .bind(event.body);
-    }
-    query.execute(conn).await?;
-    Ok(())
+#[expect(clippy::unnecessary_wraps, reason = "one shape for every table")]
+fn bind_event(query: Statement<'_>, event: EventRow) -> Result<Statement<'_>, StoreError> {
+    Ok(query
+        .bind(event.tenant)
+        .bind(event.seq)
+        .bind(event.at)
+        .bind(event.config)
+        .bind(event.call)
+        .bind(event.agent)
+        .bind(event.body))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "one shape for every table")]
+fn bind_party(
+    query: Statement<'_>,
+    ((tenant, party), (number, name)): ((TenantId, PartyId), Shown),
+) -> Result<Statement<'_>, StoreError> {
+    Ok(query.bind(tenant.to_string()).bind(party.to_string()).bind(number).bind(name))
+}
+
+fn bind_call(
+    query: Statement<'_>,
+    ((tenant, _), row): ((TenantId, CallId), CallRow),
+) -> Result<Statement<'_>, StoreError> {
+    Ok(query
+        .bind(tenant.to_string())
+        .bind(row.call.to_string())
+        .bind(row.party.to_string())
+        .bind(row.leg.to_string())
+        .bind(row.dialled.as_str().to_owned())
+        .bind(row.flow.to_string())
+        .bind(number(row.flow_version)?)
+        .bind(row.language)
+        .bind(word(&row.consent))
+        .bind(row.started_at.micros())
+        .bind(row.answered_at.map(model::Timestamp::micros))
+        .bind(row.ended_at.map(model::Timestamp::micros))
+        .bind(row.queue.map(|id| id.to_string()))
+        .bind(row.waiting_since.map(model::Timestamp::micros))
+        .bind(row.agent.map(|id| id.to_string()))
+        .bind(row.waited_us)
+        .bind(row.talk_us)
+        .bind(row.hold_us)
+        .bind(row.wrap_us)
+        .bind(row.outcome.as_ref().map(word))
+        .bind(row.cause.as_ref().map(word))
+        .bind(row.disposition)
+        .bind(row.resolved)
+        .bind(row.recorded))
+}
+
+/// A row whose table sees few of them.
 async fn write_row(
     conn: &mut SqliteConnection,
     tenant: TenantId,
@@ -133,16 +235,8 @@ async fn write_row(
 ) -> Result<(), StoreError> {
     let tenant = tenant.to_string();
     let query = match row {
-        FloorRow::Call(call) => return write_call(conn, tenant, call).await,
-        FloorRow::Recording(recording) => return write_recording(conn, tenant, recording).await,
-        FloorRow::Party { party, number, name } => sqlx::query(
-            "INSERT INTO party (tenant_id, id, number, name) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (tenant_id, id) DO UPDATE SET number = excluded.number, name = excluded.name",
-        )
-        .bind(tenant)
-        .bind(party.to_string())
-        .bind(number.as_deref())
-        .bind(name.as_deref()),
+        // These come in numbers: the group has statements for them.
+        FloorRow::Call(_) | FloorRow::Recording(_) | FloorRow::Party { .. } => return Ok(()),
         FloorRow::Fact { call, n, fact, at } => sqlx::query(
             "INSERT INTO fact (tenant_id, call_id, n, kind, key, label, value, at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -184,57 +278,6 @@ async fn write_row(
         .bind(intent.to_string()),
     };
     query.execute(conn).await?;
-    Ok(())
-}
-
-async fn write_call(
-    conn: &mut SqliteConnection,
-    tenant: String,
-    row: &CallRow,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO call (tenant_id, id, party_id, leg_id, dialled, flow_id, flow_version,
-             language, consent, started_at, answered_at, ended_at, queue_id, waiting_since,
-             agent_id, waited_us, talk_us, hold_us, wrap_us, outcome, cause, disposition,
-             resolved, recorded)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-             $19, $20, $21, $22, $23, $24)
-         ON CONFLICT (tenant_id, id) DO UPDATE SET
-             party_id = excluded.party_id, language = excluded.language,
-             consent = excluded.consent, answered_at = excluded.answered_at,
-             ended_at = excluded.ended_at, queue_id = excluded.queue_id,
-             waiting_since = excluded.waiting_since, agent_id = excluded.agent_id,
-             waited_us = excluded.waited_us, talk_us = excluded.talk_us,
-             hold_us = excluded.hold_us, wrap_us = excluded.wrap_us, outcome = excluded.outcome,
-             cause = excluded.cause, disposition = excluded.disposition,
-             resolved = excluded.resolved, recorded = excluded.recorded",
-    )
-    .bind(tenant)
-    .bind(row.call.to_string())
-    .bind(row.party.to_string())
-    .bind(row.leg.to_string())
-    .bind(row.dialled.as_str())
-    .bind(row.flow.to_string())
-    .bind(number(row.flow_version)?)
-    .bind(row.language.as_str())
-    .bind(word(&row.consent))
-    .bind(row.started_at.micros())
-    .bind(row.answered_at.map(model::Timestamp::micros))
-    .bind(row.ended_at.map(model::Timestamp::micros))
-    .bind(row.queue.map(|id| id.to_string()))
-    .bind(row.waiting_since.map(model::Timestamp::micros))
-    .bind(row.agent.map(|id| id.to_string()))
-    .bind(row.waited_us)
-    .bind(row.talk_us)
-    .bind(row.hold_us)
-    .bind(row.wrap_us)
-    .bind(row.outcome.as_ref().map(word))
-    .bind(row.cause.as_ref().map(word))
-    .bind(row.disposition.as_deref())
-    .bind(row.resolved)
-    .bind(row.recorded)
-    .execute(conn)
-    .await?;
     Ok(())
 }
 

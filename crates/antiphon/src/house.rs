@@ -116,14 +116,12 @@ impl House {
             sound: Arc::new(Files),
             setup,
             starter,
-            proxies,
+            proxies: proxies.clone(),
         });
-        let service = app.into_make_service_with_connect_info::<SocketAddr>();
-        let server = axum::serve(listener, service).with_graceful_shutdown(async move {
+        let server = tokio::spawn(api::serve(listener, app, proxies, async move {
             // A dropped sender is a stop as well.
             let _ = stopped.wait_for(|stop| *stop).await;
-        });
-        let server = tokio::spawn(async move { server.await });
+        }));
         let sip_address = sip.local_addr();
         Ok(Self { store, hub, http, sip_address, sip, media, server, stop_server, control })
     }

@@ -29,6 +29,8 @@ const LINES_WAITING_MAX: usize = 4_096;
 const CHUNK_BYTES: usize = 64 * 1_024;
 /// Longest chunk that a reader accepts: the serialised cell is one chunk.
 const CHUNK_BYTES_MAX: usize = 256 * 1_024 * 1_024;
+/// Pause after lines were taken.
+const GATHER: Duration = Duration::from_millis(20);
 /// A chunk that is not full is written after this time.
 const FLUSH_EVERY: Duration = Duration::from_millis(200);
 /// Inputs of one segment.
@@ -139,22 +141,46 @@ struct Writer {
 impl Writer {
     fn run(mut self, lines: &Receiver<Line>) {
         let mut pruned: Option<Instant> = None;
+        let mut flushed = Instant::now();
         let done = loop {
             if pruned.is_none_or(|at| at.elapsed() >= PRUNE_EVERY) {
                 pruned = Some(Instant::now());
                 self.prune();
             }
-            match lines.recv_timeout(FLUSH_EVERY) {
-                Ok(Line::Finish(done)) => break Some(done),
-                Ok(Line::Segment { tenant, at, header }) => self.begin(tenant, at, &header),
-                Ok(Line::Step { tenant, step }) => self.step(tenant, &step),
-                Err(RecvTimeoutError::Timeout) => self.flush(),
+            let first = match lines.recv_timeout(FLUSH_EVERY) {
+                Ok(first) => first,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.flush();
+                    continue;
+                }
                 Err(RecvTimeoutError::Disconnected) => break None,
+            };
+            if let Some(done) =
+                std::iter::once(first).chain(lines.try_iter()).find_map(|line| self.line(line))
+            {
+                break Some(done);
+            }
+            // A cell that finds nobody waiting for its lines wakes nobody: that costs it more than
+            // the line itself.
+            std::thread::sleep(GATHER);
+            if flushed.elapsed() >= FLUSH_EVERY {
+                flushed = Instant::now();
+                self.flush();
             }
         };
         self.flush();
         // Whoever asked may have lost patience.
         done.map(|done| done.try_send(()));
+    }
+
+    /// Takes a line in. Gives whom to tell when it was the last.
+    fn line(&mut self, line: Line) -> Option<SyncSender<()>> {
+        match line {
+            Line::Finish(done) => return Some(done),
+            Line::Segment { tenant, at, header } => self.begin(tenant, at, &header),
+            Line::Step { tenant, step } => self.step(tenant, &step),
+        }
+        None
     }
 
     fn begin(&mut self, tenant: TenantId, at: Timestamp, header: &[u8]) {

@@ -29,7 +29,9 @@ export class House {
     return house;
   }
 
-  constructor({ data = null } = {}) {
+  /** `env`: settings of its own, as environment variables. */
+  constructor({ data = null, env = {} } = {}) {
+    this.env = env;
     this.folder = mkdtempSync(join(tmpdir(), 'antiphon-e2e-'));
     this.data = data ?? join(this.folder, 'data');
     this.logs = '';
@@ -39,7 +41,7 @@ export class House {
     const began = Date.now();
     const args = ['demo', '--json', '--every', '0', '--http', '127.0.0.1:0', '--sip', '127.0.0.1:0'];
     this.program = new Program(ANTIPHON, [...args, '--data', this.data], {
-      env: { ...process.env, ...ANY_PORT },
+      env: { ...process.env, ...ANY_PORT, ...this.env },
       cwd: this.folder
     });
     const line = await this.program.line('the line of JSON', (text) => text.startsWith('{'), START_MS);
@@ -182,7 +184,7 @@ export async function chirps(folder, code, seconds, rate = 48_000) {
 /** A house that was started by `serve`, for tests of the very first start. */
 export function serve(data, { cwd, args = [] } = {}) {
   return new Program(ANTIPHON, ['serve', '--data', data, '--http', '127.0.0.1:0', '--sip', '127.0.0.1:0', ...args], {
-    env: { ...process.env, ...ANY_PORT },
+    env: { ...process.env, ...ANY_PORT, ...this.env },
     cwd
   });
 }

@@ -7,28 +7,22 @@ use std::process::Command;
 
 use anyhow::Context;
 
-/// The programs of the product, and each crate's own measuring program with the features it needs.
-const BUILDS: [&[&str]; 6] = [
-    &["--package", "antiphon", "--package", "phone", "--bins"],
-    &["--package", "media", "--features", "floor", "--example", "relay_floor"],
-    &["--package", "media", "--example", "browser_cost"],
-    &["--package", "store", "--example", "journal_rate"],
-    &["--package", "sim", "--example", "decisions"],
-    &["--package", "sip", "--example", "load"],
-];
+/// The programs of the product and each crate's own measuring program, in one build: several would
+/// each choose other features of the dependencies and compile those again.
+const BUILD: &str = "build --quiet --release --bins --features media/floor \
+    --package antiphon --package phone --package media --package store --package sim --package sip \
+    --example relay_floor --example browser_cost --example journal_rate --example decisions \
+    --example load";
 
 /// Measures and prints the table. False when a part could not run at all.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> anyhow::Result<bool> {
     if !arguments.iter().any(|argument| argument.starts_with("--bin-dir")) {
-        for build in BUILDS {
-            let cargo = Command::new(env!("CARGO"))
-                .args(["build", "--quiet", "--release"])
-                .args(build)
-                .current_dir(root)
-                .status()
-                .context("cargo build")?;
-            anyhow::ensure!(cargo.success(), "cargo build {} failed", build.join(" "));
-        }
+        let cargo = Command::new(env!("CARGO"))
+            .args(BUILD.split_whitespace())
+            .current_dir(root)
+            .status()
+            .context("cargo build")?;
+        anyhow::ensure!(cargo.success(), "cargo {BUILD} failed");
     }
     let mut node = Command::new("node");
     node.arg(root.join("bench/run.mjs")).args(arguments).current_dir(root);

@@ -5,7 +5,7 @@ import { baresip, noBaresip } from '../lib/baresip.mjs';
 import { CODES } from '../lib/house.mjs';
 import { freshNumber } from '../lib/phone.mjs';
 import { noSipp, sipp } from '../lib/sipp.mjs';
-import { within } from '../lib/wait.mjs';
+import { until, within } from '../lib/wait.mjs';
 import { readFileSync } from 'node:fs';
 import { channels, firstSound, hear } from '../lib/audio.mjs';
 
@@ -33,7 +33,8 @@ async function baresipCalls(stage, say) {
   const number = freshNumber();
   const { program, sounds } = await baresip(house, number, CODES.caller);
   stage.also(program);
-  await house.callOf(number, (call) => call.live);
+  // A key before the call stands would be a command of baresip's menu.
+  await until('baresip: call established', () => /call established/i.test(program.lines.join('\n') + program.errors));
   program.write('1');
   await desk.offered(number);
   await desk.accept();

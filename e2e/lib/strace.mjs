@@ -17,15 +17,22 @@ export async function noStrace() {
   return tried instanceof Error ? 'strace may not trace here' : null;
 }
 
-/** Watches a process until `stop()`, which gives what it did: [`parse`]. */
-export async function watch(pid, folder) {
-  const file = join(folder, `strace-${pid}.txt`);
-  const args = ['-f', '-ttt', '-y', '-s', String(TEXT_BYTES), '-e', `trace=${CALLS}`, '-o', file, '-p', String(pid)];
-  const program = new Program('/usr/bin/strace', args);
+async function attach(pid, args) {
+  const program = new Program('/usr/bin/strace', ['-f', ...args, '-p', String(pid)]);
   await until('strace is attached', () => {
     if (program.exited !== null) throw Object.assign(new Error(program.errors), { fatal: true });
     return /attached/.test(program.errors);
   });
+  return program;
+}
+
+/** From now on the disk fails whenever a file is synced. */
+export const failSyncs = (pid, file) => attach(pid, ['-P', file, '-e', 'trace=fsync,fdatasync', '-e', 'inject=fsync,fdatasync:error=EIO', '-o', '/dev/null']);
+
+/** Watches a process until `stop()`, which gives what it did: [`parse`]. */
+export async function watch(pid, folder) {
+  const file = join(folder, `strace-${pid}.txt`);
+  const program = await attach(pid, ['-ttt', '-y', '-s', String(TEXT_BYTES), '-e', `trace=${CALLS}`, '-o', file]);
   return {
     program,
     async stop() {

@@ -6,7 +6,11 @@ import { CODES } from '../lib/house.mjs';
 import { ANTIPHON, run } from '../lib/program.mjs';
 import { pause, until } from '../lib/wait.mjs';
 
-const ROUNDS = process.env.EFFORT === 'full' ? 20 : 16;
+const FULL = process.env.EFFORT === 'full';
+const ROUNDS = 20;
+/** A slow machine does fewer rounds, if nobody asked for all of them. */
+const ROUNDS_MIN = 10;
+const ROUNDS_MS_MAX = 165_000;
 const CALLS = 22;
 const READY_MS_MAX = 3_000;
 const LOST_MS_MAX = 1_000;
@@ -92,6 +96,7 @@ async function round(stage, house, desk, n, random) {
   await pause(random() * KILL_MS_MAX);
   const killedAt = await house.crash();
   await writing.done;
+  for (const caller of callers) caller.exit();
   const readyMs = await house.again();
 
   const rows = await mine();
@@ -104,7 +109,6 @@ async function round(stage, house, desk, n, random) {
   assert.deepEqual(waited.filter((id) => listed.filter((one) => one === id).length !== 1), [], 'all who waited are on the call-back list, once');
   await lastWriteIsKept(house, n, writing.acknowledged.at(-1));
   const lost = await soundLost(house, calls, killedAt);
-  for (const caller of callers) caller.exit();
   return { readyMs, calls: busy.length, waited: waited.length, writes: writing.acknowledged.length, recordings: lost.length, lostMs: Math.round(Math.max(...lost)) };
 }
 
@@ -137,7 +141,9 @@ async function crashes(stage, say) {
   const random = chance(SEED);
   const figures = [];
   say(`E2E_SEED=${SEED}`);
-  for (let n = 0; n < ROUNDS; n++) {
+  const begun = Date.now();
+  const late = (n) => !FULL && n >= ROUNDS_MIN && Date.now() - begun > ROUNDS_MS_MAX;
+  for (let n = 0; n < ROUNDS && !late(n); n++) {
     const since = Date.now();
     // The house has a new port, and its example company new passwords.
     if (n > 0) await desk.begin();
@@ -145,14 +151,14 @@ async function crashes(stage, say) {
     say(`round ${n + 1} (${((Date.now() - since) / 1_000).toFixed(1)} s): ${JSON.stringify(figures.at(-1))}`);
   }
   const readyMs = Math.max(...figures.map((one) => one.readyMs));
-  say(`ready again within ${readyMs} ms (goal ${READY_MS_MAX} ms), at most ${Math.max(...figures.map((one) => one.lostMs))} ms of sound lost`);
+  say(`${figures.length} rounds; ready again within ${readyMs} ms (goal ${READY_MS_MAX} ms), at most ${Math.max(...figures.map((one) => one.lostMs))} ms of sound lost`);
   assert(readyMs <= READY_MS_MAX);
   // The flight log, torn by each crash, still replays to the same decisions.
   await house.program.stop();
   const { stdout } = await run(ANTIPHON, ['replay', '--data', house.data, '--json'], { timeoutMs: 120_000 });
   const segments = stdout.trim().split('\n').map((line) => JSON.parse(line));
   say(`replayed ${segments.map((one) => one.decisions).join(' + ')} decisions`);
-  assert(segments.length >= ROUNDS && segments.every((one) => one.difference === null));
+  assert(segments.length >= figures.length && segments.every((one) => one.difference === null));
 }
 
 export const tests = [{ name: 'kill -9 under load', deadline_s: 60 + ROUNDS * 40, run: crashes }];

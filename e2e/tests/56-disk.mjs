@@ -1,5 +1,5 @@
 // A disk that is full: calls go on, promises are refused, somebody is told, and when there is room
-// again everything that happened is written down.
+// again everything that happened is written down. A disk that fails: nothing more is promised.
 
 import assert from 'node:assert/strict';
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
@@ -7,9 +7,11 @@ import { join } from 'node:path';
 import { channels } from '../lib/audio.mjs';
 import { CODES } from '../lib/house.mjs';
 import { run } from '../lib/program.mjs';
-import { until } from '../lib/wait.mjs';
+import { failSyncs, noStrace } from '../lib/strace.mjs';
+import { until, within } from '../lib/wait.mjs';
 
 const DISK_MB = 24;
+const STOP_MS_MAX = 20_000;
 const CHUNK = Buffer.alloc(64 * 1024, 1);
 
 /** Why no disk of its own can be made here, if so. */
@@ -104,9 +106,8 @@ async function fullDisk(stage, say) {
   // Everything that happened meanwhile is written down.
   const rowOf = (caller) => house.callOf(caller.number, (call) => !call.live && call.outcome);
   const rows = [await rowOf(first), await rowOf(second), await rowOf(third)];
-  const third_ = ['abandoned', 'handled'];
   assert.deepEqual(rows.slice(0, 2).map((row) => row.outcome), ['handled', 'handled']);
-  assert(third_.includes(rows[2].outcome), rows[2].outcome);
+  assert(['abandoned', 'handled'].includes(rows[2].outcome), rows[2].outcome);
   for (const [n, diary] of [firstDiary, secondDiary].entries()) {
     const off = Math.abs(Date.parse(rows[n].ended_at) - diary.ended_at / 1_000);
     assert(off < 500, `the record ends with the diary, not ${off} ms beside it`);
@@ -135,4 +136,31 @@ async function soundBefore(house, row, fullAt) {
   assert(lost <= 1_000, `the recording ends ${lost} ms before the disk was full`);
 }
 
-export const tests = [{ name: 'a full disk', deadline_s: 150, skip: noDisk, run: fullDisk }];
+/** After a failed sync nobody knows what the disk holds: the house promises nothing more and stops. */
+async function failedDisk(stage, say) {
+  const house = await stage.house();
+  const waiting = stage.caller();
+  const row = await house.callOf(waiting.number, (call) => call.queue);
+  assert.equal((await change(house, 'kept')).status, 200);
+  stage.also(await failSyncs(house.program.pid, join(house.data, 'antiphon.db-wal')));
+  const answer = await change(house, 'not promised').catch((error) => ({ status: null, code: error.message }));
+  assert.notEqual(answer.status, 200, 'not promised');
+  await within('the end of the house', house.program.ended, STOP_MS_MAX);
+  say(`answered ${answer.status} ${answer.code}; ended with ${house.program.exited}`);
+  assert.notEqual(house.program.exited, 0, 'and the exit code tells');
+  assert.match(house.program.errors, /disk failed/, 'and so does the console');
+  assert.equal((await waiting.over()).ended, 'far_hangup', 'nobody is left hanging');
+
+  await house.again();
+  const call = await house.call(row.id);
+  assert.equal(call.outcome, 'failed');
+  const { items: listed } = await house.get('/api/v1/callbacks');
+  assert.deepEqual(listed.map((item) => item.call), [row.id], 'who waited is on the call-back list');
+  const { items: reasons } = await house.get('/api/v1/break-reasons');
+  assert(['kept', 'not promised'].includes(reasons.find(({ code }) => code === 'disk').label), 'what was promised is kept');
+}
+
+export const tests = [
+  { name: 'a full disk', deadline_s: 150, skip: noDisk, run: fullDisk },
+  { name: 'a failed disk', deadline_s: 90, skip: noStrace, run: failedDisk }
+];

@@ -10,7 +10,7 @@ const FULL = process.env.EFFORT === 'full';
 const ROUNDS = 20;
 /** A slow machine does fewer rounds, if nobody asked for all of them. */
 const ROUNDS_MIN = 10;
-const ROUNDS_MS_MAX = 165_000;
+const ROUNDS_MS_MAX = 130_000;
 const CALLS = 22;
 const READY_MS_MAX = 3_000;
 const LOST_MS_MAX = 1_000;

@@ -130,28 +130,3 @@ async fn outgoing_calls_ended_by_either_side() {
         plane.shutdown().await;
     }
 }
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stop_ends_callers_by_bye_and_says_that_it_was_the_house() {
-    if !have_sipp() {
-        return;
-    }
-    const CALLS: usize = 5;
-    let (plane, mut events) = start(config()).await.unwrap();
-    let peer = plane.local_addr().to_string();
-    let sipp = Sipp::start("sipp/uac_wait_bye.xml", &[&peer, "-s", "100", "-m", "5", "-r", "50"]);
-    let mut seen = Vec::new();
-    while seen.iter().filter(|e| matches!(e, SipEvent::Confirmed { .. })).count() < CALLS {
-        let event = next(&mut events).await;
-        if let SipEvent::Incoming { leg, .. } = &event {
-            plane.send(SipCommand::Answer { leg: *leg, local: desc(9000) }).unwrap();
-        }
-        seen.push(event);
-    }
-    plane.shutdown().await;
-    while seen.iter().filter(|e| matches!(e, SipEvent::Ended { .. })).count() < CALLS {
-        seen.push(next(&mut events).await);
-    }
-    sipp.finish().await.assert_clean(5);
-    assert_ended_once_and_last(&seen, CALLS, LegCause::NodeFailure);
-}

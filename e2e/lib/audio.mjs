@@ -63,8 +63,17 @@ export async function hear(folder, samples) {
   return { periods, codes: [...periods.keys()].sort((a, b) => a - b), file, lengthMs: found.length_ms };
 }
 
-/** How far `later` lies behind `earlier` on a clock that goes round once a period. */
-export const behind = (later, earlier) => (((later - earlier) % PERIOD_MS) + PERIOD_MS) % PERIOD_MS;
+/** Two clocks may disagree by so much that what was heard seems to come before it was said. */
+const CLOCKS_MS_MAX = 100;
+
+/**
+ * How far `later` lies behind `earlier` on a clock that goes round once a period: from a little
+ * below nothing to almost a whole period.
+ */
+export function behind(later, earlier) {
+  const round = (((later - earlier) % PERIOD_MS) + PERIOD_MS) % PERIOD_MS;
+  return round > PERIOD_MS - CLOCKS_MS_MAX ? round - PERIOD_MS : round;
+}
 
 /** The median delay of periods, milliseconds. */
 export function delay(heardAt, spokenAt) {

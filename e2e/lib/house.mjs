@@ -1,6 +1,6 @@
 // A house of its own for a test: the demo company, short prompts, a client for its API.
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ANTIPHON, PHONE, Program, run } from './program.mjs';
@@ -29,18 +29,22 @@ export class House {
     return house;
   }
 
-  /** `env`: settings of its own, as environment variables. */
-  constructor({ data = null, env = {} } = {}) {
+  /**
+   * With `disk_mb` the data folder is a disk of its own of so many megabytes, seen by the house
+   * alone. `env` are settings of its own, as environment variables.
+   */
+  constructor({ data = null, disk_mb = null, env = {} } = {}) {
     this.env = env;
     this.folder = mkdtempSync(join(tmpdir(), 'antiphon-e2e-'));
     this.data = data ?? join(this.folder, 'data');
+    this.diskMb = disk_mb;
     this.logs = '';
   }
 
   async #begin() {
     const began = Date.now();
-    const args = ['demo', '--json', '--every', '0', '--http', '127.0.0.1:0', '--sip', '127.0.0.1:0'];
-    this.program = new Program(ANTIPHON, [...args, '--data', this.data], {
+    const args = ['demo', '--json', '--every', '0', '--http', '127.0.0.1:0', '--sip', '127.0.0.1:0', '--data', this.data];
+    this.program = new Program(...this.#command(args), {
       env: { ...process.env, ...ANY_PORT, ...this.env },
       cwd: this.folder
     });
@@ -48,6 +52,19 @@ export class House {
     Object.assign(this, JSON.parse(line));
     this.number = this.numbers[0];
     this.startedMs = Date.now() - began;
+  }
+
+  #command(args) {
+    if (this.diskMb === null) return [ANTIPHON, args];
+    mkdirSync(this.data, { recursive: true });
+    // Mounted for this process alone: it goes with the process.
+    const mounted = 'mount -t tmpfs -o size=$1m,mode=700 tmpfs "$2" && shift 2 && exec "$@"';
+    return ['unshare', ['--mount', 'sh', '-c', mounted, 'sh', String(this.diskMb), this.data, ANTIPHON, ...args]];
+  }
+
+  /** The data folder as the house sees it. */
+  get disk() {
+    return join(`/proc/${this.program.pid}/root`, this.data);
   }
 
   /** Ends it without warning. */

@@ -17,8 +17,8 @@ export class Stage {
   /** The house of this test. */
   async house(options = {}) {
     if (!this.#house) {
-      const { data, ...flow } = options;
-      this.#house = await House.start({ data });
+      const { data, disk_mb, ...flow } = options;
+      this.#house = await House.start({ data, disk_mb });
       await this.#house.shorten(flow);
     }
     return this.#house;

@@ -3,7 +3,11 @@
 import assert from 'node:assert/strict';
 import { pause, until } from '../lib/wait.mjs';
 
-const ROUNDS = 10;
+const ROUNDS = 12;
+/** Between the agreement on a moment and the moment. */
+const LEAD_MS = 400;
+const STEP_MS = 48;
+const STEP_MS_MIN = 3;
 
 /** The row of a call that is over. */
 const ended = (house, caller) => house.callOf(caller.number, (call) => !call.live && call.outcome);
@@ -48,36 +52,47 @@ async function whileOffered(stage) {
   await next.over();
 }
 
-/** Hang-up and answer at the same instant, ten times. */
+/**
+ * Hang-up and answer at the same instant. Which of the two comes first is not left to luck: after each
+ * round the hang-up moves towards the moment where the outcome turns, in ever smaller steps.
+ */
 async function atTheInstant(stage, say) {
   const house = await stage.house({ wrap_up_ms: 1_000 });
   const desk = await stage.agent();
-  const outcomes = {};
-  for (let n = 0; n < ROUNDS; n++) {
-    const caller = stage.caller();
-    await desk.offered(caller.number);
-    // The page clicks by itself at a moment that is agreed before; the caller leaves around it.
-    const at = Date.now() + 300;
-    const jitter = n * 8 - 20;
-    const click = desk.page.evaluate(async (moment) => {
-      const button = document.querySelector('article.offer button');
-      await new Promise((wake) => setTimeout(wake, moment - Date.now()));
-      button.click();
-    }, at);
-    await Promise.all([click, pause(at + jitter - Date.now()).then(() => caller.command('bye'))]);
-    await caller.over();
-    const row = await ended(house, caller);
-    assert(['abandoned', 'handled'].includes(row.outcome), `one outcome, not ${row.outcome}`);
+  const outcomes = { abandoned: [], handled: [] };
+  let [after, step] = [0, STEP_MS];
+  for (let n = 0, last = null; n < ROUNDS; n++) {
+    const row = await answerAndHangUp(stage, house, desk, after);
+    assert(row.outcome in outcomes, `one outcome, not ${row.outcome}`);
     assert.equal(Boolean(row.agent) && row.talk_s !== undefined && row.talk_s !== null, row.outcome === 'handled');
-    outcomes[row.outcome] = (outcomes[row.outcome] ?? 0) + 1;
+    outcomes[row.outcome].push(after);
+    if (last !== null && last !== row.outcome) step = Math.max(STEP_MS_MIN, step / 2);
+    last = row.outcome;
+    after += row.outcome === 'handled' ? -step : step;
     await until('the agent is free again', async () => {
       if (await desk.page.locator('.own .st.wrap_up').count()) return false;
       return desk.page.locator('.own .st.ready').count();
     });
   }
-  say(JSON.stringify(outcomes));
+  say(`hung up so many ms after the click: ${JSON.stringify(outcomes)}`);
+  assert(outcomes.abandoned.length > 0 && outcomes.handled.length > 0, 'now the caller was first, now the agent');
   const rows = await house.calls();
   assert.equal(rows.length, ROUNDS, 'one record for each call');
+}
+
+/** One call: the page clicks by itself at a moment that is agreed before; the caller leaves around it. */
+async function answerAndHangUp(stage, house, desk, after) {
+  const caller = stage.caller();
+  await desk.offered(caller.number);
+  const at = Date.now() + LEAD_MS;
+  const click = desk.page.evaluate(async (moment) => {
+    const button = document.querySelector('article.offer button');
+    await new Promise((wake) => setTimeout(wake, moment - Date.now()));
+    button.click();
+  }, at);
+  await Promise.all([click, pause(at + after - Date.now()).then(() => caller.command('bye'))]);
+  await caller.over();
+  return ended(house, caller);
 }
 
 export const tests = [

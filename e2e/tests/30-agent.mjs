@@ -15,7 +15,7 @@ async function ignores(stage, say) {
   const second = stage.caller();
   await desk.shows('did_not_answer');
   await until('both wait', async () => (await house.calls()).filter((call) => call.live && call.queue).length === 2);
-  await desk.button('ready').first().click();
+  await desk.ready();
   // The one who waited longer keeps the place in front.
   await desk.offered(first.number);
   await desk.accept();

@@ -5,9 +5,9 @@ import { baresip, noBaresip } from '../lib/baresip.mjs';
 import { CODES } from '../lib/house.mjs';
 import { freshNumber } from '../lib/phone.mjs';
 import { noSipp, sipp } from '../lib/sipp.mjs';
-import { within } from '../lib/wait.mjs';
+import { pause, until, within } from '../lib/wait.mjs';
 import { readFileSync } from 'node:fs';
-import { channels, firstSound, hear } from '../lib/audio.mjs';
+import { PERIOD_MS, channels, firstSound, hear } from '../lib/audio.mjs';
 
 async function sippCalls(stage, say) {
   const house = await stage.house({ menu_s: 6 });
@@ -29,12 +29,18 @@ async function sippCalls(stage, say) {
 
 async function baresipCalls(stage, say) {
   const house = await stage.house({ menu_s: 2 });
-  const desk = await stage.agent();
+  const desk = await stage.person();
+  await desk.signIn();
   const number = freshNumber();
   const { program, sounds } = await baresip(house, number, CODES.caller);
   stage.also(program);
-  await house.callOf(number, (call) => call.live);
+  // A key before the call stands would be a command of baresip's menu.
+  await until('baresip: call established', () => /call established/i.test(program.lines.join('\n') + program.errors));
+  await pause(2 * PERIOD_MS);
   program.write('1');
+  await house.callOf(number, (call) => call.queue);
+  await pause(4 * PERIOD_MS);
+  await desk.ready();
   await desk.offered(number);
   await desk.accept();
   const heard = await desk.hears(CODES.caller);
@@ -45,10 +51,13 @@ async function baresipCalls(stage, say) {
   program.write('/quit');
   await within('the end of baresip', program.ended, 20_000);
   const received = sounds().find((file) => file.endsWith('-dec.wav'));
-  const { codes } = await hear(house.folder, channels(readFileSync(received)).channels[0]);
-  assert(codes.includes(CODES.page), 'baresip hears the page');
-  assert(!codes.includes(CODES.caller), 'and not itself');
-  say(`waited ${row.waited_s} s, talked ${row.talk_s} s, heard ${codes}`);
+  const { codes, periods } = await hear(house.folder, channels(readFileSync(received)).channels[0]);
+  // The prompt, then the music, then the page; nobody else, and not its own voice.
+  assert.deepEqual(codes, [CODES.page, CODES.menu, CODES.music]);
+  const [menu, music, page] = [CODES.menu, CODES.music, CODES.page].map((code) => periods.get(code));
+  assert(menu.at(-1) < music[0] && music.at(-1) < page[0], `in this order: prompt ${menu}, music ${music}, page ${page}`);
+  assert(music.length >= 2 && page.length >= 3, 'for as long as it lasted');
+  say(`waited ${row.waited_s} s, talked ${row.talk_s} s, heard the prompt from ${menu[0]} ms, music from ${music[0]} ms, the page from ${page[0]} ms`);
 }
 
 export const tests = [

@@ -106,7 +106,10 @@ impl Floor for Running {
         let health = self.hub.health();
         let late = health.inputs_waiting >= model::limits::CELL_MAILBOX_INPUTS_MAX / 2;
         let floor = late.then(|| format!("{} inputs wait", health.inputs_waiting));
-        vec![Check { name: "floor", fault: floor }]
+        let record = (health.degraded > 0).then(|| {
+            "the disk does not keep what happens; calls go on, nothing more is promised".to_owned()
+        });
+        vec![Check { name: "floor", fault: floor }, Check { name: "record", fault: record }]
     }
 
     fn metrics(&self) -> String {
@@ -114,6 +117,7 @@ impl Floor for Running {
         let mut lines = String::new();
         for (name, value) in [
             ("antiphon_tenants", health.tenants as u64),
+            ("antiphon_tenants_degraded", health.degraded as u64),
             ("antiphon_inputs_waiting", health.inputs_waiting as u64),
             ("antiphon_flight_steps_lost_total", health.flight_steps_lost),
             ("antiphon_sip_messages_in_total", sip.messages_in),

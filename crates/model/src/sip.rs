@@ -43,7 +43,7 @@ pub enum LegCause {
     Refused,
     /// A fault of ours; only this call was ended.
     InternalError,
-    /// The process died with the call.
+    /// The process died with the call, or was stopped.
     NodeFailure,
 }
 

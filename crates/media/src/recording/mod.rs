@@ -2,8 +2,9 @@
 //!
 //! A file is a header and then blocks, each with its own length, time and checksum and both sides
 //! in mu-law, only ever appended. Invariant: cut at any byte, everything up to the last whole
-//! block is read. A block holds at most `limits::RECORDING_BLOCK_MS`; the writer cuts at 0.8 s,
-//! because sound may come 120 ms late and a killed process shall lose less than a second.
+//! block is read. A block holds at most `limits::RECORDING_BLOCK_MS`; the writer cuts at 0.6 s:
+//! sound may come 120 ms late, a loaded machine writes late, and a killed process shall lose less
+//! than a second.
 //!
 //! All numbers are little-endian.
 //!
@@ -35,8 +36,8 @@ pub const HEADER_BYTES: usize = 92;
 pub const BLOCK_HEADER_BYTES: usize = 28;
 /// Samples of one side that a block may hold.
 pub const BLOCK_SAMPLES_MAX: usize = RECORDING_BLOCK_MS as usize * 8;
-/// Samples of one side that our writer puts into a block: 0.8 s.
-pub const BLOCK_SAMPLES: usize = 40 * FRAME_SAMPLES;
+/// Samples of one side that our writer puts into a block: 0.6 s.
+pub const BLOCK_SAMPLES: usize = 30 * FRAME_SAMPLES;
 
 const FILE_MAGIC: &[u8; 8] = b"ANTIPHON";
 const BLOCK_MAGIC: &[u8; 4] = b"blk1";

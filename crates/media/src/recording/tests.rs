@@ -116,7 +116,7 @@ fn cut_at_any_byte_it_is_whole_to_the_last_block() {
             continue;
         };
         let whole = (length - HEADER_BYTES) / block_bytes;
-        assert_eq!(recording.length_ms(), whole.min(3) as u64 * 800, "{length}");
+        assert_eq!(recording.length_ms(), whole.min(3) as u64 * 600, "{length}");
         assert_eq!(recording.finished(), length >= bytes.len());
         let view = WavView::open(&cut).expect("a recording");
         assert_eq!(read_whole(&view).len(), 44 + whole.min(3) * BLOCK_SAMPLES * 4);
@@ -169,7 +169,7 @@ fn a_lost_block_is_a_gap_and_told() {
     drop(link);
     writer.join();
     let event = events.try_recv().expect("the end is told");
-    assert!(matches!(event, MediaEvent::RecordingEnded { complete: false, length_ms: 2_400, .. }));
+    assert!(matches!(event, MediaEvent::RecordingEnded { complete: false, length_ms: 1_800, .. }));
     let wav = read_whole(&WavView::open(&path).expect("a recording"));
     let block_bytes = BLOCK_SAMPLES * 4;
     assert!(wav[44 + block_bytes..44 + 2 * block_bytes].iter().all(|byte| *byte == 0));

@@ -24,7 +24,7 @@ use super::tape::Block;
 use super::{BLOCK_SAMPLES, BlockHeader, FileHeader};
 
 /// Blocks that may wait for the writer: some 20 s of 200 recordings.
-const MESSAGES_MAX: usize = 5_000;
+const MESSAGES_MAX: usize = 6_500;
 /// Blocks kept for use again.
 const SPARE_MAX: usize = 512;
 /// How long written sound may wait for the disk.

@@ -249,7 +249,8 @@ pub(crate) const fn refusal(cause: LegCause) -> u16 {
         LegCause::Declined => 603,
         LegCause::Unreachable => 404,
         LegCause::Refused => 403,
-        LegCause::InternalError | LegCause::NodeFailure | LegCause::MediaTimeout => 500,
+        LegCause::InternalError | LegCause::MediaTimeout => 500,
+        LegCause::NodeFailure => 503,
         LegCause::Cancelled => 487,
         LegCause::FarHangup | LegCause::Hangup | LegCause::NoAnswer | LegCause::NoAck => 480,
     }

@@ -113,9 +113,13 @@ impl Core {
     /// Ends every leg and sees the transactions through, for a bounded time.
     async fn stop(&mut self, inlets: &mut Inlets) {
         self.env.shared.draining.store(true, Relaxed);
-        let legs: Vec<LegId> = self.legs.keys().copied().collect();
-        for leg in legs {
-            self.hangup(leg, LegCause::Hangup);
+        // Callers first, and with the reason: it is not they who left, and the legs that we dialled
+        // for them are of no more use once they are gone.
+        let mut legs: Vec<(bool, LegId)> =
+            self.legs.iter().map(|(leg, state)| (state.call.is_some(), *leg)).collect();
+        legs.sort_unstable();
+        for (is_dialled, leg) in legs {
+            self.hangup(leg, if is_dialled { LegCause::Hangup } else { LegCause::NodeFailure });
         }
         let deadline = Instant::now() + self.env.shared.config.shutdown_timeout;
         while Instant::now() < deadline {

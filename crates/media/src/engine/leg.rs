@@ -9,7 +9,7 @@ use model::limits::FRAME_SAMPLES;
 use model::media::{Codec, Direction, LegQuality, MediaDesc, MediaFault};
 use model::{CallId, LegId};
 
-use super::page::Page;
+use super::page::{Kind, Page};
 use super::plan::Plan;
 use super::ports::PortPair;
 use super::reception::Reception;
@@ -24,7 +24,7 @@ use crate::rtp::{self, HEADER_BYTES, Header, PACKET_BYTES_MAX};
 use crate::stream::{Incoming, OutStream, Source, Stamp};
 
 /// Payload type of telephone-event in our own offers.
-const DTMF_PAYLOAD_TYPE: u8 = 101;
+pub(crate) const DTMF_PAYLOAD_TYPE: u8 = 101;
 
 /// One point in time in the units the plane works with.
 #[derive(Debug, Clone, Copy)]
@@ -135,7 +135,9 @@ impl Leg {
             direction: Direction::SendRecv,
             ptime_ms: 20,
         };
-        Self::new(id, Wire::Browser(Box::new(page)), local, now)
+        let keys = page.takes_keys().then_some(DTMF_PAYLOAD_TYPE);
+        let leg = Self::new(id, Wire::Browser(Box::new(page)), local, now)?;
+        Ok(Self { dtmf_out: keys, ..leg })
     }
 
     fn new(id: LegId, wire: Wire, local: MediaDesc, now: Now) -> Result<Self, MediaFault> {
@@ -256,13 +258,24 @@ impl Leg {
                 Taken::Audio { header, codec, payload }
             }
             None => {
-                let reception = self.keys.receive(now.ms, header.timestamp, payload);
-                if reception == dtmf::Reception::Refused {
-                    counters.count(Count::Digit);
-                }
+                let reception = self.receive_key(now, &header, payload, counters);
                 Taken::Key { header, payload, reception }
             }
         }
+    }
+
+    fn receive_key(
+        &mut self,
+        now: Now,
+        header: &Header,
+        payload: &[u8],
+        counters: &Counters,
+    ) -> dtmf::Reception {
+        let reception = self.keys.receive(now.ms, header.timestamp, payload);
+        if reception == dtmf::Reception::Refused {
+            counters.count(Count::Digit);
+        }
+        reception
     }
 
     /// Takes a frame of its page. `header` names the page's present stream.
@@ -278,6 +291,19 @@ impl Leg {
         self.keep_said(now, header, Codec::Pcmu, payload);
     }
 
+    /// Takes a packet of a key press of its page.
+    pub(crate) fn take_key(
+        &mut self,
+        now: Now,
+        header: &Header,
+        payload: &[u8],
+        counters: &Counters,
+    ) -> dtmf::Reception {
+        counters.count(Count::PacketsIn);
+        self.reception.take(now.samples, header, false);
+        self.receive_key(now, header, payload, counters)
+    }
+
     /// Keeps what was said for whoever mixes and for the recorder.
     fn keep_said(&mut self, now: Now, header: &Header, codec: Codec, payload: &[u8]) {
         if let Some(jitter) = &mut self.jitter {
@@ -287,6 +313,20 @@ impl Leg {
             let at = (header.ssrc, header.timestamp);
             recorder.tape.write(now.samples, Side::Said, at, codec, payload);
         }
+    }
+
+    /// The page was loaded anew: nothing can be sent before it is up.
+    ///
+    /// # Errors
+    /// `BadDescription` when this is no browser leg.
+    pub(crate) fn renew_page(&mut self, page: Page) -> Result<(), MediaFault> {
+        let Wire::Browser(old) = &mut self.wire else { return Err(MediaFault::BadDescription) };
+        self.dtmf_out = page.takes_keys().then_some(DTMF_PAYLOAD_TYPE);
+        // The presses of the new page have a clock of their own.
+        self.keys = dtmf::Receiver::default();
+        **old = page;
+        self.sends = false;
+        Ok(())
     }
 
     /// Whether anything can be sent: the page came up or went down.
@@ -316,7 +356,7 @@ impl Leg {
         let mut datagram = [0; PACKET_BYTES_MAX];
         let end = HEADER_BYTES + payload.len().min(PACKET_BYTES_MAX - HEADER_BYTES);
         g711::transcode_slice(codec, payload, self.codec, &mut datagram[HEADER_BYTES..end]);
-        self.send(now, stamp, self.codec.payload_type(), &mut datagram[..end], counters);
+        self.send(now, stamp, Kind::Sound, &mut datagram[..end], counters);
         self.record_heard(now, stamp, &datagram[HEADER_BYTES..end]);
     }
 
@@ -328,8 +368,8 @@ impl Leg {
         (header, payload): (Header, &[u8]),
         counters: &Counters,
     ) {
-        let (Some(payload_type), true, Some(payload)) =
-            (self.dtmf_out, self.sends, payload.first_chunk::<{ dtmf::EVENT_BYTES }>())
+        let (true, true, Some(payload)) =
+            (self.dtmf_out.is_some(), self.sends, payload.first_chunk::<{ dtmf::EVENT_BYTES }>())
         else {
             self.out.skip(source, header.sequence);
             return;
@@ -344,7 +384,7 @@ impl Leg {
         let Some(stamp) = self.out.relay(now.samples, source, packet) else { return };
         let mut datagram = [0; HEADER_BYTES + dtmf::EVENT_BYTES];
         datagram[HEADER_BYTES..].copy_from_slice(payload);
-        self.send(now, stamp, payload_type, &mut datagram, counters);
+        self.send(now, stamp, Kind::Key, &mut datagram, counters);
     }
 
     /// A packet of another leg that is not passed on.
@@ -366,7 +406,7 @@ impl Leg {
         let stamp = self.out.clocked(now.samples, source, FRAME_SAMPLES as u32);
         let mut datagram = [0; HEADER_BYTES + FRAME_SAMPLES];
         datagram[HEADER_BYTES..].copy_from_slice(frame);
-        self.send(now, stamp, self.codec.payload_type(), &mut datagram, counters);
+        self.send(now, stamp, Kind::Sound, &mut datagram, counters);
         self.record_heard(now, stamp, frame);
     }
 
@@ -382,14 +422,18 @@ impl Leg {
         &mut self,
         now: Now,
         stamp: Stamp,
-        payload_type: u8,
+        kind: Kind,
         datagram: &mut [u8],
         counters: &Counters,
     ) {
         let sent = match &mut self.wire {
-            Wire::Browser(page) => page.send(now, stamp, &datagram[HEADER_BYTES..]),
+            Wire::Browser(page) => page.send(now, stamp, kind, &datagram[HEADER_BYTES..]),
             Wire::Rtp(pair) => {
                 let Some(target) = self.lock.target() else { return };
+                let payload_type = match kind {
+                    Kind::Sound => self.codec.payload_type(),
+                    Kind::Key => self.dtmf_out.unwrap_or(DTMF_PAYLOAD_TYPE),
+                };
                 let header = Header {
                     marker: stamp.marker,
                     payload_type,

@@ -301,13 +301,18 @@ impl Worker {
                 self.spread_audio(now, slot, (header, codec, payload));
             }
             Taken::Key { header, payload, reception } => {
-                if let Reception::Pressed(digit) = reception {
-                    let leg = leg.id;
-                    self.outbox.tell(MediaEvent::Digit { leg, digit });
-                }
-                self.spread_key(now, slot, (header, payload), reception != Reception::Refused);
+                self.key(now, slot, (header, payload), reception);
             }
         }
+    }
+
+    /// Tells a press once and passes its packets on.
+    pub(super) fn key(&mut self, now: Now, slot: u32, key: (Header, &[u8]), reception: Reception) {
+        if let (Reception::Pressed(digit), Some(leg)) = (reception, self.leg(slot)) {
+            let leg = leg.id;
+            self.outbox.tell(MediaEvent::Digit { leg, digit });
+        }
+        self.spread_key(now, slot, key, reception != Reception::Refused);
     }
 
     pub(super) fn spread_audio(&mut self, now: Now, slot: u32, sound: (Header, Codec, &[u8])) {
@@ -333,6 +338,7 @@ impl Worker {
                     leg.skip(source, key.0.sequence);
                 }
             }
+            self.settle(*listener, now);
         }
         self.give_back(slot, listeners);
     }

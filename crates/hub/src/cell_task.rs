@@ -417,14 +417,11 @@ fn call_of(cell: &Cell, input: &Input) -> Option<CallId> {
     use model::input::Command;
     match input {
         Input::LegUp { leg }
-        | Input::LegRinging { leg }
         | Input::LegEnded { leg, .. }
         | Input::Digit { leg, .. }
         | Input::DeviceUp { leg, .. }
         | Input::DeviceDown { leg, .. } => cell.call_of_leg(*leg),
-        Input::PlayEnded { call, .. }
-        | Input::Applied { call, .. }
-        | Input::CallFailed { call } => Some(*call),
+        Input::PlayEnded { call, .. } | Input::CallFailed { call } => Some(*call),
         Input::Command { agent, command, .. } => match command {
             Command::Hold { call }
             | Command::Resume { call }
@@ -436,6 +433,10 @@ fn call_of(cell: &Cell, input: &Input) -> Option<CallId> {
             }
             _ => None,
         },
-        Input::Config(_) | Input::Wake | Input::WakeFailed | Input::CallOffered { .. } => None,
+        Input::Config(_)
+        | Input::Wake
+        | Input::WakeFailed
+        | Input::ClockJumped { .. }
+        | Input::CallOffered { .. } => None,
     }
 }

@@ -159,7 +159,8 @@ impl Leg {
         let leg = self.leg;
         match event {
             SipEvent::Incoming { .. } => Vec::new(),
-            SipEvent::Ringing { .. } => vec![LegOutput::Cell(Input::LegRinging { leg })],
+            // An offer rings by its own clock, whatever the telephone says.
+            SipEvent::Ringing { .. } => Vec::new(),
             SipEvent::Answered { remote, .. } => match self.state {
                 State::Dialling => self.up(Some(remote)),
                 _ => Vec::new(),

@@ -409,7 +409,8 @@ impl Switchboard {
                     self.tell(tenant, Input::DeviceDown { agent, leg });
                 }
             }
-            MediaEvent::Applied { call, rev } => self.about(call, Input::Applied { call, rev }),
+            // Nothing waits for it: a graph that is late is only late.
+            MediaEvent::Applied { .. } => {}
             MediaEvent::PlayEnded { call, play, .. } => {
                 self.about(call, Input::PlayEnded { call, play });
             }
@@ -471,6 +472,12 @@ fn browser_maker(
     ports: Ports,
     requests: mpsc::WeakUnboundedSender<Request>,
 ) -> std::io::Result<std::sync::mpsc::Sender<(LegId, String)>> {
+        if let Some(by_us) = self.clock.jumped() {
+            tracing::warn!(by_us, "the wall clock was set; house time follows it slowly");
+            for mailbox in self.cells.values() {
+                mailbox.input(Input::ClockJumped { by_us });
+            }
+        }
     let (offers, received) = std::sync::mpsc::channel::<(LegId, String)>();
     std::thread::Builder::new().name("browser-legs".to_owned()).spawn(move || {
         while let Ok((leg, sdp)) = received.recv() {

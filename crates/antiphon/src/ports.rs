@@ -127,6 +127,7 @@ impl Floor for Running {
             ("antiphon_media_legs", media.legs),
             ("antiphon_media_calls", media.calls),
             ("antiphon_media_recordings_total", media.recordings),
+            ("antiphon_media_clips", media.clips),
             ("antiphon_media_recording_blocks_lost_total", media.recording_blocks_lost),
             ("antiphon_media_events_lost_total", media.events_lost),
             ("antiphon_media_panics_total", media.panics),

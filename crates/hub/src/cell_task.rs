@@ -166,6 +166,9 @@ impl CellTask {
                 let row = self.books.recording_ended(call, recording, length_ms, sha256, complete);
                 row.into_iter().for_each(|row| self.ledger.row(row));
             }
+            Message::ClipsGone(clips) => {
+                let _ = self.switchboard.send(Request::ClipsGone(clips));
+            }
             Message::Stop(done) => self.stopping = Some((done, Instant::now() + STOP_PATIENCE)),
         }
     }

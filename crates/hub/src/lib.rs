@@ -7,6 +7,7 @@
 mod books;
 mod browser;
 mod cell_task;
+mod clips;
 mod clock;
 mod flight;
 mod key;
@@ -19,7 +20,7 @@ mod replay;
 mod start;
 mod switchboard;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
@@ -27,7 +28,7 @@ use std::time::Duration;
 
 use model::id::{AgentId, QueueId, TenantId};
 use model::input::Command;
-use model::media::{ClipId, MediaEvent};
+use model::media::MediaEvent;
 use model::refusal::Refusal;
 use model::sip::SipEvent;
 use model::view::{AgentView, QueueView};
@@ -45,6 +46,7 @@ pub use start::StartError;
 pub use switchboard::Ports;
 
 use flight::FlightLog;
+use clips::Clips;
 use mailbox::{Mailbox, Message};
 use publish::Board;
 use switchboard::Request;
@@ -87,8 +89,8 @@ struct House {
     tenants: RwLock<HashMap<TenantId, Tenant>>,
     /// Starts and changes of configurations, one after the other.
     changing: tokio::sync::Mutex<()>,
-    /// Clips that the media plane has taken.
-    clips: Mutex<HashSet<ClipId>>,
+    /// What the media plane holds for us.
+    clips: Mutex<Clips>,
 }
 
 /// The running house. Cheap to clone.

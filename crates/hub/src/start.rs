@@ -1,6 +1,6 @@
 //! Starting: the house, its tenants, and a tenant again when its configuration changes.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
@@ -21,7 +21,7 @@ use tokio::sync::mpsc;
 use crate::cell_task::{self, CellTask};
 use crate::clock::HouseClock;
 use crate::flight::FlightLog;
-use crate::mailbox::mailbox;
+use crate::mailbox::{Message, mailbox};
 use crate::publish::Board;
 use crate::recovery::Closing;
 use crate::switchboard::{Request, Streams, Switchboard};
@@ -65,7 +65,7 @@ impl Hub {
             switchboard,
             tenants: RwLock::new(HashMap::new()),
             changing: tokio::sync::Mutex::new(()),
-            clips: Mutex::new(HashSet::new()),
+            clips: Mutex::default(),
         };
         let hub = Self { house: Arc::new(house) };
         for tenant in hub.house.store.tenants().await? {
@@ -87,7 +87,12 @@ impl Hub {
                 running.mailbox.input(Input::Config(config));
             }
             None => self.start_tenant(tenant).await?,
+                let gone = self.name_clips(&config);
         }
+                // The cell passes them on behind its last graph that may name them.
+                if !gone.is_empty() {
+                    running.mailbox.post(Message::ClipsGone(gone));
+                }
         self.renew_numbers().await
     }
 
@@ -98,6 +103,9 @@ impl Hub {
         let intents = db.agent_intents().await?;
         let first_seq =
             close_what_is_open(&house.store, &db, house.clock.now(), &config, &intents).await?;
+        // What a start that failed had loaded is let go; no cell names it.
+        let gone = self.name_clips(&config);
+        let _ = house.switchboard.send(Request::ClipsGone(gone));
         let (mailbox, inbox) = mailbox();
         let board = Board::new();
         let degraded = Arc::new(AtomicBool::new(false));
@@ -151,7 +159,15 @@ impl Hub {
     /// Hands a clip to the media plane unless it has it. False when nobody will hear it.
     async fn load_clip(&self, db: &TenantDb, clip: ClipId) -> bool {
         let known = || self.house.clips.lock().expect("nobody panics with this lock");
-        if known().contains(&clip) {
+    /// Notes which clips a tenant's newest configuration names, and gives those nobody names.
+    fn name_clips(&self, config: &TenantConfig) -> Vec<ClipId> {
+        let variants = config.prompts.values().flat_map(|prompt| prompt.variants.values());
+        let named: BTreeSet<ClipId> = variants.map(|variant| variant.clip).collect();
+        let mut clips = self.house.clips.lock().expect("nobody panics with this lock");
+        clips.name(config.tenant, named)
+    }
+
+        if known().holds(clip) {
             return true;
         }
         let bytes = match db.blob(clip).await {
@@ -176,7 +192,7 @@ impl Hub {
         });
         let taken = taken.await.unwrap_or(false);
         if taken {
-            known().insert(clip);
+            known().took(clip);
         } else {
             tracing::error!(%clip, "the media plane does not take a prompt; it will not be heard");
         }

@@ -21,6 +21,7 @@ pub(crate) enum Count {
     Calls,
     RecordingsStarted,
     RecordingBlocksLost,
+    Clips,
     Malformed,
     Stranger,
     PayloadType,
@@ -103,6 +104,8 @@ pub struct Metrics {
     pub recording_blocks_lost: u64,
     /// What was not taken.
     pub refused: Refused,
+    /// Clips held now.
+    pub clips: u64,
     /// Packets the socket would not send.
     pub send_failed: u64,
     /// Events that nobody fetched in time.
@@ -140,6 +143,7 @@ impl Metrics {
             sum.refused.digit += thread.get(Count::Digit);
             sum.send_failed += thread.get(Count::SendFailed);
             sum.events_lost += thread.get(Count::EventsLost);
+            sum.clips += thread.get(Count::Clips);
             sum.clips_unknown += thread.get(Count::ClipsUnknown);
             sum.panics += thread.get(Count::Panics);
             sum.cpu_us += thread.get(Count::CpuMicros);

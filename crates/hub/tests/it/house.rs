@@ -5,18 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hub::{HouseKey, Hub, Parts, Ports};
-use model::config::{Agent, Device, Queue, Strategy};
+use model::config::{Agent, Clip, Device, Prompt, Queue, Strategy};
 use model::effect::Fact;
 use model::event::{AgentState, Event};
 use model::id::{AgentId, CallId, IdMint, LegId, TenantId};
 use model::input::Command;
-use model::media::{Codec, Direction, MediaCommand, MediaDesc, MediaEvent};
+use model::media::{ClipId, Codec, Direction, MediaCommand, MediaDesc, MediaEvent};
 use model::refusal::Refusal;
 use model::sip::{Caller, SipCommand, SipEvent};
 use model::time::Timestamp;
 use model::view::AgentView;
 use store::{
-    Actor, CallRow, ConfigDraft, Ctx, FlowDraft, NewTenant, Role, Store, StoreError, User,
+    Actor, CallRow, ConfigDraft, Ctx, Edit, FlowDraft, NewTenant, Role, Store, StoreError, User,
 };
 use tokio::sync::mpsc;
 
@@ -215,6 +215,30 @@ impl House {
     /// A call arrives and is answered.
     pub(crate) async fn ring(&mut self, dialled: &str) -> LegId {
         let leg = self.incoming(dialled).await;
+    /// Publishes a prompt with this sound, or without any when there is none.
+    pub(crate) async fn name_prompt(&self, name: &str, sound: Option<&[u8]>) -> ClipId {
+        let at = self.hub.now();
+        let clip = match sound {
+            Some(sound) => self.db().put_blob(sound.to_vec(), at).await.expect("kept"),
+            None => ClipId::from_digest([0; 32]),
+        };
+        let variants = sound.map(|sound| {
+            let length_ms = u32::try_from(sound.len() / 16).expect("short");
+            ("*".to_owned(), Clip { clip, length_ms })
+        });
+        let prompt = Prompt { name: name.to_owned(), variants: variants.into_iter().collect() };
+        let change = Edit { expected: None, summary: name.to_owned(), at };
+        let edit = |draft: &mut ConfigDraft| {
+            let known = draft.config.prompts.iter().find(|(_, known)| known.name == name);
+            let id = known.map_or_else(|| store::fresh_id(at), |(id, _)| *id);
+            draft.config.prompts.insert(id, prompt);
+            Ok::<(), StoreError>(())
+        };
+        self.db().edit_config(change, edit).await.expect("edited");
+        self.hub.config_changed(self.tenant).await.expect("published");
+        clip
+    }
+
         self.media_until(|command| matches!(command, MediaCommand::Prepare { .. })).await;
         self.media_event(MediaEvent::Prepared { leg, local: desc() }).await;
         self.sip_until(|command| matches!(command, SipCommand::Answer { .. })).await;

@@ -127,7 +127,7 @@ impl Worker {
                     self.outbox.tell(MediaEvent::PlayEnded { call, leg, play });
                 }
             }
-            Plan::Music(sound) => sound.looped(codec, position, &mut frame),
+            Plan::Music { sound, .. } => sound.looped(codec, position, &mut frame),
         }
         if let Some(Some(leg)) = self.legs.get_mut(slot as usize) {
             let source = leg.plan.source();

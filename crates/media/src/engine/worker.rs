@@ -93,7 +93,7 @@ impl Worker {
             legs: Vec::new(),
             slots: BTreeMap::new(),
             calls: BTreeMap::new(),
-            sounds: Sounds::new(),
+            sounds: Sounds::default(),
             outbox,
             tray,
             pages,
@@ -172,7 +172,8 @@ impl Worker {
                     }
                 }
                 Ok(Order::Sound(clip, sound)) => {
-                    self.sounds.insert(clip, sound);
+                    self.sounds.hold(clip, sound);
+                    self.counters.set(Count::Clips, self.sounds.len() as u64);
                 }
                 Ok(Order::Page(leg, stack)) => {
                     let stack = stack.map(|(stack, sdp)| (*stack, sdp));
@@ -206,6 +207,10 @@ impl Worker {
                 self.apply(call, tenant, rev, graph, recording_file);
             }
             MediaCommand::CallEnded { call } => self.end_call(call),
+            MediaCommand::ClipGone { clip } => {
+                self.sounds.release(clip);
+                self.counters.set(Count::Clips, self.sounds.len() as u64);
+            }
             MediaCommand::Close { leg } => {
                 if let Some(slot) = self.slot(leg) {
                     self.close(slot);

@@ -25,6 +25,7 @@ use crate::mailbox::{Message, mailbox};
 use crate::publish::Board;
 use crate::recovery::Closing;
 use crate::switchboard::{Request, Streams, Switchboard};
+use crate::watch::Watch;
 use crate::{House, Hub, Parts, Tenant};
 
 /// Why the house or a tenant did not start.
@@ -55,7 +56,8 @@ impl Hub {
         let streams = Streams { requests, sip: parts.sip_events, media: parts.media_events };
         let board =
             Switchboard::new(parts.ports.clone(), clock.clone(), random_seed(), &switchboard)?;
-        tokio::spawn(board.run(streams));
+        let watch = Watch::new();
+        watch.over("switchboard", tokio::spawn(board.run(streams)));
         let house = House {
             store: parts.store,
             data_dir: parts.data_dir,
@@ -66,6 +68,7 @@ impl Hub {
             tenants: RwLock::new(HashMap::new()),
             changing: tokio::sync::Mutex::new(()),
             clips: Mutex::default(),
+            watch,
         };
         let hub = Self { house: Arc::new(house) };
         for tenant in hub.house.store.tenants().await? {
@@ -84,15 +87,15 @@ impl Hub {
         match self.tenant(tenant) {
             Some(running) => {
                 let config = self.load_config(tenant).await?;
-                running.mailbox.input(Input::Config(config));
-            }
-            None => self.start_tenant(tenant).await?,
                 let gone = self.name_clips(&config);
-        }
+                running.mailbox.input(Input::Config(config));
                 // The cell passes them on behind its last graph that may name them.
                 if !gone.is_empty() {
                     running.mailbox.post(Message::ClipsGone(gone));
                 }
+            }
+            None => self.start_tenant(tenant).await?,
+        }
         self.renew_numbers().await
     }
 
@@ -100,12 +103,12 @@ impl Hub {
         let house = &self.house;
         let db = house.store.tenant(Ctx::system(tenant));
         let config = self.load_config(tenant).await?;
-        let intents = db.agent_intents().await?;
-        let first_seq =
-            close_what_is_open(&house.store, &db, house.clock.now(), &config, &intents).await?;
         // What a start that failed had loaded is let go; no cell names it.
         let gone = self.name_clips(&config);
         let _ = house.switchboard.send(Request::ClipsGone(gone));
+        let intents = db.agent_intents().await?;
+        let first_seq =
+            close_what_is_open(&house.store, &db, house.clock.now(), &config, &intents).await?;
         let (mailbox, inbox) = mailbox();
         let board = Board::new();
         let degraded = Arc::new(AtomicBool::new(false));
@@ -123,7 +126,7 @@ impl Hub {
             seed: random_seed(),
             degraded: degraded.clone(),
         };
-        tokio::spawn(CellTask::new(parts).run());
+        house.watch.over("cell", tokio::spawn(CellTask::new(parts).run()));
         mailbox.input(Input::Config(config.clone()));
         for (agent, command) in wanted(&config, &intents) {
             mailbox.input(Input::Command { request: None, agent, command });
@@ -156,9 +159,6 @@ impl Hub {
         Ok(Arc::new(config))
     }
 
-    /// Hands a clip to the media plane unless it has it. False when nobody will hear it.
-    async fn load_clip(&self, db: &TenantDb, clip: ClipId) -> bool {
-        let known = || self.house.clips.lock().expect("nobody panics with this lock");
     /// Notes which clips a tenant's newest configuration names, and gives those nobody names.
     fn name_clips(&self, config: &TenantConfig) -> Vec<ClipId> {
         let variants = config.prompts.values().flat_map(|prompt| prompt.variants.values());
@@ -167,6 +167,9 @@ impl Hub {
         clips.name(config.tenant, named)
     }
 
+    /// Hands a clip to the media plane unless it has it. False when nobody will hear it.
+    async fn load_clip(&self, db: &TenantDb, clip: ClipId) -> bool {
+        let known = || self.house.clips.lock().expect("nobody panics with this lock");
         if known().holds(clip) {
             return true;
         }

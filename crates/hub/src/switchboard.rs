@@ -472,6 +472,12 @@ impl Switchboard {
     }
 
     fn sweep(&mut self) {
+        if let Some(by_us) = self.clock.jumped() {
+            tracing::warn!(by_us, "the wall clock was set; house time follows it slowly");
+            for mailbox in self.cells.values() {
+                mailbox.input(Input::ClockJumped { by_us });
+            }
+        }
         for leg in self.phones.forgotten(self.clock.now()) {
             self.direct(MediaCommand::Close { leg });
         }
@@ -484,12 +490,6 @@ fn browser_maker(
     ports: Ports,
     requests: mpsc::WeakUnboundedSender<Request>,
 ) -> std::io::Result<std::sync::mpsc::Sender<(LegId, String)>> {
-        if let Some(by_us) = self.clock.jumped() {
-            tracing::warn!(by_us, "the wall clock was set; house time follows it slowly");
-            for mailbox in self.cells.values() {
-                mailbox.input(Input::ClockJumped { by_us });
-            }
-        }
     let (offers, received) = std::sync::mpsc::channel::<(LegId, String)>();
     std::thread::Builder::new().name("browser-legs".to_owned()).spawn(move || {
         while let Ok((leg, sdp)) = received.recv() {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hub::{HouseKey, Hub, Parts, Ports};
@@ -43,6 +44,8 @@ pub(crate) struct House {
     media_commands: mpsc::UnboundedReceiver<MediaCommand>,
     sip_events: mpsc::Sender<SipEvent>,
     media_events: mpsc::Sender<MediaEvent>,
+    /// Makes the next word to the SIP plane a fault.
+    faulty: Arc<AtomicBool>,
 }
 
 impl House {
@@ -68,8 +71,13 @@ impl House {
         let (to_media, media_commands) = mpsc::unbounded_channel();
         let (sip_events, from_sip) = mpsc::channel(1_000);
         let (media_events, from_media) = mpsc::channel(1_000);
+        let faulty = Arc::new(AtomicBool::new(false));
+        let fault = faulty.clone();
         let ports = Ports {
-            sip: Arc::new(move |command| to_sip.send(command).is_ok()),
+            sip: Arc::new(move |command| {
+                assert!(!fault.load(Ordering::Relaxed), "a fault of ours");
+                to_sip.send(command).is_ok()
+            }),
             media: Arc::new(move |command| to_media.send(command).is_ok()),
         };
         let key = HouseKey::load_or_create(&dir.path().join("house.key")).expect("a key");
@@ -99,7 +107,18 @@ impl House {
             media_commands,
             sip_events,
             media_events,
+            faulty,
         }
+    }
+
+    /// The switchboard fails with the next call.
+    pub(crate) async fn fail_switchboard(&mut self) -> &'static str {
+        assert_eq!(self.hub.health().failed, None);
+        self.faulty.store(true, Ordering::Relaxed);
+        self.incoming("999").await;
+        let failed = tokio::time::timeout(PATIENCE, self.hub.failed()).await.expect("noticed");
+        assert_eq!(self.hub.health().failed, Some(failed));
+        failed
     }
 
     pub(crate) fn db(&self) -> store::TenantDb {
@@ -196,25 +215,6 @@ impl House {
         self.media_events.send(event).await.expect("the switchboard listens");
     }
 
-    /// A call arrives.
-    pub(crate) async fn incoming(&mut self, dialled: &str) -> LegId {
-        let leg = self.mint.mint(Timestamp::from_micros(2));
-        let caller = Caller { number: "+302105550142".parse().ok(), name: None };
-        let event = SipEvent::Incoming {
-            leg,
-            caller,
-            dialled: dialled.parse().expect("dialable"),
-            source: "127.0.0.1:5".parse().expect("address"),
-            offer: Some(desc()),
-            sip_call_id: "test".to_owned(),
-        };
-        self.sip_event(event).await;
-        leg
-    }
-
-    /// A call arrives and is answered.
-    pub(crate) async fn ring(&mut self, dialled: &str) -> LegId {
-        let leg = self.incoming(dialled).await;
     /// Publishes a prompt with this sound, or without any when there is none.
     pub(crate) async fn name_prompt(&self, name: &str, sound: Option<&[u8]>) -> ClipId {
         let at = self.hub.now();
@@ -239,6 +239,25 @@ impl House {
         clip
     }
 
+    /// A call arrives.
+    pub(crate) async fn incoming(&mut self, dialled: &str) -> LegId {
+        let leg = self.mint.mint(Timestamp::from_micros(2));
+        let caller = Caller { number: "+302105550142".parse().ok(), name: None };
+        let event = SipEvent::Incoming {
+            leg,
+            caller,
+            dialled: dialled.parse().expect("dialable"),
+            source: "127.0.0.1:5".parse().expect("address"),
+            offer: Some(desc()),
+            sip_call_id: "test".to_owned(),
+        };
+        self.sip_event(event).await;
+        leg
+    }
+
+    /// A call arrives and is answered.
+    pub(crate) async fn ring(&mut self, dialled: &str) -> LegId {
+        let leg = self.incoming(dialled).await;
         self.media_until(|command| matches!(command, MediaCommand::Prepare { .. })).await;
         self.media_event(MediaEvent::Prepared { leg, local: desc() }).await;
         self.sip_until(|command| matches!(command, SipCommand::Answer { .. })).await;

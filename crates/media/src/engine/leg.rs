@@ -14,12 +14,14 @@ use super::plan::Plan;
 use super::ports::PortPair;
 use super::reception::Reception;
 use super::record::Recorder;
+use super::report::Reporter;
 use crate::dtmf;
 use crate::g711;
 use crate::jitter::JitterBuffer;
 use crate::lock::SourceLock;
 use crate::metrics::{Count, Counters};
 use crate::recording::tape::Side;
+use crate::rtcp::{self, REPORT_BYTES_MAX};
 use crate::rtp::{self, HEADER_BYTES, Header, PACKET_BYTES_MAX};
 use crate::stream::{Incoming, OutStream, Source, Stamp};
 
@@ -90,6 +92,9 @@ pub(crate) struct Leg {
     expects: bool,
     keys: dtmf::Receiver,
     reception: Reception,
+    reporter: Reporter,
+    /// Bytes of payload sent.
+    octets: u64,
     out: OutStream,
     ssrc: u32,
     heard_ms: u64,
@@ -141,10 +146,11 @@ impl Leg {
     }
 
     fn new(id: LegId, wire: Wire, local: MediaDesc, now: Now) -> Result<Self, MediaFault> {
-        let mut random = [0; 10];
+        let mut random = [0; 18];
         getrandom::fill(&mut random).map_err(|_| MediaFault::Overloaded)?;
         let word = |at: usize| u32::from_be_bytes([0, 1, 2, 3].map(|n| random[at + n]));
         let sequence = u16::from_be_bytes([random[8], random[9]]);
+        let seed = u64::from(word(10)) << 32 | u64::from(word(14));
         Ok(Self {
             id,
             call: None,
@@ -164,6 +170,8 @@ impl Leg {
             expects: false,
             keys: dtmf::Receiver::default(),
             reception: Reception::default(),
+            reporter: Reporter::new(seed, now),
+            octets: 0,
             out: OutStream::new(now.samples, sequence, word(4)),
             ssrc: word(0),
             heard_ms: now.ms,
@@ -447,10 +455,49 @@ impl Leg {
         };
         if sent {
             self.reception.sent += 1;
+            self.octets += (datagram.len() - HEADER_BYTES) as u64;
             counters.count(Count::PacketsOut);
         } else {
             counters.count(Count::SendFailed);
         }
+    }
+
+    /// Reports to the peer of a plain leg when it is time. The stack of a page does so itself.
+    pub(crate) fn report(&mut self, now: Now, counters: &Counters) {
+        let Wire::Rtp(pair) = &self.wire else { return };
+        if !self.reporter.is_due(now) || self.call.is_none() {
+            return;
+        }
+        let (Some(rtcp), Some(target)) = (&pair.rtcp, self.lock.target()) else { return };
+        let above = target.port().checked_add(1).map(|port| SocketAddr::new(target.ip(), port));
+        // A peer behind an address translation is told where its own reports come from.
+        let known = self.reporter.peer.filter(|peer| peer.ip() == target.ip());
+        let Some(to) = known.or(above) else { return };
+        let stream = (self.ssrc, self.out.clock(now.samples));
+        let sent = (self.reception.sent, self.octets);
+        let report = self.reporter.report(now, stream, sent, self.reception.heard());
+        let Some(report) = report else { return };
+        let mut bytes = [0; REPORT_BYTES_MAX];
+        let length = report.write(&mut bytes);
+        if rtcp.send_to(&bytes[..length], to).is_ok() {
+            counters.count(Count::ReportsOut);
+        }
+    }
+
+    /// Takes a report of the peer, from its address alone.
+    pub(crate) fn take_report(
+        &mut self,
+        now: Now,
+        source: SocketAddr,
+        datagram: &[u8],
+        counters: &Counters,
+    ) {
+        if self.lock.target().is_none_or(|target| target.ip() != source.ip()) {
+            return counters.count(Count::Stranger);
+        }
+        let Ok(time) = rtcp::parse(datagram) else { return counters.count(Count::Malformed) };
+        counters.count(Count::ReportsIn);
+        self.reporter.take(now, source, time);
     }
 
     /// Milliseconds without a packet, once per `every_ms`, while the peer should send.

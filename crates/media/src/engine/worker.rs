@@ -135,7 +135,11 @@ impl Worker {
                         now = Now::read(self.start);
                     }
                     TOKEN_PAGES => self.datagrams(now, &mut buffer),
-                    token if token & TOKEN_RTCP != 0 => self.rtcp(token as u32, &mut buffer),
+                    token if token & TOKEN_RTCP != 0 => {
+                        self.guarded(token as u32, |worker, slot| {
+                            worker.rtcp(now, slot, &mut buffer);
+                        });
+                    }
                     token => self.guarded(token as u32, |worker, slot| {
                         worker.packet(now, slot, &mut buffer);
                     }),
@@ -203,14 +207,14 @@ impl Worker {
             }
             // The handle turns these into orders of their own.
             MediaCommand::BrowserOffer { .. } | MediaCommand::Clip { .. } => {}
-            MediaCommand::Graph { call, tenant, rev, graph, recording_file } => {
-                self.apply(call, tenant, rev, graph, recording_file);
-            }
-            MediaCommand::CallEnded { call } => self.end_call(call),
             MediaCommand::ClipGone { clip } => {
                 self.sounds.release(clip);
                 self.counters.set(Count::Clips, self.sounds.len() as u64);
             }
+            MediaCommand::Graph { call, tenant, rev, graph, recording_file } => {
+                self.apply(call, tenant, rev, graph, recording_file);
+            }
+            MediaCommand::CallEnded { call } => self.end_call(call),
             MediaCommand::Close { leg } => {
                 if let Some(slot) = self.slot(leg) {
                     self.close(slot);
@@ -359,12 +363,12 @@ impl Worker {
         }
     }
 
-    /// RTCP is read, so that peers get no ICMP errors, and not used yet.
-    fn rtcp(&mut self, slot: u32, buffer: &mut [u8]) {
-        if let Some(Wire::Rtp(pair)) = self.leg(slot).map(|leg| &leg.wire)
-            && let Some(rtcp) = &pair.rtcp
-        {
-            let _ = rtcp.recv_from(buffer);
+    fn rtcp(&mut self, now: Now, slot: u32, buffer: &mut [u8]) {
+        let Some(Some(leg)) = self.legs.get_mut(slot as usize) else { return };
+        let Wire::Rtp(pair) = &leg.wire else { return };
+        let Some(rtcp) = &pair.rtcp else { return };
+        if let Ok((length, from)) = rtcp.recv_from(buffer) {
+            leg.take_report(now, from, &buffer[..length], &self.counters);
         }
     }
 

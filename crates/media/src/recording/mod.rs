@@ -3,7 +3,8 @@
 //! A file is a header and then blocks, each with its own length, time and checksum and both sides
 //! in mu-law, only ever appended. Invariant: cut at any byte, everything up to the last whole
 //! block is read. A block holds at most `limits::RECORDING_BLOCK_MS`; the writer cuts at 0.8 s,
-//! because sound may come 120 ms late and a killed process shall lose less than a second (ADR 0012).
+//! because sound may come 120 ms late and a killed process shall lose less than a second
+//! (ADR 0012).
 //!
 //! All numbers are little-endian.
 //!

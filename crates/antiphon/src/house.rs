@@ -126,16 +126,27 @@ impl House {
         Ok(Self { store, hub, http, sip_address, sip, media, server, stop_server, control })
     }
 
-    /// Runs until an interrupt, a request to terminate or a failed disk, then stops everything.
+    /// Runs until an interrupt, a request to terminate, a failed disk or a fault that leaves the
+    /// house deaf, then stops everything.
     ///
     /// # Errors
-    /// When the disk failed, or a part did not stop in time.
+    /// When the disk or the house failed, or a part did not stop in time.
     pub(crate) async fn until_told(self) -> anyhow::Result<()> {
         use tokio::signal::unix::{SignalKind, signal};
         let mut terminate = signal(SignalKind::terminate())?;
         tokio::select! {
             interrupted = tokio::signal::ctrl_c() => interrupted?,
             _ = terminate.recv() => {}
+            task = self.hub.failed() => {
+                if let Err(error) = self.stop().await {
+                    tracing::error!("{error:#}");
+                }
+                bail!(
+                    "a fault of the program ended its {task}, so calls could not be heard any more \
+                     and the house was stopped: start it again, and report the lines of the log \
+                     before this one"
+                );
+            }
             () = self.store.stopped() => {
                 if let Err(error) = self.stop().await {
                     tracing::error!("{error:#}");

@@ -106,6 +106,8 @@ impl Floor for Running {
         let health = self.hub.health();
         let late = health.inputs_waiting >= model::limits::CELL_MAILBOX_INPUTS_MAX / 2;
         let floor = late.then(|| format!("{} inputs wait", health.inputs_waiting));
+        let deaf = health.failed.map(|task| format!("a fault ended the {task}"));
+        let floor = deaf.or(floor);
         let record = (health.degraded > 0).then(|| {
             "the disk does not keep what happens; calls go on, nothing more is promised".to_owned()
         });
@@ -130,6 +132,7 @@ impl Floor for Running {
             ("antiphon_media_ticks_skipped_total", media.ticks_skipped),
             ("antiphon_media_legs", media.legs),
             ("antiphon_media_calls", media.calls),
+            ("antiphon_media_clips", media.clips),
             ("antiphon_media_recordings_total", media.recordings),
             ("antiphon_media_recording_blocks_lost_total", media.recording_blocks_lost),
             ("antiphon_media_events_lost_total", media.events_lost),

@@ -175,9 +175,7 @@ impl Cell {
                 let result = self.command(agent, command);
                 return request.map(|request| (request, result));
             }
-            // Nothing waits for these: a graph that is late is only late, and an offer rings by
-            // its own clock.
-            Input::Applied { .. } | Input::LegRinging { .. } => {}
+            Input::ClockJumped { by_us } => self.event(Event::ClockJumped { by_us }),
         }
         None
     }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a refused command has changed nothing.
 
-use model::event::OfferOutcome;
+use model::event::{DeclineReason, OfferOutcome};
 use model::input::Command;
 use model::{AgentId, OfferId, Refusal};
 
@@ -23,8 +23,7 @@ impl Cell {
             Command::Ready => self.ready(agent),
             Command::Break { reason } => self.take_break(agent, reason),
             Command::Accept { offer } => self.accept(agent, offer),
-            // The reason is for the agent's own list; events carry codes only.
-            Command::Decline { offer, .. } => self.decline(agent, offer),
+            Command::Decline { offer, reason } => self.decline(agent, offer, &reason),
             Command::Hold { call } => self.hold(agent, call),
             Command::Resume { call } => self.resume(agent, call),
             Command::Hangup { call } => self.hang_up(agent, call),
@@ -52,8 +51,10 @@ impl Cell {
         Ok(())
     }
 
-    fn decline(&mut self, agent: AgentId, id: OfferId) -> Result<(), Refusal> {
+    fn decline(&mut self, agent: AgentId, id: OfferId, reason: &str) -> Result<(), Refusal> {
         self.own_offer(agent, id)?;
+        let reason = DeclineReason::of_code(reason);
+        self.offers.entry(id).and_modify(|offer| offer.declined = reason);
         self.end_offer(id, OfferOutcome::Declined);
         Ok(())
     }

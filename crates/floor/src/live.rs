@@ -22,6 +22,8 @@ pub struct Live {
     pub offers: u32,
     /// Agents with a lease of any kind.
     pub leased: u32,
+    /// Keys over `limits::DIGITS_PER_SECOND_MAX` since the cell began.
+    pub keys_refused: u64,
 }
 
 /// The figures of one queue. All but `waiting` count since the cell began.

@@ -4,7 +4,7 @@
 //! lease, the timer and the dialled leg are gone.
 
 use model::config::Device;
-use model::event::OfferOutcome;
+use model::event::{DeclineReason, OfferOutcome};
 use model::sip::LegCause;
 use model::{
     AgentId, CallId, Effect, Event, LegId, OfferId, QueueEntryId, QueueId, Span, Timestamp, limits,
@@ -30,6 +30,8 @@ pub(crate) struct Offer {
     pub(crate) eligible: u32,
     /// The leg that rings, for a SIP telephone.
     pub(crate) leg: Option<LegId>,
+    /// Why the agent gave it back.
+    pub(crate) declined: Option<DeclineReason>,
 }
 
 impl Cell {
@@ -63,6 +65,7 @@ impl Cell {
             ready_since,
             eligible,
             leg,
+            declined: None,
         };
         self.offers.insert(id, offer);
         self.lease(agent, Some(Lease::Offer(id)));
@@ -113,7 +116,8 @@ impl Cell {
     pub(crate) fn close_offer(&mut self, id: OfferId, outcome: OfferOutcome) -> Option<Offer> {
         let offer = self.offers.remove(&id)?;
         self.timers.clear(Reason::Ring(id));
-        self.event(Event::OfferEnded { call: offer.call, offer: id, agent: offer.agent, outcome });
+        let (call, agent, reason) = (offer.call, offer.agent, offer.declined);
+        self.event(Event::OfferEnded { call, offer: id, agent, outcome, reason });
         if let Some(leg) = offer.leg
             && outcome != OfferOutcome::Accepted
             && self.legs.remove(&leg).is_some()

@@ -166,6 +166,9 @@ impl CellTask {
                 let row = self.books.recording_ended(call, recording, length_ms, sha256, complete);
                 row.into_iter().for_each(|row| self.ledger.row(row));
             }
+            Message::ClipsGone(clips) => {
+                let _ = self.switchboard.send(Request::ClipsGone(clips));
+            }
             Message::Stop(done) => self.stopping = Some((done, Instant::now() + STOP_PATIENCE)),
         }
     }
@@ -417,14 +420,11 @@ fn call_of(cell: &Cell, input: &Input) -> Option<CallId> {
     use model::input::Command;
     match input {
         Input::LegUp { leg }
-        | Input::LegRinging { leg }
         | Input::LegEnded { leg, .. }
         | Input::Digit { leg, .. }
         | Input::DeviceUp { leg, .. }
         | Input::DeviceDown { leg, .. } => cell.call_of_leg(*leg),
-        Input::PlayEnded { call, .. }
-        | Input::Applied { call, .. }
-        | Input::CallFailed { call } => Some(*call),
+        Input::PlayEnded { call, .. } | Input::CallFailed { call } => Some(*call),
         Input::Command { agent, command, .. } => match command {
             Command::Hold { call }
             | Command::Resume { call }
@@ -436,6 +436,10 @@ fn call_of(cell: &Cell, input: &Input) -> Option<CallId> {
             }
             _ => None,
         },
-        Input::Config(_) | Input::Wake | Input::WakeFailed | Input::CallOffered { .. } => None,
+        Input::Config(_)
+        | Input::Wake
+        | Input::WakeFailed
+        | Input::ClockJumped { .. }
+        | Input::CallOffered { .. } => None,
     }
 }

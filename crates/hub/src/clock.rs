@@ -41,18 +41,37 @@ impl Slew {
     }
 }
 
+/// Tells a step of the wall clock from the slow approach of house time, once per step.
+#[derive(Debug, Clone, Default)]
+struct Steps {
+    known_us: i64,
+}
+
+impl Steps {
+    /// `difference_us` of the wall clock to house time, now.
+    fn step(&mut self, difference_us: i64) -> Option<i64> {
+        let by_us = difference_us - std::mem::replace(&mut self.known_us, difference_us);
+        (by_us.abs() > JUMP_US).then_some(by_us)
+    }
+}
+
 /// The clock that the shell hands to every cell.
 #[derive(Debug)]
 pub struct HouseClock {
     started: Instant,
     slew: Mutex<Slew>,
+    steps: Mutex<Steps>,
 }
 
 impl HouseClock {
     /// A clock that starts at the present wall time.
     #[must_use]
     pub fn start() -> Self {
-        Self { started: Instant::now(), slew: Mutex::new(Slew::new(wall_us())) }
+        Self {
+            started: Instant::now(),
+            slew: Mutex::new(Slew::new(wall_us())),
+            steps: Mutex::default(),
+        }
     }
 
     /// House time.
@@ -67,8 +86,22 @@ impl HouseClock {
 
     /// Difference of the wall clock to house time in microseconds, if it is a jump.
     pub fn jump_us(&self) -> Option<i64> {
-        let difference_us = wall_us() - self.now().micros();
+        let difference_us = self.difference_us();
         (difference_us.abs() > JUMP_US).then_some(difference_us)
+    }
+
+    /// By how much the wall clock was set since the last time this was asked, in microseconds, if
+    /// it was. Ask every few seconds.
+    ///
+    /// # Panics
+    /// Never: the lock is held for arithmetic only.
+    pub fn jumped(&self) -> Option<i64> {
+        let difference_us = self.difference_us();
+        self.steps.lock().expect("arithmetic does not panic").step(difference_us)
+    }
+
+    fn difference_us(&self) -> i64 {
+        wall_us() - self.now().micros()
     }
 }
 
@@ -89,6 +122,16 @@ mod tests {
         assert_eq!(slew.now(10 * S, 1_010 * S), 1_010 * S);
         // The wall jumps an hour ahead: after ten seconds we moved by 5 ms at most.
         assert_eq!(slew.now(20 * S, 1_020 * S + 3_600 * S), 1_020 * S + 5_000);
+    }
+
+    #[test]
+    fn a_step_is_told_once_and_the_approach_is_none() {
+        let mut steps = Steps::default();
+        let told: Vec<_> = [0, 900, 3_600 * S, 3_600 * S - 2_500, 3_599 * S, 0, -S, -3 * S]
+            .into_iter()
+            .filter_map(|difference_us| steps.step(difference_us))
+            .collect();
+        assert_eq!(told, [3_600 * S - 900, -3_599 * S, -2 * S]);
     }
 
     #[test]

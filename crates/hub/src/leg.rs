@@ -158,8 +158,8 @@ impl Leg {
     pub(crate) fn sip(&mut self, event: SipEvent) -> Vec<LegOutput> {
         let leg = self.leg;
         match event {
-            SipEvent::Incoming { .. } => Vec::new(),
-            SipEvent::Ringing { .. } => vec![LegOutput::Cell(Input::LegRinging { leg })],
+            // An offer rings by its own clock, whatever the telephone says.
+            SipEvent::Incoming { .. } | SipEvent::Ringing { .. } => Vec::new(),
             SipEvent::Answered { remote, .. } => match self.state {
                 State::Dialling => self.up(Some(remote)),
                 _ => Vec::new(),

@@ -7,6 +7,7 @@
 mod books;
 mod browser;
 mod cell_task;
+mod clips;
 mod clock;
 mod flight;
 mod key;
@@ -18,8 +19,9 @@ mod recovery;
 mod replay;
 mod start;
 mod switchboard;
+mod watch;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
@@ -27,7 +29,7 @@ use std::time::Duration;
 
 use model::id::{AgentId, QueueId, TenantId};
 use model::input::Command;
-use model::media::{ClipId, MediaEvent};
+use model::media::MediaEvent;
 use model::refusal::Refusal;
 use model::sip::SipEvent;
 use model::view::{AgentView, QueueView};
@@ -44,10 +46,12 @@ pub use replay::{Difference, Replayed, replay};
 pub use start::StartError;
 pub use switchboard::Ports;
 
+use clips::Clips;
 use flight::FlightLog;
 use mailbox::{Mailbox, Message};
 use publish::Board;
 use switchboard::Request;
+use watch::Watch;
 
 /// How long a page waits for the answer to its offer.
 const OFFER_PATIENCE: Duration = Duration::from_secs(5);
@@ -87,8 +91,9 @@ struct House {
     tenants: RwLock<HashMap<TenantId, Tenant>>,
     /// Starts and changes of configurations, one after the other.
     changing: tokio::sync::Mutex<()>,
-    /// Clips that the media plane has taken.
-    clips: Mutex<HashSet<ClipId>>,
+    /// What the media plane holds for us.
+    clips: Mutex<Clips>,
+    watch: Watch,
 }
 
 /// The running house. Cheap to clone.
@@ -110,9 +115,16 @@ pub struct Health {
     pub flight_steps_lost: u64,
     /// Difference of the wall clock to house time in microseconds when it jumped.
     pub clock_jump_us: Option<i64>,
+    /// The task of the house that failed: calls are not heard any more.
+    pub failed: Option<&'static str>,
 }
 
 impl Hub {
+    fn mailboxes(&self) -> Vec<Mailbox> {
+        let tenants = self.house.tenants.read().expect("nobody panics with this lock");
+        tenants.values().map(|tenant| tenant.mailbox.clone()).collect()
+    }
+
     fn tenant(&self, tenant: TenantId) -> Option<Tenant> {
         let tenants = self.house.tenants.read().expect("nobody panics with this lock");
         tenants.get(&tenant).cloned()
@@ -220,7 +232,14 @@ impl Hub {
             inputs_waiting: tenants.values().map(|tenant| tenant.mailbox.waiting()).sum(),
             flight_steps_lost: self.house.flight.lost(),
             clock_jump_us: self.house.clock.jump_us(),
+            failed: self.house.watch.failed(),
         }
+    }
+
+    /// Waits until a task of the house has failed and names it. End the process then: the house is
+    /// deaf, and the next start closes what is open.
+    pub async fn failed(&self) -> &'static str {
+        self.house.watch.wait().await
     }
 
     /// House time.
@@ -235,7 +254,9 @@ impl Hub {
     pub async fn stop(&self) {
         let (done, drained) = oneshot::channel();
         let _ = self.house.switchboard.send(Request::Drain(done));
-        for mailbox in drained.await.unwrap_or_default() {
+        // A switchboard that is gone has nothing to hand over; the cells still save what they have.
+        let cells = drained.await.unwrap_or_else(|_| self.mailboxes());
+        for mailbox in cells {
             let (done, stopped) = oneshot::channel();
             mailbox.post(Message::Stop(done));
             // A cell that is gone already has nothing left to save.

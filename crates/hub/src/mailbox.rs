@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use model::Input;
 use model::id::{CallId, RecordingId};
 use model::limits;
+use model::media::ClipId;
 use model::refusal::Refusal;
 use store::FloorRow;
 use tokio::sync::{mpsc, oneshot};
@@ -27,6 +28,8 @@ pub(crate) enum Message {
         sha256: String,
         complete: bool,
     },
+    /// Nobody names these clips once the inputs before this message are carried out.
+    ClipsGone(Vec<ClipId>),
     /// Save everything and stop.
     Stop(oneshot::Sender<()>),
 }

@@ -94,7 +94,7 @@ impl Closing {
         let first = self.events.len();
         for (offer, agent) in open.offers {
             let outcome = OfferOutcome::Withdrawn;
-            self.event(Event::OfferEnded { call, offer, agent, outcome });
+            self.event(Event::OfferEnded { call, offer, agent, outcome, reason: None });
         }
         if let Some((entry, queue, since)) = open.wait {
             let waited_us = self.ended_at.since(since).micros();

@@ -1,6 +1,6 @@
 //! Starting: the house, its tenants, and a tenant again when its configuration changes.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
@@ -21,10 +21,11 @@ use tokio::sync::mpsc;
 use crate::cell_task::{self, CellTask};
 use crate::clock::HouseClock;
 use crate::flight::FlightLog;
-use crate::mailbox::mailbox;
+use crate::mailbox::{Message, mailbox};
 use crate::publish::Board;
 use crate::recovery::Closing;
 use crate::switchboard::{Request, Streams, Switchboard};
+use crate::watch::Watch;
 use crate::{House, Hub, Parts, Tenant};
 
 /// Why the house or a tenant did not start.
@@ -55,7 +56,8 @@ impl Hub {
         let streams = Streams { requests, sip: parts.sip_events, media: parts.media_events };
         let board =
             Switchboard::new(parts.ports.clone(), clock.clone(), random_seed(), &switchboard)?;
-        tokio::spawn(board.run(streams));
+        let watch = Watch::new();
+        watch.over("switchboard", tokio::spawn(board.run(streams)));
         let house = House {
             store: parts.store,
             data_dir: parts.data_dir,
@@ -65,7 +67,8 @@ impl Hub {
             switchboard,
             tenants: RwLock::new(HashMap::new()),
             changing: tokio::sync::Mutex::new(()),
-            clips: Mutex::new(HashSet::new()),
+            clips: Mutex::default(),
+            watch,
         };
         let hub = Self { house: Arc::new(house) };
         for tenant in hub.house.store.tenants().await? {
@@ -84,7 +87,12 @@ impl Hub {
         match self.tenant(tenant) {
             Some(running) => {
                 let config = self.load_config(tenant).await?;
+                let gone = self.name_clips(&config);
                 running.mailbox.input(Input::Config(config));
+                // The cell passes them on behind its last graph that may name them.
+                if !gone.is_empty() {
+                    running.mailbox.post(Message::ClipsGone(gone));
+                }
             }
             None => self.start_tenant(tenant).await?,
         }
@@ -95,6 +103,9 @@ impl Hub {
         let house = &self.house;
         let db = house.store.tenant(Ctx::system(tenant));
         let config = self.load_config(tenant).await?;
+        // What a start that failed had loaded is let go; no cell names it.
+        let gone = self.name_clips(&config);
+        let _ = house.switchboard.send(Request::ClipsGone(gone));
         let intents = db.agent_intents().await?;
         let first_seq =
             close_what_is_open(&house.store, &db, house.clock.now(), &config, &intents).await?;
@@ -115,7 +126,7 @@ impl Hub {
             seed: random_seed(),
             degraded: degraded.clone(),
         };
-        tokio::spawn(CellTask::new(parts).run());
+        house.watch.over("cell", tokio::spawn(CellTask::new(parts).run()));
         mailbox.input(Input::Config(config.clone()));
         for (agent, command) in wanted(&config, &intents) {
             mailbox.input(Input::Command { request: None, agent, command });
@@ -148,10 +159,18 @@ impl Hub {
         Ok(Arc::new(config))
     }
 
+    /// Notes which clips a tenant's newest configuration names, and gives those nobody names.
+    fn name_clips(&self, config: &TenantConfig) -> Vec<ClipId> {
+        let variants = config.prompts.values().flat_map(|prompt| prompt.variants.values());
+        let named: BTreeSet<ClipId> = variants.map(|variant| variant.clip).collect();
+        let mut clips = self.house.clips.lock().expect("nobody panics with this lock");
+        clips.name(config.tenant, named)
+    }
+
     /// Hands a clip to the media plane unless it has it. False when nobody will hear it.
     async fn load_clip(&self, db: &TenantDb, clip: ClipId) -> bool {
         let known = || self.house.clips.lock().expect("nobody panics with this lock");
-        if known().contains(&clip) {
+        if known().holds(clip) {
             return true;
         }
         let bytes = match db.blob(clip).await {
@@ -176,7 +195,7 @@ impl Hub {
         });
         let taken = taken.await.unwrap_or(false);
         if taken {
-            known().insert(clip);
+            known().took(clip);
         } else {
             tracing::error!(%clip, "the media plane does not take a prompt; it will not be heard");
         }

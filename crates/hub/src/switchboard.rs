@@ -10,7 +10,7 @@ use std::sync::Arc;
 use model::Input;
 use model::effect::Effect;
 use model::id::{AgentId, CallId, IdMint, LegId, PartyId, RecordingId, TenantId};
-use model::media::{MediaCommand, MediaEvent, MediaFault};
+use model::media::{ClipId, MediaCommand, MediaEvent, MediaFault};
 use model::number::DialString;
 use model::refusal::Refusal;
 use model::sip::{Caller, LegCause, SipCommand, SipEvent};
@@ -50,6 +50,8 @@ pub(crate) enum Request {
     Numbers(HashMap<DialString, TenantId>),
     /// A cell wants something done now.
     Effect { tenant: TenantId, effect: Effect, recording_file: Option<PathBuf> },
+    /// No graph names these clips any more.
+    ClipsGone(Vec<ClipId>),
     /// A page offers its phone leg.
     BrowserOffer {
         tenant: TenantId,
@@ -188,7 +190,12 @@ impl Switchboard {
 
     /// Hands a command to the media plane. False when it was refused and will not be tried again.
     fn direct(&mut self, command: MediaCommand) -> bool {
-        let ends = matches!(command, MediaCommand::Close { .. } | MediaCommand::CallEnded { .. });
+        let ends = matches!(
+            command,
+            MediaCommand::Close { .. }
+                | MediaCommand::CallEnded { .. }
+                | MediaCommand::ClipGone { .. }
+        );
         let spare = ends.then(|| command.clone());
         let taken = (self.ports.media)(command);
         if let (false, Some(command)) = (taken, spare) {
@@ -204,6 +211,11 @@ impl Switchboard {
                 self.cells.insert(tenant, mailbox);
             }
             Request::Numbers(numbers) => self.numbers = Some(numbers),
+            Request::ClipsGone(clips) => {
+                for clip in clips {
+                    self.direct(MediaCommand::ClipGone { clip });
+                }
+            }
             Request::BrowserRefused(leg) => self.phones.refused(leg, Refusal::Overloaded),
             // Answered by the loop, which has the streams.
             Request::Drain(_) => {}
@@ -409,7 +421,8 @@ impl Switchboard {
                     self.tell(tenant, Input::DeviceDown { agent, leg });
                 }
             }
-            MediaEvent::Applied { call, rev } => self.about(call, Input::Applied { call, rev }),
+            // Nothing waits for it: a graph that is late is only late.
+            MediaEvent::Applied { .. } => {}
             MediaEvent::PlayEnded { call, play, .. } => {
                 self.about(call, Input::PlayEnded { call, play });
             }
@@ -459,6 +472,12 @@ impl Switchboard {
     }
 
     fn sweep(&mut self) {
+        if let Some(by_us) = self.clock.jumped() {
+            tracing::warn!(by_us, "the wall clock was set; house time follows it slowly");
+            for mailbox in self.cells.values() {
+                mailbox.input(Input::ClockJumped { by_us });
+            }
+        }
         for leg in self.phones.forgotten(self.clock.now()) {
             self.direct(MediaCommand::Close { leg });
         }

@@ -108,7 +108,7 @@ impl Pair {
                 BrowserOut::Transmit { bytes, .. } => to_page.push(bytes.to_vec()),
                 BrowserOut::Frame { .. } => *heard_by_house += 1,
                 BrowserOut::Up => *up = true,
-                BrowserOut::Digit(_) | BrowserOut::Down => {}
+                BrowserOut::Key { .. } | BrowserOut::Down => {}
             })
         };
         for bytes in to_house.drain(..) {

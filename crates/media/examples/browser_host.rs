@@ -11,6 +11,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
+use media::dtmf::{Receiver as Keys, Reception};
 use media::webrtc::{BrowserLeg, BrowserOut, Routes, install_crypto};
 use model::limits::FRAME_SAMPLES;
 
@@ -32,6 +33,8 @@ struct Host {
     speech: Speech,
     heard: Vec<u8>,
     timestamp: u32,
+    started: Instant,
+    keys: Keys,
 }
 
 fn say(line: &str) {
@@ -92,13 +95,19 @@ impl Host {
     fn poll(&mut self) -> Option<Instant> {
         let leg = self.leg.as_mut()?;
         let (socket, heard, mut arrived) = (&self.socket, &mut self.heard, Vec::new());
+        let (started, keys) = (self.started, &mut self.keys);
         let deadline = leg.poll(Instant::now(), &mut |out| match out {
             BrowserOut::Transmit { to, bytes } => drop(socket.send_to(bytes, to)),
             BrowserOut::Frame { timestamp, payload, .. } => {
                 heard.extend(payload);
                 arrived.push((timestamp, payload.to_vec()));
             }
-            BrowserOut::Digit(digit) => say(&format!("digit {digit}")),
+            BrowserOut::Key { timestamp, payload, .. } => {
+                let now_ms = started.elapsed().as_millis() as u64;
+                if let Reception::Pressed(digit) = keys.receive(now_ms, timestamp, payload) {
+                    say(&format!("digit {digit}"));
+                }
+            }
             BrowserOut::Up => say("up"),
             BrowserOut::Down => say("down"),
         });
@@ -171,6 +180,8 @@ fn main() -> std::io::Result<()> {
         speech: Speech::Hush,
         heard: Vec::new(),
         timestamp: 0,
+        started: Instant::now(),
+        keys: Keys::default(),
     };
     host.run(&commands)
 }

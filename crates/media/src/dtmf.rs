@@ -75,6 +75,8 @@ struct Press {
     code: u8,
     duration: u16,
     ended: bool,
+    /// One too many in its second: none of its packets is taken.
+    refused: bool,
     last_ms: u64,
 }
 
@@ -108,27 +110,26 @@ impl Receiver {
                     if segment { event.duration } else { event.duration.max(press.duration) };
                 press.ended |= event.end;
                 press.last_ms = now_ms;
-                return Reception::Known;
+                return if press.refused { Reception::Refused } else { Reception::Known };
             }
             if late {
                 return Reception::Known;
             }
         }
+        if now_ms.saturating_sub(self.second) >= 1_000 {
+            (self.second, self.pressed_in_second) = (now_ms, 0);
+        }
+        self.pressed_in_second += 1;
+        let refused = self.pressed_in_second > DIGITS_PER_SECOND_MAX;
         self.press = Some(Press {
             timestamp,
             code: event.code,
             duration: event.duration,
             ended: event.end,
+            refused,
             last_ms: now_ms,
         });
-        if now_ms.saturating_sub(self.second) >= 1_000 {
-            (self.second, self.pressed_in_second) = (now_ms, 0);
-        }
-        self.pressed_in_second += 1;
-        if self.pressed_in_second > DIGITS_PER_SECOND_MAX {
-            return Reception::Refused;
-        }
-        Reception::Pressed(key)
+        if refused { Reception::Refused } else { Reception::Pressed(key) }
     }
 }
 
@@ -254,6 +255,8 @@ mod tests {
             })
             .count();
         assert_eq!(taken, 20);
+        let again = receiver.receive(1_000, 999 * 8 + 8, &event(3, true, 8));
+        assert_eq!(again, Reception::Refused, "nor are the other packets of a press too many");
         assert_eq!(receiver.receive(2_000, 99_000, &event(4, true, 8)), Reception::Pressed('4'));
     }
 }

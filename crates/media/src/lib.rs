@@ -4,13 +4,15 @@
 //! each leg of a call shall hear ([`model::media::Graph`]), the plane makes it so. Read `engine`
 //! first, then `stream` (what a leg sends) and `lock` (what it takes).
 //!
-//! No RTCP is sent yet; what arrives on the RTCP port is read and dropped.
+//! Plain RTP legs report over RTCP on the port above theirs (`rtcp`); RTCP on the RTP port (RFC
+//! 5761) is never agreed on.
 
 pub mod clip;
 pub mod dtmf;
 pub mod g711;
 pub mod jitter;
 pub mod recording;
+pub mod rtcp;
 pub mod rtp;
 pub mod webrtc;
 

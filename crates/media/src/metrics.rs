@@ -15,10 +15,13 @@ const LATE_CLASSES: usize = TICK_LATE_BOUNDS_US.len() + 1;
 pub(crate) enum Count {
     PacketsIn,
     PacketsOut,
+    ReportsIn,
+    ReportsOut,
     Ticks,
     TicksSkipped,
     Legs,
     Calls,
+    Clips,
     RecordingsStarted,
     RecordingBlocksLost,
     Malformed,
@@ -70,7 +73,7 @@ impl Counters {
 /// Datagrams and presses that were not taken, by reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Refused {
-    /// Not RTP.
+    /// Not RTP, or not RTCP on its port.
     pub malformed: u64,
     /// Not from the address of the leg.
     pub stranger: u64,
@@ -87,6 +90,10 @@ pub struct Metrics {
     pub packets_in: u64,
     /// RTP packets sent.
     pub packets_out: u64,
+    /// RTCP reports taken.
+    pub reports_in: u64,
+    /// RTCP reports sent.
+    pub reports_out: u64,
     /// Ticks of the 20 ms clocks.
     pub ticks: u64,
     /// Ticks that were left out because a thread was far too late.
@@ -97,6 +104,8 @@ pub struct Metrics {
     pub legs: u64,
     /// Calls with a graph now.
     pub calls: u64,
+    /// Clips held now.
+    pub clips: u64,
     /// Recordings begun.
     pub recordings: u64,
     /// Blocks of recordings that the writer was too slow to take.
@@ -125,6 +134,8 @@ impl Metrics {
         for thread in threads {
             sum.packets_in += thread.get(Count::PacketsIn);
             sum.packets_out += thread.get(Count::PacketsOut);
+            sum.reports_in += thread.get(Count::ReportsIn);
+            sum.reports_out += thread.get(Count::ReportsOut);
             sum.ticks += thread.get(Count::Ticks);
             sum.ticks_skipped += thread.get(Count::TicksSkipped);
             for (class, cell) in sum.ticks_late.iter_mut().zip(&thread.late) {
@@ -132,6 +143,7 @@ impl Metrics {
             }
             sum.legs += thread.get(Count::Legs);
             sum.calls += thread.get(Count::Calls);
+            sum.clips += thread.get(Count::Clips);
             sum.recordings += thread.get(Count::RecordingsStarted);
             sum.recording_blocks_lost += thread.get(Count::RecordingBlocksLost);
             sum.refused.malformed += thread.get(Count::Malformed);

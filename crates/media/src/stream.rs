@@ -131,9 +131,14 @@ impl OutStream {
         stamp
     }
 
+    /// The stream's clock at `now`.
+    pub(crate) fn clock(&self, now: u32) -> u32 {
+        now.wrapping_add(self.wall_offset)
+    }
+
     /// The stream's clock at `now`, never before the end of what was sent.
     fn wall(&self, now: u32) -> u32 {
-        let wall = now.wrapping_add(self.wall_offset);
+        let wall = self.clock(now);
         if timestamp_distance(self.next_timestamp, wall) > 0 { wall } else { self.next_timestamp }
     }
 

@@ -59,8 +59,7 @@ pub enum Effect {
         /// SIP status, 404 or 503.
         status: u16,
     },
-    /// Ring a SIP device. The shell prepares media, dials, and reports `LegRinging`, `LegUp`,
-    /// `LegEnded`.
+    /// Ring a SIP device. The shell prepares media, dials, and reports `LegUp` and `LegEnded`.
     Dial {
         /// The new leg, minted by the cell.
         leg: LegId,

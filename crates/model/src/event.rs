@@ -70,7 +70,15 @@ pub enum Event {
         ready_since: Timestamp,
     },
     /// The lease ended. Exactly one per `Offered`.
-    OfferEnded { call: CallId, offer: OfferId, agent: AgentId, outcome: OfferOutcome },
+    OfferEnded {
+        call: CallId,
+        offer: OfferId,
+        agent: AgentId,
+        outcome: OfferOutcome,
+        /// With `Declined`, if the agent gave one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<DeclineReason>,
+    },
     /// Agent and customer are connected.
     Connected { call: CallId, entry: QueueEntryId, queue: QueueId, agent: AgentId, leg: LegId },
     /// The agent left the conversation.
@@ -111,6 +119,8 @@ pub enum Event {
     DeviceDown { agent: AgentId, leg: LegId },
     /// Events could not be saved and are missing.
     RecordGap { from_seq: u64, until_seq: u64 },
+    /// The wall clock was set, by this much; the times of all events follow it slowly.
+    ClockJumped { by_us: i64 },
 }
 
 impl Event {
@@ -145,7 +155,8 @@ impl Event {
             Self::AgentState { .. }
             | Self::DeviceUp { .. }
             | Self::DeviceDown { .. }
-            | Self::RecordGap { .. } => None,
+            | Self::RecordGap { .. }
+            | Self::ClockJumped { .. } => None,
         }
     }
 
@@ -180,7 +191,8 @@ impl Event {
             | Self::RecordingEnded { .. }
             | Self::CallEnded { .. }
             | Self::CallbackListed { .. }
-            | Self::RecordGap { .. } => None,
+            | Self::RecordGap { .. }
+            | Self::ClockJumped { .. } => None,
         }
     }
 }
@@ -228,6 +240,35 @@ pub enum OfferOutcome {
     Withdrawn,
     /// The agent's telephone was lost or could not be reached.
     DeviceLost,
+}
+
+/// Why an agent gave an offer back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeclineReason {
+    /// Not ready to talk.
+    NotPrepared,
+    /// Not the right one for this contact.
+    CannotHelp,
+    /// Telephone or computer.
+    Technical,
+    /// Something else.
+    Other,
+}
+
+impl DeclineReason {
+    /// From the code that was sent. Nothing gives no reason; unknown text is never kept, so that no
+    /// name gets into the journal.
+    #[must_use]
+    pub fn of_code(code: &str) -> Option<Self> {
+        match code {
+            "" => None,
+            "not_prepared" => Some(Self::NotPrepared),
+            "cannot_help" => Some(Self::CannotHelp),
+            "technical" => Some(Self::Technical),
+            _ => Some(Self::Other),
+        }
+    }
 }
 
 /// How a call ended, as one word for its record.

@@ -17,6 +17,11 @@ pub enum Input {
     Config(Arc<TenantConfig>),
     /// The deadline that the cell named has come. Harmless when too early or repeated.
     Wake,
+    /// The wall clock was set. House time goes on and is drawn to it slowly.
+    ClockJumped {
+        /// How far it was set ahead of what it would have been, microseconds; negative when back.
+        by_us: i64,
+    },
     /// A customer rings. Answered with `Effect::Answer` or `Effect::Refuse`.
     CallOffered {
         /// The customer's leg.
@@ -30,11 +35,6 @@ pub enum Input {
     },
     /// A leg that we dialled or answered is up, with media.
     LegUp {
-        /// The leg.
-        leg: LegId,
-    },
-    /// A leg that we dialled rings.
-    LegRinging {
         /// The leg.
         leg: LegId,
     },
@@ -58,13 +58,6 @@ pub enum Input {
         call: CallId,
         /// Which one.
         play: PlayId,
-    },
-    /// The media plane put a graph into force.
-    Applied {
-        /// The call.
-        call: CallId,
-        /// Its revision.
-        rev: u64,
     },
     /// The page of an agent has its media leg up. A second one replaces the first.
     DeviceUp {
@@ -123,7 +116,7 @@ pub enum Command {
     Decline {
         /// The offer.
         offer: OfferId,
-        /// Why, free of personal data.
+        /// Why: a code of [`crate::event::DeclineReason`]; any other text counts as `other`.
         reason: String,
     },
     /// Let the customer hear music and nobody else.

@@ -35,7 +35,7 @@ pub const CALL_VARIABLES_MAX: usize = 64;
 pub const CALL_VARIABLE_CHARS_MAX: usize = 256;
 /// Digits that one `collect` may ask for.
 pub const COLLECT_DIGITS_MAX: u8 = 32;
-/// Digits per second that one leg may send; the rest are dropped and counted.
+/// Digits per second that one leg may send; the rest are dropped and counted by every plane.
 pub const DIGITS_PER_SECOND_MAX: u32 = 20;
 
 /// Time for which a contact is not offered again to an agent who declined it, in milliseconds. Not

@@ -192,12 +192,18 @@ pub enum MediaCommand {
         /// The page's session description.
         sdp: String,
     },
-    /// Make a clip known before a graph names it.
+    /// Make a clip known before a graph names it, and hold it until `ClipGone`. Given twice it is
+    /// held twice.
     Clip {
         /// Its name.
         clip: ClipId,
         /// 8 kHz mono samples.
         samples: Arc<[i16]>,
+    },
+    /// One holder less: forget the clip with the last. Whoever hears it hears it to its end.
+    ClipGone {
+        /// Its name.
+        clip: ClipId,
     },
     /// State the whole wish of a call. An older `rev` than the last is ignored.
     Graph {

@@ -74,7 +74,8 @@ impl Story {
         agent: AgentId,
         outcome: OfferOutcome,
     ) {
-        self.add(secs, Event::OfferEnded { call, offer: id(entry + 500), agent, outcome });
+        let (offer, reason) = (id(entry + 500), None);
+        self.add(secs, Event::OfferEnded { call, offer, agent, outcome, reason });
     }
 
     pub(crate) fn leave(

@@ -138,7 +138,10 @@ async fn the_desk_shows_my_day() {
         waited_us: 5_000_000,
     };
     let story = [
-        (0, Event::OfferEnded { call, offer, agent, outcome: OfferOutcome::NoAnswer }),
+        (
+            0,
+            Event::OfferEnded { call, offer, agent, outcome: OfferOutcome::NoAnswer, reason: None },
+        ),
         (1, waited),
         (1, Event::Connected { call, entry, queue, agent, leg }),
         (61, Event::Disconnected { call, queue, agent, leg, cause: LegCause::FarHangup }),

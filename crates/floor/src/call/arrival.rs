@@ -53,6 +53,8 @@ impl Cell {
             variables: BTreeMap::new(),
             facts: Vec::new(),
             keys: VecDeque::new(),
+            keys_since: self.now,
+            keys_in_second: 0,
             steps: 0,
             steps_without_wait: 0,
             recording: None,

@@ -42,6 +42,9 @@ pub(crate) struct Call {
     pub(crate) facts: Vec<Fact>,
     /// Keys that no node has taken yet.
     pub(crate) keys: VecDeque<char>,
+    /// The second that keys are counted in, and how many have come in it.
+    pub(crate) keys_since: Timestamp,
+    pub(crate) keys_in_second: u32,
     /// Nodes passed in the call's whole life, and since it last waited.
     pub(crate) steps: u32,
     pub(crate) steps_without_wait: u32,

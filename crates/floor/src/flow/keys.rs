@@ -15,6 +15,9 @@ use crate::timer::Reason;
 impl Cell {
     /// A key was pressed on the customer's leg. Keys in a queue or a conversation mean nothing.
     pub(crate) fn key(&mut self, id: CallId, key: char) {
+        if !self.within_rate(id) {
+            return;
+        }
         let Some(flow) = self.flow_of(id) else { return };
         let Some(call) = self.calls.get_mut(&id) else { return };
         if !matches!(call.stage, Stage::Flow(_)) || !is_key(key) {
@@ -33,6 +36,20 @@ impl Cell {
             _ => return,
         };
         self.follow(id, next);
+    }
+
+    /// Whether one key more of this second is taken. The planes have the same limit; the floor
+    /// does not rely on it.
+    fn within_rate(&mut self, id: CallId) -> bool {
+        let now = self.now;
+        let Some(call) = self.calls.get_mut(&id) else { return false };
+        if now.since(call.keys_since) >= Span::from_secs(1) {
+            (call.keys_since, call.keys_in_second) = (now, 0);
+        }
+        call.keys_in_second = call.keys_in_second.saturating_add(1);
+        let within = call.keys_in_second <= limits::DIGITS_PER_SECOND_MAX;
+        self.live.keys_refused += u64::from(!within);
+        within
     }
 
     /// Asks a menu or for a value: typed-ahead keys first, then the prompt.

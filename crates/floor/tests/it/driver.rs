@@ -81,6 +81,7 @@ impl Driver {
     fn input(&mut self, words: &[&str]) -> Input {
         match *words {
             ["wake"] => Input::Wake,
+            ["clock", by_us] => Input::ClockJumped { by_us: by_us.parse().unwrap() },
             ["ring", leg, caller, dialled] => Input::CallOffered {
                 leg: self.leg(leg),
                 caller: caller.parse().ok(),
@@ -136,7 +137,7 @@ impl Driver {
             ("ready", _) => Command::Ready,
             ("break", [reason]) => Command::Break { reason: (*reason).into() },
             ("accept", _) => Command::Accept { offer },
-            ("decline", _) => Command::Decline { offer, reason: "busy".into() },
+            ("decline", _) => Command::Decline { offer, reason: "cannot_help".into() },
             ("hold", _) => Command::Hold { call },
             ("resume", _) => Command::Resume { call },
             ("hangup", _) => Command::Hangup { call },
@@ -196,6 +197,11 @@ impl Driver {
             }
             Output::Effect(_) | Output::Touched(_) => {}
         }
+    }
+
+    /// Keys that came too fast.
+    pub(crate) fn keys_refused(&self) -> u64 {
+        self.cell.live().keys_refused
     }
 
     fn check_laws(&self) {

@@ -51,6 +51,19 @@ pub(crate) fn world() -> World {
 }
 
 #[test]
+fn keys_that_come_too_fast_are_refused_and_counted() {
+    let mut driver = Driver::new(world());
+    driver.line("0 ring c1 anonymous 100");
+    driver.line("0 up c1");
+    for n in 0..50 {
+        driver.line(&format!("{} key c1 9", 1.0 + f64::from(n) * 0.01));
+    }
+    assert_eq!(driver.keys_refused(), 30);
+    driver.line("2.5 key c1 9");
+    assert_eq!(driver.keys_refused(), 30, "the next second is a new one");
+}
+
+#[test]
 fn every_ladder_holds() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/ladders");
     let mut paths: Vec<_> =

@@ -2,21 +2,22 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hub::{HouseKey, Hub, Parts, Ports};
-use model::config::{Agent, Device, Queue, Strategy};
+use model::config::{Agent, Clip, Device, Prompt, Queue, Strategy};
 use model::effect::Fact;
 use model::event::{AgentState, Event};
 use model::id::{AgentId, CallId, IdMint, LegId, TenantId};
 use model::input::Command;
-use model::media::{Codec, Direction, MediaCommand, MediaDesc, MediaEvent};
+use model::media::{ClipId, Codec, Direction, MediaCommand, MediaDesc, MediaEvent};
 use model::refusal::Refusal;
 use model::sip::{Caller, SipCommand, SipEvent};
 use model::time::Timestamp;
 use model::view::AgentView;
 use store::{
-    Actor, CallRow, ConfigDraft, Ctx, FlowDraft, NewTenant, Role, Store, StoreError, User,
+    Actor, CallRow, ConfigDraft, Ctx, Edit, FlowDraft, NewTenant, Role, Store, StoreError, User,
 };
 use tokio::sync::mpsc;
 
@@ -43,6 +44,8 @@ pub(crate) struct House {
     media_commands: mpsc::UnboundedReceiver<MediaCommand>,
     sip_events: mpsc::Sender<SipEvent>,
     media_events: mpsc::Sender<MediaEvent>,
+    /// Makes the next word to the SIP plane a fault.
+    faulty: Arc<AtomicBool>,
 }
 
 impl House {
@@ -68,8 +71,13 @@ impl House {
         let (to_media, media_commands) = mpsc::unbounded_channel();
         let (sip_events, from_sip) = mpsc::channel(1_000);
         let (media_events, from_media) = mpsc::channel(1_000);
+        let faulty = Arc::new(AtomicBool::new(false));
+        let fault = faulty.clone();
         let ports = Ports {
-            sip: Arc::new(move |command| to_sip.send(command).is_ok()),
+            sip: Arc::new(move |command| {
+                assert!(!fault.load(Ordering::Relaxed), "a fault of ours");
+                to_sip.send(command).is_ok()
+            }),
             media: Arc::new(move |command| to_media.send(command).is_ok()),
         };
         let key = HouseKey::load_or_create(&dir.path().join("house.key")).expect("a key");
@@ -99,7 +107,18 @@ impl House {
             media_commands,
             sip_events,
             media_events,
+            faulty,
         }
+    }
+
+    /// The switchboard fails with the next call.
+    pub(crate) async fn fail_switchboard(&mut self) -> &'static str {
+        assert_eq!(self.hub.health().failed, None);
+        self.faulty.store(true, Ordering::Relaxed);
+        self.incoming("999").await;
+        let failed = tokio::time::timeout(PATIENCE, self.hub.failed()).await.expect("noticed");
+        assert_eq!(self.hub.health().failed, Some(failed));
+        failed
     }
 
     pub(crate) fn db(&self) -> store::TenantDb {
@@ -194,6 +213,30 @@ impl House {
 
     pub(crate) async fn media_event(&self, event: MediaEvent) {
         self.media_events.send(event).await.expect("the switchboard listens");
+    }
+
+    /// Publishes a prompt with this sound, or without any when there is none.
+    pub(crate) async fn name_prompt(&self, name: &str, sound: Option<&[u8]>) -> ClipId {
+        let at = self.hub.now();
+        let clip = match sound {
+            Some(sound) => self.db().put_blob(sound.to_vec(), at).await.expect("kept"),
+            None => ClipId::from_digest([0; 32]),
+        };
+        let variants = sound.map(|sound| {
+            let length_ms = u32::try_from(sound.len() / 16).expect("short");
+            ("*".to_owned(), Clip { clip, length_ms })
+        });
+        let prompt = Prompt { name: name.to_owned(), variants: variants.into_iter().collect() };
+        let change = Edit { expected: None, summary: name.to_owned(), at };
+        let edit = |draft: &mut ConfigDraft| {
+            let known = draft.config.prompts.iter().find(|(_, known)| known.name == name);
+            let id = known.map_or_else(|| store::fresh_id(at), |(id, _)| *id);
+            draft.config.prompts.insert(id, prompt);
+            Ok::<(), StoreError>(())
+        };
+        self.db().edit_config(change, edit).await.expect("edited");
+        self.hub.config_changed(self.tenant).await.expect("published");
+        clip
     }
 
     /// A call arrives.

@@ -137,6 +137,37 @@ async fn an_agent_who_was_ready_is_ready_again_after_a_restart() {
 }
 
 #[tokio::test]
+async fn clips_are_held_while_a_configuration_names_them() {
+    let mut house = House::start().await;
+    let clip = house.name_prompt("calm", Some(&[7; 320])).await;
+    // The media plane has the music before any call can wish for it.
+    let loaded = house.media_until(|command| matches!(command, MediaCommand::Clip { .. })).await;
+    assert!(matches!(loaded, MediaCommand::Clip { clip: loaded, .. } if loaded == clip));
+    let leg = house.ring("100").await;
+    let music = |command: &MediaCommand| match command {
+        MediaCommand::Graph { graph, .. } => graph.hears.get(&leg) == Some(&Hears::Music(clip)),
+        _ => false,
+    };
+    house.media_until(music).await;
+    let other = house.name_prompt("calm", Some(&[8; 320])).await;
+    house.media_until(|c| matches!(c, MediaCommand::Clip { clip, .. } if *clip == other)).await;
+    house
+        .media_until(|c| matches!(c, MediaCommand::ClipGone { clip: gone } if *gone == clip))
+        .await;
+    house.name_prompt("calm", None).await;
+    house.media_until(|c| matches!(c, MediaCommand::ClipGone { clip } if *clip == other)).await;
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn a_fault_of_the_switchboard_is_noticed_and_the_cells_still_save() {
+    let mut house = House::start().await;
+    house.agent_ready().await;
+    assert_eq!(house.fail_switchboard().await, "switchboard");
+    tokio::time::timeout(Duration::from_secs(5), house.stop()).await.expect("stops in time");
+}
+
+#[tokio::test]
 async fn keys_reach_the_flow_and_the_fact_is_kept() {
     let mut house = House::start().await;
     let leg = house.ring("200").await;

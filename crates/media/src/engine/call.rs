@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use model::media::{Graph, Hears, MediaEvent};
+use model::media::{ClipId, Graph, Hears, MediaEvent};
 use model::{CallId, LegId, PlayId, RecordingId, TenantId};
 
 use super::leg::Now;
@@ -146,10 +146,7 @@ impl Worker {
                 Plan::Play(playing) if playing.play == *play => Plan::Play(playing),
                 _ => self.play(*play, id, clips),
             },
-            Some(Hears::Music(clip)) => match self.sound(clip) {
-                Some(sound) => Plan::Music(sound),
-                None => Plan::Silence,
-            },
+            Some(Hears::Music(clip)) => self.music(before, *clip),
         };
         if let Some(leg) = self.leg_mut(slot) {
             leg.plan = plan;
@@ -187,14 +184,22 @@ impl Worker {
         }
     }
 
-    fn play(&mut self, play: PlayId, leg: LegId, clips: &[model::media::ClipId]) -> Plan {
+    /// What is heard goes on, known or not.
+    fn music(&self, before: Plan, clip: ClipId) -> Plan {
+        match before {
+            Plan::Music { clip: heard, sound } if heard == clip => Plan::Music { clip, sound },
+            _ => self.sound(clip).map_or(Plan::Silence, |sound| Plan::Music { clip, sound }),
+        }
+    }
+
+    fn play(&mut self, play: PlayId, leg: LegId, clips: &[ClipId]) -> Plan {
         let sounds = clips.iter().take(model::limits::PLAY_ITEMS_MAX);
-        let sounds = sounds.filter_map(|clip| self.sound(clip)).collect();
+        let sounds = sounds.filter_map(|clip| self.sound(*clip)).collect();
         Plan::Play(Box::new(Playing::new(play, leg, sounds)))
     }
 
-    fn sound(&self, clip: &model::media::ClipId) -> Option<Arc<Sound>> {
-        let sound = self.sounds.get(clip).cloned();
+    fn sound(&self, clip: ClipId) -> Option<Arc<Sound>> {
+        let sound = self.sounds.get(clip);
         if sound.is_none() {
             self.counters.count(Count::ClipsUnknown);
         }

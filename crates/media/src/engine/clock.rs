@@ -85,6 +85,7 @@ impl Worker {
             self.guarded(slot, |worker, slot| {
                 worker.tick_leg(now, slot);
                 worker.watch(now, slot);
+                worker.report(now, slot);
                 worker.cut_recording(now, slot);
             });
         }
@@ -127,7 +128,7 @@ impl Worker {
                     self.outbox.tell(MediaEvent::PlayEnded { call, leg, play });
                 }
             }
-            Plan::Music(sound) => sound.looped(codec, position, &mut frame),
+            Plan::Music { sound, .. } => sound.looped(codec, position, &mut frame),
         }
         if let Some(Some(leg)) = self.legs.get_mut(slot as usize) {
             let source = leg.plan.source();
@@ -146,6 +147,12 @@ impl Worker {
         let limits = (i32::from(i16::MIN), i32::from(i16::MAX));
         let samples = sum.map(|sample| sample.clamp(limits.0, limits.1) as i16);
         g711::encode_slice(codec, &samples, frame);
+    }
+
+    fn report(&mut self, now: Now, slot: u32) {
+        if let Some(Some(leg)) = self.legs.get_mut(slot as usize) {
+            leg.report(now, &self.counters);
+        }
     }
 
     /// Tells when a peer that should speak is silent.

@@ -9,22 +9,24 @@ use model::limits::FRAME_SAMPLES;
 use model::media::{Codec, Direction, LegQuality, MediaDesc, MediaFault};
 use model::{CallId, LegId};
 
-use super::page::Page;
+use super::page::{Kind, Page};
 use super::plan::Plan;
 use super::ports::PortPair;
 use super::reception::Reception;
 use super::record::Recorder;
+use super::report::Reporter;
 use crate::dtmf;
 use crate::g711;
 use crate::jitter::JitterBuffer;
 use crate::lock::SourceLock;
 use crate::metrics::{Count, Counters};
 use crate::recording::tape::Side;
+use crate::rtcp::{self, REPORT_BYTES_MAX};
 use crate::rtp::{self, HEADER_BYTES, Header, PACKET_BYTES_MAX};
 use crate::stream::{Incoming, OutStream, Source, Stamp};
 
 /// Payload type of telephone-event in our own offers.
-const DTMF_PAYLOAD_TYPE: u8 = 101;
+pub(crate) const DTMF_PAYLOAD_TYPE: u8 = 101;
 
 /// One point in time in the units the plane works with.
 #[derive(Debug, Clone, Copy)]
@@ -90,6 +92,9 @@ pub(crate) struct Leg {
     expects: bool,
     keys: dtmf::Receiver,
     reception: Reception,
+    reporter: Reporter,
+    /// Bytes of payload sent.
+    octets: u64,
     out: OutStream,
     ssrc: u32,
     heard_ms: u64,
@@ -135,14 +140,17 @@ impl Leg {
             direction: Direction::SendRecv,
             ptime_ms: 20,
         };
-        Self::new(id, Wire::Browser(Box::new(page)), local, now)
+        let keys = page.takes_keys().then_some(DTMF_PAYLOAD_TYPE);
+        let leg = Self::new(id, Wire::Browser(Box::new(page)), local, now)?;
+        Ok(Self { dtmf_out: keys, ..leg })
     }
 
     fn new(id: LegId, wire: Wire, local: MediaDesc, now: Now) -> Result<Self, MediaFault> {
-        let mut random = [0; 10];
+        let mut random = [0; 18];
         getrandom::fill(&mut random).map_err(|_| MediaFault::Overloaded)?;
         let word = |at: usize| u32::from_be_bytes([0, 1, 2, 3].map(|n| random[at + n]));
         let sequence = u16::from_be_bytes([random[8], random[9]]);
+        let seed = u64::from(word(10)) << 32 | u64::from(word(14));
         Ok(Self {
             id,
             call: None,
@@ -162,6 +170,8 @@ impl Leg {
             expects: false,
             keys: dtmf::Receiver::default(),
             reception: Reception::default(),
+            reporter: Reporter::new(seed, now),
+            octets: 0,
             out: OutStream::new(now.samples, sequence, word(4)),
             ssrc: word(0),
             heard_ms: now.ms,
@@ -256,13 +266,24 @@ impl Leg {
                 Taken::Audio { header, codec, payload }
             }
             None => {
-                let reception = self.keys.receive(now.ms, header.timestamp, payload);
-                if reception == dtmf::Reception::Refused {
-                    counters.count(Count::Digit);
-                }
+                let reception = self.receive_key(now, &header, payload, counters);
                 Taken::Key { header, payload, reception }
             }
         }
+    }
+
+    fn receive_key(
+        &mut self,
+        now: Now,
+        header: &Header,
+        payload: &[u8],
+        counters: &Counters,
+    ) -> dtmf::Reception {
+        let reception = self.keys.receive(now.ms, header.timestamp, payload);
+        if reception == dtmf::Reception::Refused {
+            counters.count(Count::Digit);
+        }
+        reception
     }
 
     /// Takes a frame of its page. `header` names the page's present stream.
@@ -278,6 +299,19 @@ impl Leg {
         self.keep_said(now, header, Codec::Pcmu, payload);
     }
 
+    /// Takes a packet of a key press of its page.
+    pub(crate) fn take_key(
+        &mut self,
+        now: Now,
+        header: &Header,
+        payload: &[u8],
+        counters: &Counters,
+    ) -> dtmf::Reception {
+        counters.count(Count::PacketsIn);
+        self.reception.take(now.samples, header, false);
+        self.receive_key(now, header, payload, counters)
+    }
+
     /// Keeps what was said for whoever mixes and for the recorder.
     fn keep_said(&mut self, now: Now, header: &Header, codec: Codec, payload: &[u8]) {
         if let Some(jitter) = &mut self.jitter {
@@ -287,6 +321,20 @@ impl Leg {
             let at = (header.ssrc, header.timestamp);
             recorder.tape.write(now.samples, Side::Said, at, codec, payload);
         }
+    }
+
+    /// The page was loaded anew: nothing can be sent before it is up.
+    ///
+    /// # Errors
+    /// `BadDescription` when this is no browser leg.
+    pub(crate) fn renew_page(&mut self, page: Page) -> Result<(), MediaFault> {
+        let Wire::Browser(old) = &mut self.wire else { return Err(MediaFault::BadDescription) };
+        self.dtmf_out = page.takes_keys().then_some(DTMF_PAYLOAD_TYPE);
+        // The presses of the new page have a clock of their own.
+        self.keys = dtmf::Receiver::default();
+        **old = page;
+        self.sends = false;
+        Ok(())
     }
 
     /// Whether anything can be sent: the page came up or went down.
@@ -316,7 +364,7 @@ impl Leg {
         let mut datagram = [0; PACKET_BYTES_MAX];
         let end = HEADER_BYTES + payload.len().min(PACKET_BYTES_MAX - HEADER_BYTES);
         g711::transcode_slice(codec, payload, self.codec, &mut datagram[HEADER_BYTES..end]);
-        self.send(now, stamp, self.codec.payload_type(), &mut datagram[..end], counters);
+        self.send(now, stamp, Kind::Sound, &mut datagram[..end], counters);
         self.record_heard(now, stamp, &datagram[HEADER_BYTES..end]);
     }
 
@@ -328,8 +376,8 @@ impl Leg {
         (header, payload): (Header, &[u8]),
         counters: &Counters,
     ) {
-        let (Some(payload_type), true, Some(payload)) =
-            (self.dtmf_out, self.sends, payload.first_chunk::<{ dtmf::EVENT_BYTES }>())
+        let (true, true, Some(payload)) =
+            (self.dtmf_out.is_some(), self.sends, payload.first_chunk::<{ dtmf::EVENT_BYTES }>())
         else {
             self.out.skip(source, header.sequence);
             return;
@@ -344,7 +392,7 @@ impl Leg {
         let Some(stamp) = self.out.relay(now.samples, source, packet) else { return };
         let mut datagram = [0; HEADER_BYTES + dtmf::EVENT_BYTES];
         datagram[HEADER_BYTES..].copy_from_slice(payload);
-        self.send(now, stamp, payload_type, &mut datagram, counters);
+        self.send(now, stamp, Kind::Key, &mut datagram, counters);
     }
 
     /// A packet of another leg that is not passed on.
@@ -366,7 +414,7 @@ impl Leg {
         let stamp = self.out.clocked(now.samples, source, FRAME_SAMPLES as u32);
         let mut datagram = [0; HEADER_BYTES + FRAME_SAMPLES];
         datagram[HEADER_BYTES..].copy_from_slice(frame);
-        self.send(now, stamp, self.codec.payload_type(), &mut datagram, counters);
+        self.send(now, stamp, Kind::Sound, &mut datagram, counters);
         self.record_heard(now, stamp, frame);
     }
 
@@ -382,14 +430,18 @@ impl Leg {
         &mut self,
         now: Now,
         stamp: Stamp,
-        payload_type: u8,
+        kind: Kind,
         datagram: &mut [u8],
         counters: &Counters,
     ) {
         let sent = match &mut self.wire {
-            Wire::Browser(page) => page.send(now, stamp, &datagram[HEADER_BYTES..]),
+            Wire::Browser(page) => page.send(now, stamp, kind, &datagram[HEADER_BYTES..]),
             Wire::Rtp(pair) => {
                 let Some(target) = self.lock.target() else { return };
+                let payload_type = match kind {
+                    Kind::Sound => self.codec.payload_type(),
+                    Kind::Key => self.dtmf_out.unwrap_or(DTMF_PAYLOAD_TYPE),
+                };
                 let header = Header {
                     marker: stamp.marker,
                     payload_type,
@@ -403,10 +455,49 @@ impl Leg {
         };
         if sent {
             self.reception.sent += 1;
+            self.octets += (datagram.len() - HEADER_BYTES) as u64;
             counters.count(Count::PacketsOut);
         } else {
             counters.count(Count::SendFailed);
         }
+    }
+
+    /// Reports to the peer of a plain leg when it is time. The stack of a page does so itself.
+    pub(crate) fn report(&mut self, now: Now, counters: &Counters) {
+        let Wire::Rtp(pair) = &self.wire else { return };
+        if !self.reporter.is_due(now) || self.call.is_none() {
+            return;
+        }
+        let (Some(rtcp), Some(target)) = (&pair.rtcp, self.lock.target()) else { return };
+        let above = target.port().checked_add(1).map(|port| SocketAddr::new(target.ip(), port));
+        // A peer behind an address translation is told where its own reports come from.
+        let known = self.reporter.peer.filter(|peer| peer.ip() == target.ip());
+        let Some(to) = known.or(above) else { return };
+        let stream = (self.ssrc, self.out.clock(now.samples));
+        let sent = (self.reception.sent, self.octets);
+        let report = self.reporter.report(now, stream, sent, self.reception.heard());
+        let Some(report) = report else { return };
+        let mut bytes = [0; REPORT_BYTES_MAX];
+        let length = report.write(&mut bytes);
+        if rtcp.send_to(&bytes[..length], to).is_ok() {
+            counters.count(Count::ReportsOut);
+        }
+    }
+
+    /// Takes a report of the peer, from its address alone.
+    pub(crate) fn take_report(
+        &mut self,
+        now: Now,
+        source: SocketAddr,
+        datagram: &[u8],
+        counters: &Counters,
+    ) {
+        if self.lock.target().is_none_or(|target| target.ip() != source.ip()) {
+            return counters.count(Count::Stranger);
+        }
+        let Ok(time) = rtcp::parse(datagram) else { return counters.count(Count::Malformed) };
+        counters.count(Count::ReportsIn);
+        self.reporter.take(now, source, time);
     }
 
     /// Milliseconds without a packet, once per `every_ms`, while the peer should send.

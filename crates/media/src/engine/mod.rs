@@ -12,6 +12,7 @@ mod plan;
 mod ports;
 mod reception;
 mod record;
+mod report;
 mod sound;
 mod worker;
 

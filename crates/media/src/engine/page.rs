@@ -11,7 +11,7 @@ use std::time::Instant;
 use model::LegId;
 use model::media::{Codec, MediaEvent, MediaFault};
 
-use super::leg::{Leg, Now, Wire};
+use super::leg::{DTMF_PAYLOAD_TYPE, Leg, Now, Wire};
 use super::worker::Worker;
 use crate::metrics::Count;
 use crate::rtp::{self, Header};
@@ -34,7 +34,8 @@ pub(crate) struct Page {
     deadline: Instant,
     /// Something was queued since the last poll.
     due: bool,
-    last_timestamp: Option<u32>,
+    last_sound: Option<u32>,
+    last_key: Option<u32>,
 }
 
 impl Page {
@@ -44,19 +45,33 @@ impl Page {
             generation,
             deadline: now.instant,
             due: true,
-            last_timestamp: None,
+            last_sound: None,
+            last_key: None,
         }
     }
 
-    /// Queues a frame. The stack numbers packets itself, so what comes late is left out.
-    pub(crate) fn send(&mut self, now: Now, stamp: Stamp, payload: &[u8]) -> bool {
-        let late = |last| rtp::timestamp_distance(last, stamp.timestamp) <= 0;
-        let Some(stack) = self.stack.as_mut().filter(|_| !self.last_timestamp.is_some_and(late))
-        else {
-            return false;
+    /// Whether the page takes key events.
+    pub(crate) fn takes_keys(&self) -> bool {
+        self.stack.as_ref().is_some_and(BrowserLeg::takes_keys)
+    }
+
+    /// Queues a packet. The stack numbers packets itself, so what comes late is left out; the
+    /// packets of one press share their timestamp.
+    pub(crate) fn send(&mut self, now: Now, stamp: Stamp, kind: Kind, payload: &[u8]) -> bool {
+        let Some(stack) = &mut self.stack else { return false };
+        let Stamp { timestamp, marker, .. } = stamp;
+        let (last, ahead_min) = match kind {
+            Kind::Sound => (&mut self.last_sound, 1),
+            Kind::Key => (&mut self.last_key, 0),
         };
-        self.last_timestamp = Some(stamp.timestamp);
-        stack.send_frame(now.instant, stamp.timestamp, payload, stamp.marker);
+        if last.is_some_and(|last| rtp::timestamp_distance(last, timestamp) < ahead_min) {
+            return false;
+        }
+        *last = Some(timestamp);
+        match kind {
+            Kind::Sound => stack.send_frame(now.instant, timestamp, payload, marker),
+            Kind::Key => stack.send_key(now.instant, timestamp, payload, marker),
+        }
         self.due = true;
         true
     }
@@ -71,9 +86,16 @@ impl Page {
             // What the socket does not take is lost as on the wire; the stack repeats what matters.
             BrowserOut::Transmit { to, bytes } => drop(socket.send_to(bytes, to)),
             BrowserOut::Frame { timestamp, sequence, payload } => {
-                frames.extend(Frame::new(timestamp, sequence as u16, ssrc, payload));
+                let sequence = sequence as u16;
+                let payload_type = Codec::Pcmu.payload_type();
+                let header = Header { marker: false, payload_type, sequence, timestamp, ssrc };
+                frames.extend(Frame::new(Kind::Sound, header, payload));
             }
-            BrowserOut::Digit(key) => news.keys.push(key),
+            BrowserOut::Key { marker, timestamp, sequence, payload } => {
+                let (sequence, payload_type) = (sequence as u16, DTMF_PAYLOAD_TYPE);
+                let header = Header { marker, payload_type, sequence, timestamp, ssrc };
+                frames.extend(Frame::new(Kind::Key, header, payload));
+            }
             BrowserOut::Up => news.up = true,
             BrowserOut::Down => news.down = true,
         });
@@ -100,9 +122,19 @@ pub(crate) struct Pages {
     slots: Vec<u32>,
 }
 
-/// A frame on its way from a page's stack to the listeners.
+/// What a packet carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// G.711.
+    Sound,
+    /// A key event.
+    Key,
+}
+
+/// A packet on its way from a page's stack to the listeners.
 #[derive(Debug)]
 struct Frame {
+    kind: Kind,
     header: Header,
     length: usize,
     payload: [u8; FRAME_BYTES_MAX],
@@ -110,12 +142,10 @@ struct Frame {
 
 impl Frame {
     /// `None` when the frame is longer than any fair page sends.
-    fn new(timestamp: u32, sequence: u16, ssrc: u32, sound: &[u8]) -> Option<Self> {
+    fn new(kind: Kind, header: Header, bytes: &[u8]) -> Option<Self> {
         let mut payload = [0; FRAME_BYTES_MAX];
-        payload.get_mut(..sound.len())?.copy_from_slice(sound);
-        let payload_type = Codec::Pcmu.payload_type();
-        let header = Header { marker: false, payload_type, sequence, timestamp, ssrc };
-        Some(Self { header, length: sound.len(), payload })
+        payload.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        Some(Self { kind, header, length: bytes.len(), payload })
     }
 }
 
@@ -124,7 +154,6 @@ impl Frame {
 struct News {
     up: bool,
     down: bool,
-    keys: Vec<char>,
 }
 
 impl Pages {
@@ -168,9 +197,7 @@ impl Worker {
         let page = Page::new(stack, self.pages.generation, now);
         let slot = if let Some(slot) = self.slot(id) {
             let leg = self.legs[slot as usize].as_mut().ok_or(MediaFault::BadDescription)?;
-            let Wire::Browser(old) = &mut leg.wire else { return Err(MediaFault::BadDescription) };
-            **old = page;
-            leg.page_is_up(false);
+            leg.renew_page(page)?;
             slot
         } else {
             if self.shed.overloaded() {
@@ -242,9 +269,6 @@ impl Worker {
             self.pages.forget(slot);
         }
         let id = leg.id;
-        for digit in news.keys {
-            self.outbox.tell(MediaEvent::Digit { leg: id, digit });
-        }
         if news.up {
             leg.page_is_up(true);
             self.outbox.tell(MediaEvent::BrowserUp { leg: id });
@@ -255,10 +279,17 @@ impl Worker {
         }
         for frame in frames.drain(..) {
             let payload = &frame.payload[..frame.length];
-            if let Some(Some(leg)) = self.legs.get_mut(slot as usize) {
-                leg.take_frame(now, &frame.header, payload, &self.counters);
+            let Some(Some(leg)) = self.legs.get_mut(slot as usize) else { continue };
+            match frame.kind {
+                Kind::Sound => {
+                    leg.take_frame(now, &frame.header, payload, &self.counters);
+                    self.spread_audio(now, slot, (frame.header, Codec::Pcmu, payload));
+                }
+                Kind::Key => {
+                    let reception = leg.take_key(now, &frame.header, payload, &self.counters);
+                    self.key(now, slot, (frame.header, payload), reception);
+                }
             }
-            self.spread_audio(now, slot, (frame.header, Codec::Pcmu, payload));
         }
         self.pages.frames = frames;
     }

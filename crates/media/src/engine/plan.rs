@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use model::media::ClipId;
+
 use crate::engine::sound::{Playing, Sound};
 use crate::stream::Source;
 
@@ -19,7 +21,7 @@ pub(crate) enum Plan {
     /// Clips, then silence.
     Play(Box<Playing>),
     /// A clip in a loop.
-    Music(Arc<Sound>),
+    Music { clip: ClipId, sound: Arc<Sound> },
 }
 
 impl Plan {
@@ -29,7 +31,7 @@ impl Plan {
             Self::Idle | Self::Silence | Self::Relay => 0,
             Self::Mix(_) => 1,
             Self::Play(_) => 2,
-            Self::Music(_) => 3,
+            Self::Music { .. } => 3,
         })
     }
 }

@@ -30,6 +30,20 @@ struct Stream {
     jitter16: u32,
 }
 
+/// The present stream as a report tells of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Heard {
+    pub(crate) ssrc: u32,
+    /// Packets that should have come.
+    pub(crate) expected: u64,
+    /// Packets that came, doubled ones included.
+    pub(crate) taken: u64,
+    /// The highest sequence number, extended over wraps.
+    pub(crate) highest: u32,
+    /// In samples.
+    pub(crate) jitter: u32,
+}
+
 impl Stream {
     fn lost(&self) -> u64 {
         (self.highest - self.first + 1).saturating_sub(self.taken)
@@ -39,6 +53,8 @@ impl Stream {
 impl Reception {
     /// A jump of the sequence of more than this is a new beginning.
     const JUMP: u16 = 3_000;
+    /// One turn of the sequence counter.
+    const TURN: u64 = 0x1_0000;
 
     /// Counts a packet that came at `now` (our clock in samples).
     pub(crate) fn take(&mut self, now: u32, header: &Header, audio: bool) {
@@ -51,7 +67,7 @@ impl Reception {
         let Some(mut stream) = known else {
             self.lost += self.stream.map_or(0, |stream| stream.lost());
             // One turn of the counter ahead, so that packets from before the first can be counted.
-            let first = 0x1_0000 + u64::from(header.sequence);
+            let first = Self::TURN + u64::from(header.sequence);
             let ssrc = header.ssrc;
             self.stream =
                 Some(Stream { ssrc, first, highest: first, taken: 1, transit, jitter16: 0 });
@@ -72,6 +88,18 @@ impl Reception {
             }
         }
         self.stream = Some(stream);
+    }
+
+    /// The present stream, if there is one.
+    pub(crate) fn heard(&self) -> Option<Heard> {
+        self.stream.map(|stream| Heard {
+            ssrc: stream.ssrc,
+            expected: stream.highest - stream.first + 1,
+            taken: stream.taken,
+            // Without the turn that the count begins with; it wraps on the wire.
+            highest: (stream.highest - Self::TURN) as u32,
+            jitter: stream.jitter16 >> 4,
+        })
     }
 
     /// The figures so far.

@@ -3,6 +3,7 @@
 //! Invariant: a clip is encoded once per codec, outside the media threads, and shared by everyone
 //! who hears it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::limits::FRAME_SAMPLES;
@@ -86,8 +87,39 @@ impl Playing {
     }
 }
 
-/// Clips by name.
-pub(crate) type Sounds = std::collections::BTreeMap<ClipId, Arc<Sound>>;
+/// Clips by name, each as long as somebody holds it.
+#[derive(Debug, Default)]
+pub(crate) struct Sounds(BTreeMap<ClipId, Held>);
+
+#[derive(Debug)]
+struct Held {
+    sound: Arc<Sound>,
+    holders: u32,
+}
+
+impl Sounds {
+    /// One holder more.
+    pub(crate) fn hold(&mut self, clip: ClipId, sound: Arc<Sound>) {
+        self.0.entry(clip).or_insert(Held { sound, holders: 0 }).holders += 1;
+    }
+
+    /// One holder less. Play-outs keep their own share of the sound.
+    pub(crate) fn release(&mut self, clip: ClipId) {
+        let Some(held) = self.0.get_mut(&clip) else { return };
+        held.holders -= 1;
+        if held.holders == 0 {
+            self.0.remove(&clip);
+        }
+    }
+
+    pub(crate) fn get(&self, clip: ClipId) -> Option<Arc<Sound>> {
+        self.0.get(&clip).map(|held| Arc::clone(&held.sound))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
 
 #[cfg(test)]
 mod tests {

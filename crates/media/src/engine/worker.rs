@@ -93,7 +93,7 @@ impl Worker {
             legs: Vec::new(),
             slots: BTreeMap::new(),
             calls: BTreeMap::new(),
-            sounds: Sounds::new(),
+            sounds: Sounds::default(),
             outbox,
             tray,
             pages,
@@ -135,7 +135,11 @@ impl Worker {
                         now = Now::read(self.start);
                     }
                     TOKEN_PAGES => self.datagrams(now, &mut buffer),
-                    token if token & TOKEN_RTCP != 0 => self.rtcp(token as u32, &mut buffer),
+                    token if token & TOKEN_RTCP != 0 => {
+                        self.guarded(token as u32, |worker, slot| {
+                            worker.rtcp(now, slot, &mut buffer);
+                        });
+                    }
                     token => self.guarded(token as u32, |worker, slot| {
                         worker.packet(now, slot, &mut buffer);
                     }),
@@ -172,7 +176,8 @@ impl Worker {
                     }
                 }
                 Ok(Order::Sound(clip, sound)) => {
-                    self.sounds.insert(clip, sound);
+                    self.sounds.hold(clip, sound);
+                    self.counters.set(Count::Clips, self.sounds.len() as u64);
                 }
                 Ok(Order::Page(leg, stack)) => {
                     let stack = stack.map(|(stack, sdp)| (*stack, sdp));
@@ -202,6 +207,10 @@ impl Worker {
             }
             // The handle turns these into orders of their own.
             MediaCommand::BrowserOffer { .. } | MediaCommand::Clip { .. } => {}
+            MediaCommand::ClipGone { clip } => {
+                self.sounds.release(clip);
+                self.counters.set(Count::Clips, self.sounds.len() as u64);
+            }
             MediaCommand::Graph { call, tenant, rev, graph, recording_file } => {
                 self.apply(call, tenant, rev, graph, recording_file);
             }
@@ -301,13 +310,18 @@ impl Worker {
                 self.spread_audio(now, slot, (header, codec, payload));
             }
             Taken::Key { header, payload, reception } => {
-                if let Reception::Pressed(digit) = reception {
-                    let leg = leg.id;
-                    self.outbox.tell(MediaEvent::Digit { leg, digit });
-                }
-                self.spread_key(now, slot, (header, payload), reception != Reception::Refused);
+                self.key(now, slot, (header, payload), reception);
             }
         }
+    }
+
+    /// Tells a press once and passes its packets on.
+    pub(super) fn key(&mut self, now: Now, slot: u32, key: (Header, &[u8]), reception: Reception) {
+        if let (Reception::Pressed(digit), Some(leg)) = (reception, self.leg(slot)) {
+            let leg = leg.id;
+            self.outbox.tell(MediaEvent::Digit { leg, digit });
+        }
+        self.spread_key(now, slot, key, reception != Reception::Refused);
     }
 
     pub(super) fn spread_audio(&mut self, now: Now, slot: u32, sound: (Header, Codec, &[u8])) {
@@ -333,6 +347,7 @@ impl Worker {
                     leg.skip(source, key.0.sequence);
                 }
             }
+            self.settle(*listener, now);
         }
         self.give_back(slot, listeners);
     }
@@ -348,12 +363,12 @@ impl Worker {
         }
     }
 
-    /// RTCP is read, so that peers get no ICMP errors, and not used yet.
-    fn rtcp(&mut self, slot: u32, buffer: &mut [u8]) {
-        if let Some(Wire::Rtp(pair)) = self.leg(slot).map(|leg| &leg.wire)
-            && let Some(rtcp) = &pair.rtcp
-        {
-            let _ = rtcp.recv_from(buffer);
+    fn rtcp(&mut self, now: Now, slot: u32, buffer: &mut [u8]) {
+        let Some(Some(leg)) = self.legs.get_mut(slot as usize) else { return };
+        let Wire::Rtp(pair) = &leg.wire else { return };
+        let Some(rtcp) = &pair.rtcp else { return };
+        if let Ok((length, from)) = rtcp.recv_from(buffer) {
+            leg.take_report(now, from, &buffer[..length], &self.counters);
         }
     }
 

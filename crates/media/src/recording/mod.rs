@@ -4,7 +4,7 @@
 //! in mu-law, only ever appended. Invariant: cut at any byte, everything up to the last whole
 //! block is read. A block holds at most `limits::RECORDING_BLOCK_MS`; the writer cuts at 0.6 s:
 //! sound may come 120 ms late, a loaded machine writes late, and a killed process shall lose less
-//! than a second.
+//! than a second (ADR 0012).
 //!
 //! All numbers are little-endian.
 //!

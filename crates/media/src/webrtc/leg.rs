@@ -16,7 +16,6 @@ use str0m::net::{Protocol, Receive};
 use str0m::rtp::{Extension, ExtensionMap, RtpPacket, RtpWrite};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc};
 
-use super::digits::Digits;
 use super::identity::IDENTITY;
 use super::offer;
 
@@ -47,8 +46,17 @@ pub enum BrowserOut<'a> {
         /// G.711 mu-law, 160 bytes for 20 ms as a rule.
         payload: &'a [u8],
     },
-    /// The agent pressed a key: `0-9 * # A-D`.
-    Digit(char),
+    /// The page sent a packet of a key press (RFC 4733); each press comes as several.
+    Key {
+        /// The first packet of the press.
+        marker: bool,
+        /// RTP timestamp of the press at 8 kHz, in the stream of the audio.
+        timestamp: u32,
+        /// Sequence number in the stream of the audio, extended over wraps.
+        sequence: u64,
+        /// The event as it came; see [`crate::dtmf::Event::parse`].
+        payload: &'a [u8],
+    },
     /// Media flows from now on.
     Up,
     /// The leg is over, for the first and only time.
@@ -110,7 +118,6 @@ pub struct BrowserLeg {
     ufrag: String,
     phase: Phase,
     media: Negotiated,
-    digits: Digits,
     next_sequence: u64,
     /// Where the last datagram that was not STUN came from.
     source: Option<SocketAddr>,
@@ -165,7 +172,6 @@ impl BrowserLeg {
             ufrag,
             phase,
             media,
-            digits: Digits::default(),
             next_sequence,
             source: None,
             path: Path::default(),
@@ -219,15 +225,33 @@ impl BrowserLeg {
     /// Queues one frame for the page: `timestamp` at 8 kHz, `payload` in mu-law, `marker` on the
     /// first frame after a gap (RFC 3551 section 4.1). Before the leg is up frames are dropped.
     pub fn send_frame(&mut self, now: Instant, timestamp: u32, payload: &[u8], marker: bool) {
+        self.send(now, self.media.audio, (timestamp, payload, marker));
+    }
+
+    /// Whether the page takes key events.
+    #[must_use]
+    pub fn takes_keys(&self) -> bool {
+        self.media.keys.is_some()
+    }
+
+    /// Queues one packet of a key press: `timestamp` is that of the press, `payload` the event,
+    /// `marker` is set on the first packet. Dropped when the page takes no keys.
+    pub fn send_key(&mut self, now: Instant, timestamp: u32, payload: &[u8], marker: bool) {
+        if let Some(keys) = self.media.keys {
+            self.send(now, keys, (timestamp, payload, marker));
+        }
+    }
+
+    fn send(&mut self, now: Instant, pt: Pt, (timestamp, payload, marker): (u32, &[u8], bool)) {
         if self.phase != Phase::Up {
             return;
         }
-        let Negotiated { mid, audio, .. } = self.media;
+        let mid = self.media.mid;
         let sequence = self.next_sequence;
         self.next_sequence += 1;
         self.guarded(|rtc| {
             if let Some(stream) = rtc.direct_api().stream_tx_by_mid(mid, None) {
-                let frame = RtpWrite::new(audio, sequence.into(), timestamp, now, payload);
+                let frame = RtpWrite::new(pt, sequence.into(), timestamp, now, payload);
                 stream.write_rtp(frame.marker(marker));
             }
             Ok(())
@@ -268,14 +292,14 @@ impl BrowserLeg {
                     to: self.path.lead(&datagram.contents, datagram.destination),
                     bytes: &datagram.contents,
                 }),
-                Some(Output::Event(event)) => self.take(now, &event, out),
+                Some(Output::Event(event)) => self.take(&event, out),
             }
         }
     }
 
-    fn take(&mut self, now: Instant, event: &Event, out: &mut dyn FnMut(BrowserOut<'_>)) {
+    fn take(&mut self, event: &Event, out: &mut dyn FnMut(BrowserOut<'_>)) {
         match event {
-            Event::RtpPacket(packet) => self.take_packet(now, packet, out),
+            Event::RtpPacket(packet) => self.take_packet(packet, out),
             Event::Connected => {
                 self.phase = Phase::Up;
                 out(BrowserOut::Up);
@@ -287,12 +311,7 @@ impl BrowserLeg {
         }
     }
 
-    fn take_packet(
-        &mut self,
-        now: Instant,
-        packet: &RtpPacket,
-        out: &mut dyn FnMut(BrowserOut<'_>),
-    ) {
+    fn take_packet(&mut self, packet: &RtpPacket, out: &mut dyn FnMut(BrowserOut<'_>)) {
         let RtpPacket { header, payload, .. } = packet;
         self.path.heard(self.source, *packet.seq_no);
         if header.payload_type == self.media.audio {
@@ -301,10 +320,13 @@ impl BrowserLeg {
                 sequence: *packet.seq_no,
                 payload,
             });
-        } else if Some(header.payload_type) == self.media.keys
-            && let Some(key) = self.digits.report(now, header.timestamp, payload)
-        {
-            out(BrowserOut::Digit(key));
+        } else if Some(header.payload_type) == self.media.keys {
+            out(BrowserOut::Key {
+                marker: header.marker,
+                timestamp: header.timestamp,
+                sequence: *packet.seq_no,
+                payload,
+            });
         }
     }
 

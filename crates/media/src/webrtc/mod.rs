@@ -5,7 +5,6 @@
 //! can end the one leg they belong to and nothing else; they never panic and never reach another.
 
 pub mod demux;
-mod digits;
 mod identity;
 mod leg;
 mod offer;

@@ -38,7 +38,7 @@ struct Wire {
     to_house: Vec<Vec<u8>>,
     heard_by_house: Vec<Sound>,
     heard_by_page: Vec<Sound>,
-    keys: String,
+    keys: Vec<Sound>,
     ups: u32,
     downs: u32,
     next_sequence: u64,
@@ -94,7 +94,7 @@ impl Wire {
             to_house: Vec::new(),
             heard_by_house: Vec::new(),
             heard_by_page: Vec::new(),
-            keys: String::new(),
+            keys: Vec::new(),
             ups: 0,
             downs: 0,
             next_sequence: 100,
@@ -133,7 +133,9 @@ impl Wire {
             BrowserOut::Frame { timestamp, payload, .. } => {
                 heard_by_house.push(Sound { timestamp, payload: payload.to_vec() });
             }
-            BrowserOut::Digit(key) => keys.push(key),
+            BrowserOut::Key { timestamp, payload, .. } => {
+                keys.push(Sound { timestamp, payload: payload.to_vec() });
+            }
             BrowserOut::Up => *ups += 1,
             BrowserOut::Down => *downs += 1,
         });
@@ -260,18 +262,24 @@ fn the_answer_is_lite_mu_law_and_telephone_event_only() {
 }
 
 #[test]
-fn keys_of_the_page_arrive_once_each() {
+fn keys_pass_untouched_both_ways() {
     let mut wire = Wire::new();
     wire.connect();
+    let mut sent = Vec::new();
     for (n, code) in [1_u8, 9, 10, 11, 1].into_iter().enumerate() {
         let timestamp = 8_000 * (1 + u32::try_from(n).unwrap());
         for report in 1..=8_u8 {
             let end = if report > 5 { 0x80 } else { 0 };
-            wire.page_sends(Codec::Tele, timestamp, &[code, end | 10, 0, 20 * report]);
+            let payload = vec![code, end | 10, 0, 20 * report];
+            wire.page_sends(Codec::Tele, timestamp, &payload);
+            wire.leg.send_key(wire.now, timestamp, &payload, report == 1);
             wire.step();
+            sent.push(Sound { timestamp, payload });
         }
     }
-    assert_eq!(wire.keys, "19*#1");
+    assert!(wire.leg.takes_keys());
+    assert_same(&wire.keys, &sent);
+    assert_same(&wire.heard_by_page, &sent);
     assert!(wire.heard_by_house.is_empty(), "reports are no audio");
 }
 

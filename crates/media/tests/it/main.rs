@@ -5,4 +5,5 @@ mod page;
 mod play;
 mod record;
 mod relay;
+mod reports;
 mod support;

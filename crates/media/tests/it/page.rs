@@ -3,17 +3,21 @@
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use media::g711;
 use media::webrtc::install_crypto;
+use media::{dtmf, g711};
 use model::LegId;
-use model::media::{Codec, Hears, MediaCommand, MediaEvent, MediaFault};
+use model::media::{Codec, Hears, MediaCommand, MediaDesc, MediaEvent, MediaFault};
 use str0m::change::SdpAnswer;
-use str0m::media::{Direction, MediaKind, Mid};
+use str0m::format::{Codec as PageCodec, FormatParams};
+use str0m::media::{Direction, Frequency, MediaKind, Mid};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::RtpWrite;
 use str0m::{Candidate, Event, Input, Output, Rtc};
 
 use crate::support::{PATIENCE, Peer, Plane, id, spoken};
+
+/// The page's own payload type of key events.
+const PAGE_KEYS: u8 = 126;
 
 /// What a browser tab does, without the browser.
 struct Page {
@@ -23,8 +27,11 @@ struct Page {
     address: SocketAddr,
     voice: u32,
     frame: u32,
+    sequence: u64,
     connected: bool,
     heard: Vec<(u32, Vec<u8>)>,
+    /// Key events that came: timestamp, marker, event.
+    keys: Vec<(u32, bool, dtmf::Event)>,
 }
 
 impl Page {
@@ -35,7 +42,11 @@ impl Page {
         socket.set_read_timeout(Some(Duration::from_millis(2))).expect("a time");
         let address = socket.local_addr().expect("an address");
         let mut config = Rtc::builder().clear_codecs().set_rtp_mode(true);
-        config.codec_config().enable_pcmu(true, false);
+        let codecs = config.codec_config();
+        codecs.enable_pcmu(true, false);
+        let format = FormatParams { telephone_event_max: Some(15), ..FormatParams::default() };
+        let (number, rate) = (PAGE_KEYS.into(), Frequency::EIGHT_KHZ);
+        codecs.add_config(number, None, PageCodec::Tele, rate, None, format);
         let mut rtc = config.build(Instant::now());
         rtc.add_local_candidate(Candidate::host(address, "udp").expect("a candidate"));
         let mut change = rtc.sdp_api();
@@ -48,8 +59,18 @@ impl Page {
         });
         let answer = SdpAnswer::from_sdp_string(&answer).expect("an answer");
         rtc.sdp_api().accept_answer(pending, answer).expect("accepted");
-        let heard = Vec::new();
-        let mut page = Self { rtc, mid, socket, address, voice, frame: 0, connected: false, heard };
+        let mut page = Self {
+            rtc,
+            mid,
+            socket,
+            address,
+            voice,
+            frame: 0,
+            sequence: 100,
+            connected: false,
+            heard: Vec::new(),
+            keys: Vec::new(),
+        };
         page.run_until(|page| page.connected);
         plane.wait(|event| match event {
             MediaEvent::BrowserUp { leg: l } if *l == leg => Some(()),
@@ -70,7 +91,13 @@ impl Page {
                 }
                 Output::Event(Event::Connected) => self.connected = true,
                 Output::Event(Event::RtpPacket(packet)) => {
-                    self.heard.push((packet.header.timestamp, packet.payload.to_vec()));
+                    let header = &packet.header;
+                    if *header.payload_type == PAGE_KEYS {
+                        let event = dtmf::Event::parse(&packet.payload).expect("an event");
+                        self.keys.push((header.timestamp, header.marker, event));
+                    } else {
+                        self.heard.push((header.timestamp, packet.payload.to_vec()));
+                    }
                 }
                 Output::Event(_) => {}
             }
@@ -94,13 +121,27 @@ impl Page {
 
     fn say(&mut self) {
         let payload = spoken(Codec::Pcmu, self.voice, self.frame);
-        let (sequence, timestamp) = (u64::from(self.frame) + 100, self.frame * 160);
+        self.send(0, false, &payload);
+        self.frame += 1;
+    }
+
+    fn send(&mut self, payload_type: u8, marker: bool, payload: &[u8]) {
         let mut api = self.rtc.direct_api();
         let stream = api.stream_tx_by_mid(self.mid, None).expect("a stream");
-        let now = Instant::now();
-        stream.write_rtp(RtpWrite::new(0.into(), sequence.into(), timestamp, now, &payload[..]));
-        self.frame += 1;
+        let (now, timestamp) = (Instant::now(), self.frame * 160);
+        let packet =
+            RtpWrite::new(payload_type.into(), self.sequence.into(), timestamp, now, payload);
+        stream.write_rtp(packet.marker(marker));
+        self.sequence += 1;
         self.step();
+    }
+
+    /// Presses a key for 100 ms instead of speaking, as browsers do.
+    fn press(&mut self, key: char) {
+        for (marker, payload) in dtmf::Sender::new(key, 100, 20).expect("a key") {
+            self.send(PAGE_KEYS, marker, &payload);
+        }
+        self.frame += 7;
     }
 
     /// Waits for a frame with exactly this sound.
@@ -168,6 +209,64 @@ fn a_page_and_a_caller_hear_each_other_also_after_a_reload() {
 }
 
 #[test]
+fn keys_pass_between_a_page_and_a_caller_both_ways() {
+    let mut plane = Plane::start();
+    let (leg, call) = (id(), id());
+    let mut caller = Peer::new(1, Codec::Pcmu);
+    let remote = MediaDesc { dtmf: Some(96), ..caller.desc() };
+    plane.send(MediaCommand::Prepare { leg: caller.leg, remote: Some(remote) });
+    let local = plane.prepared(caller.leg);
+    caller.server = (local.address, local.port).into();
+    let mut page = Page::open(&mut plane, leg, 2);
+    connect(&mut plane, 1, call, leg, &caller);
+    talk(&mut page, &mut caller);
+    let mut last = None;
+    for key in ['1', '1', '#'] {
+        page.press(key);
+        page.say();
+        let press: Vec<_> = (0..7).map(|_| caller.hear()).collect();
+        let events = press.iter().map(|heard| dtmf::Event::parse(&heard.payload).expect("a key"));
+        let events: Vec<dtmf::Event> = events.collect();
+        assert!(press.iter().all(|heard| heard.header.payload_type == 96), "{press:?}");
+        assert!(events.iter().all(|event| event.key() == Some(key)), "{events:?}");
+        assert!(events.windows(2).all(|pair| pair[0].duration <= pair[1].duration));
+        assert_eq!(events.iter().filter(|event| event.end).count(), 3, "the end is sent thrice");
+        let header = press[0].header;
+        assert!(press.iter().all(|heard| heard.header.timestamp == header.timestamp));
+        assert!(header.marker && press[1..].iter().all(|heard| !heard.header.marker));
+        // One stream with the sound: nothing is missing, nothing comes twice.
+        let sound = caller.hear();
+        assert_eq!((sound.header.payload_type, sound.header.ssrc), (0, header.ssrc));
+        let sequence: Vec<u16> = press.iter().map(|heard| heard.header.sequence).collect();
+        let next = (0..7).map(|n| header.sequence.wrapping_add(n)).collect::<Vec<u16>>();
+        assert_eq!(sequence, next);
+        assert_eq!(sound.header.sequence, header.sequence.wrapping_add(7));
+        assert_eq!(sound.header.timestamp, header.timestamp.wrapping_add(7 * 160));
+        if let Some(last) = last.replace(sound.header.sequence) {
+            assert_eq!(header.sequence, u16::wrapping_add(last, 1));
+        }
+        let told = plane.wait(|event| match event {
+            MediaEvent::Digit { leg: l, digit } if *l == leg => Some(*digit),
+            _ => None,
+        });
+        assert_eq!(told, key);
+    }
+    for (n, key) in ['5', '*'].into_iter().enumerate() {
+        caller.press_as(96, key);
+        page.run_until(|page| page.keys.len() >= 7 * (n + 1));
+        let press = page.keys.split_off(7 * n);
+        page.keys.extend_from_slice(&press);
+        assert_eq!(press.len(), 7);
+        assert!(press.iter().all(|(at, _, event)| *at == press[0].0 && event.key() == Some(key)));
+        assert_eq!(press.iter().filter(|(_, marker, _)| *marker).count(), 1);
+        assert_eq!(press.iter().filter(|(_, _, event)| event.end).count(), 3);
+    }
+    assert!(page.keys[0].0 != page.keys[7].0, "two presses");
+    talk(&mut page, &mut caller);
+    plane.handle.stop();
+}
+
+#[test]
 fn two_pages_and_a_caller_are_mixed() {
     let mut plane = Plane::start();
     let (one, two, call) = (id(), id(), id());
@@ -193,14 +292,8 @@ fn two_pages_and_a_caller_are_mixed() {
     while right < 10 {
         assert!(Instant::now() < deadline, "the mix never came");
         for page in [&mut first, &mut second] {
-            let (sequence, timestamp) = (u64::from(page.frame) + 100, page.frame * 160);
-            let mut api = page.rtc.direct_api();
-            let stream = api.stream_tx_by_mid(page.mid, None).expect("a stream");
-            let packet =
-                RtpWrite::new(0.into(), sequence.into(), timestamp, Instant::now(), [level; 160]);
-            stream.write_rtp(packet);
+            page.send(0, false, &[level; 160]);
             page.frame += 1;
-            page.step();
         }
         right += usize::from(caller.hear().payload == mixed);
         caller.say();

@@ -4,7 +4,7 @@ use media::g711;
 use model::PlayId;
 use model::media::{ClipId, Codec, Hears, MediaCommand, MediaEvent};
 
-use crate::support::{Plane, QUIET, chirp, hears, id};
+use crate::support::{Heard, Plane, QUIET, chirp, hears, id};
 
 #[test]
 fn a_prompt_is_heard_whole_once_and_its_end_is_told() {
@@ -32,8 +32,12 @@ fn a_prompt_is_heard_whole_once_and_its_end_is_told() {
     };
     assert_eq!(plane.wait(ended), (call, a.leg, play));
     assert_eq!(a.hear().payload, [g711::A_SILENCE; 160], "then silence");
-    plane.graph(call, 3, &[(&a, wish)]);
-    std::thread::sleep(QUIET);
+    plane.graph(call, 3, &[(&a, wish.clone())]);
+    // Several turns of the clock, and an event behind whatever they told.
+    for _ in 0..5 {
+        assert!(a.hear().is_silence());
+    }
+    plane.graph(call, 4, &[(&a, wish)]);
     assert_eq!(plane.drain().iter().filter_map(ended).count(), 0, "it does not end twice");
     assert_eq!(plane.handle.metrics().clips_unknown, 1);
     plane.handle.stop();
@@ -49,13 +53,48 @@ fn all_who_wait_hear_the_same_position_of_the_music() {
     for _ in 0..7 {
         a.hear();
     }
+    // The first packet after the graph is in force is music: whoever waits hears it within a frame.
     plane.graph(id(), 1, &[(&b, Hears::Music(music))]);
     let joined = b.hear();
-    assert!(joined.header.marker);
+    assert!(joined.header.marker && !joined.is_silence());
     a.hear_until(|heard| heard.payload == joined.payload);
     for _ in 0..10 {
         assert_eq!(a.hear().payload, b.hear().payload);
     }
+    plane.handle.stop();
+}
+
+#[test]
+fn a_clip_that_is_gone_is_heard_to_its_end_and_then_forgotten() {
+    let mut plane = Plane::start();
+    let (a, b) = (plane.peer(1, Codec::Pcmu), plane.peer(2, Codec::Pcmu));
+    let samples: Vec<i16> = (0..20).flat_map(|n| chirp(4, n)).collect();
+    let (music, prompt) = (plane.clip(&samples), plane.clip(&samples));
+    // Held twice, let go once: still known.
+    plane.send(MediaCommand::Clip { clip: music, samples: samples.clone().into() });
+    plane.send(MediaCommand::ClipGone { clip: music });
+    let (call, play): (_, PlayId) = (id(), id());
+    let wish = Hears::Play { play, clips: vec![prompt] };
+    plane.graph(call, 1, &[(&a, Hears::Music(music)), (&b, wish.clone())]);
+    assert_eq!(plane.handle.metrics().clips, 2);
+    for clip in [music, prompt, prompt, ClipId::from_digest([0xab; 32])] {
+        plane.send(MediaCommand::ClipGone { clip });
+    }
+    // The same wishes in a later revision: both go on with what they have.
+    plane.graph(call, 2, &[(&a, Hears::Music(music)), (&b, wish)]);
+    assert_eq!(plane.handle.metrics().clips, 0);
+    let mut heard: Vec<u8> = Vec::new();
+    for _ in 0..20 {
+        assert!(!a.hear().is_silence());
+        heard.extend(b.hear().payload);
+    }
+    let expected: Vec<u8> = samples.iter().map(|sample| g711::encode_mu(*sample)).collect();
+    assert!(heard == expected, "the prompt came whole");
+    plane.graph(call, 3, &[(&a, Hears::Silence)]);
+    plane.graph(call, 4, &[(&a, Hears::Music(music))]);
+    let last = a.hear_until(Heard::is_silence).header.sequence;
+    assert!(a.hear().is_silence(), "forgotten, after {last}");
+    assert_eq!(plane.handle.metrics().clips_unknown, 1);
     plane.handle.stop();
 }
 

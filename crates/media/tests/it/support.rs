@@ -266,8 +266,13 @@ impl Peer {
 
     /// Presses a key for 100 ms, all packets at once.
     pub(crate) fn press(&mut self, key: char) {
+        self.press_as(KEYS, key);
+    }
+
+    /// The same with another payload type.
+    pub(crate) fn press_as(&mut self, payload_type: u8, key: char) {
         for (marker, payload) in media::dtmf::Sender::new(key, 100, 20).expect("a key") {
-            self.send_packet(KEYS, marker, &payload);
+            self.send_packet(payload_type, marker, &payload);
         }
         self.timestamp = self.timestamp.wrapping_add(800);
     }

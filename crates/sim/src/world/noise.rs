@@ -114,7 +114,7 @@ impl World {
     fn nonsense_report(&mut self, call: CallId) -> Result<(), Failure> {
         let leg: LegId = self.mint.mint(self.now);
         let input = match self.random.below(5) {
-            0 => Input::Applied { call, rev: 1_000_000 },
+            0 => Input::ClockJumped { by_us: -3_600_000_000 },
             1 => Input::PlayEnded { call, play: self.mint.mint(self.now) },
             2 => Input::LegUp { leg },
             3 => Input::Digit { leg, digit: '1' },

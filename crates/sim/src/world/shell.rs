@@ -35,7 +35,7 @@ impl World {
             }
             Effect::Dial { leg, target, .. } => self.dial(*leg, target),
             Effect::Hangup { leg, .. } => self.hang_up(*leg),
-            Effect::Media { call, rev, graph } => self.apply_graph(*call, *rev, graph),
+            Effect::Media { call, graph, .. } => self.apply_graph(*call, graph),
             Effect::MediaEnd { .. }
             | Effect::SaveFact { .. }
             | Effect::SaveIntent { .. }
@@ -87,7 +87,6 @@ impl World {
         });
         let Some(agent) = agent else { return };
         self.desk_legs.insert(leg, DeskLeg { agent, up: false });
-        self.tell(150, Input::LegRinging { leg }, None);
         self.rings_at_desk(agent, leg);
     }
 
@@ -103,10 +102,7 @@ impl World {
         self.tell(50, Input::LegEnded { leg, cause: LegCause::Hangup }, None);
     }
 
-    fn apply_graph(&mut self, call: CallId, rev: u64, graph: &Graph) {
-        if !self.scenario.plain_queue {
-            self.tell(20, Input::Applied { call, rev }, None);
-        }
+    fn apply_graph(&mut self, call: CallId, graph: &Graph) {
         if let Some(leg) = self.calls.get(&call).copied() {
             let before = self.graphs.get(&call).and_then(|graph| graph.hears.get(&leg)).cloned();
             let hears = graph.hears.get(&leg);

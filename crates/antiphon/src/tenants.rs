@@ -83,6 +83,8 @@ pub(crate) async fn set_domain(
     domain: Option<Domain>,
 ) -> anyhow::Result<String> {
     store.set_domain(tenant, domain.clone()).await?;
+    let named = domain.as_ref().map_or("-", Domain::as_str);
+    tracing::info!(tenant.id = %tenant, domain = named, "the domain of a tenant was set");
     if let Some(hub) = hub {
         let known = hub.domains_changed().await;
         known.context("the domain is kept, but the house does not know it yet: restart it")?;

@@ -185,8 +185,32 @@ export class House {
     };
     if (first !== 'welcome') delete flow.nodes.welcome;
     const { items } = await this.get('/api/v1/flows');
-    await this.request('PUT', `/api/v1/flows/${items[0].id}/draft`, flow);
-    await this.request('POST', `/api/v1/flows/${items[0].id}/publish`);
+    const { id } = items[0] ?? (await this.request('POST', '/api/v1/flows', { name: 'Main line' }));
+    await this.request('PUT', `/api/v1/flows/${id}/draft`, flow);
+    await this.request('POST', `/api/v1/flows/${id}/publish`);
+    await this.request('PUT', `/api/v1/numbers/${this.number}`, { flow: id });
+  }
+
+  /** A command of the operator on this house; gives what it says. */
+  async operator(...args) {
+    const { stdout } = await run(ANTIPHON, [...args, '--data', this.data]);
+    return stdout.trim();
+  }
+
+  /** Another tenant in the same house: the same name, queue, prompts, flow and number. */
+  async twin(domain) {
+    const [{ name }] = JSON.parse(await this.operator('tenant', 'list', '--json'));
+    const add = ['tenant', 'add', '--data', this.data, '--name', name, '--domain', domain, '--mail', 'admin@demo.example'];
+    const program = new Program(ANTIPHON, add);
+    program.write('a long enough password');
+    const id = await program.line('the id of the twin', (line) => /^[0-9a-f-]{36}$/.test(line), 20_000);
+    const key = await this.operator('api-key', 'create', '--role', 'administrator', '--tenant', id);
+    const twin = Object.create(this, { api_key: { value: key }, tenant: { value: id } });
+    const { items } = await twin.get('/api/v1/queues');
+    const { id: _, ...queue } = items[0];
+    await twin.request('POST', '/api/v1/queues', { ...queue, name: 'Sales' });
+    await twin.shorten();
+    return twin;
   }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use model::domain::Domain;
 
 use crate::settings::Settings;
 use crate::{demo, house, manage, say};
@@ -30,6 +31,12 @@ enum Command {
     /// Keys for programs.
     #[command(subcommand)]
     ApiKey(ApiKeyCommand),
+    /// Companies that share the house.
+    #[command(subcommand)]
+    Tenant(TenantCommand),
+    /// The number plan over all tenants.
+    #[command(subcommand)]
+    Number(NumberCommand),
     /// Settings.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -116,7 +123,7 @@ enum UserCommand {
         /// What it may do.
         #[arg(long, value_enum)]
         role: Role,
-        /// The tenant's name; may be left out when there is only one.
+        /// The tenant's name or id; may be left out when there is only one.
         #[arg(long)]
         tenant: Option<String>,
     },
@@ -134,10 +141,76 @@ enum ApiKeyCommand {
         /// What it is for.
         #[arg(long, default_value = "command line")]
         name: String,
-        /// The tenant's name; may be left out when there is only one.
+        /// The tenant's name or id; may be left out when there is only one.
         #[arg(long)]
         tenant: Option<String>,
     },
+}
+
+/// A tenant to be made.
+#[derive(Debug, Args)]
+pub(crate) struct TenantArgs {
+    /// What people call it.
+    #[arg(long)]
+    pub(crate) name: String,
+    /// IANA name of its time zone.
+    #[arg(long, default_value = "UTC")]
+    pub(crate) zone: String,
+    /// BCP 47 tag of its language.
+    #[arg(long, default_value = "en")]
+    pub(crate) language: String,
+    /// Its SIP domain, as calls.example.org.
+    #[arg(long)]
+    pub(crate) domain: Option<Domain>,
+    /// The mail address of its first administrator.
+    #[arg(long)]
+    pub(crate) mail: String,
+    /// The name of its first administrator.
+    #[arg(long, default_value = "Administrator")]
+    pub(crate) admin: String,
+}
+
+#[derive(Debug, Subcommand)]
+enum TenantCommand {
+    /// Make a tenant with its first administrator, whose password is read from the standard input.
+    /// Its id is printed.
+    Add {
+        #[command(flatten)]
+        place: PlaceArgs,
+        #[command(flatten)]
+        new: TenantArgs,
+    },
+    /// Give a tenant its SIP domain: calls to number@domain reach its numbers alone.
+    Domain {
+        #[command(flatten)]
+        place: PlaceArgs,
+        /// The tenant's name or id; may be left out when there is only one.
+        #[arg(long)]
+        tenant: Option<String>,
+        /// The domain, as calls.example.org.
+        #[arg(required_unless_present = "none")]
+        domain: Option<Domain>,
+        /// Take the domain away.
+        #[arg(long, conflicts_with = "domain")]
+        none: bool,
+    },
+    /// Print id, domain and name of every tenant.
+    List(ListArgs),
+}
+
+#[derive(Debug, Subcommand)]
+enum NumberCommand {
+    /// Print every tenant's numbers, the oldest claim first, and whom calls without a domain reach.
+    List(ListArgs),
+}
+
+#[derive(Debug, Args)]
+struct ListArgs {
+    #[command(flatten)]
+    place: PlaceArgs,
+    /// One JSON document.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -213,6 +286,18 @@ impl Cli {
             }
             Command::ApiKey(ApiKeyCommand::Create { place, role, name, tenant }) => {
                 block_on(manage::create_key(place.settings()?, role, name, tenant))
+            }
+            Command::Tenant(TenantCommand::Add { place, new }) => {
+                block_on(manage::add_tenant(place.settings()?, new))
+            }
+            Command::Tenant(TenantCommand::Domain { place, tenant, domain, none: _ }) => {
+                block_on(manage::set_domain(place.settings()?, tenant, domain))
+            }
+            Command::Tenant(TenantCommand::List(ListArgs { place, json })) => {
+                block_on(manage::list_tenants(place.settings()?, json))
+            }
+            Command::Number(NumberCommand::List(ListArgs { place, json })) => {
+                block_on(manage::list_numbers(place.settings()?, json))
             }
             Command::Backup { place, to } => block_on(manage::backup(place.settings()?, to)),
         }

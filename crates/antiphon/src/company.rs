@@ -148,6 +148,7 @@ pub(crate) async fn found(store: &Store, now: Timestamp) -> anyhow::Result<Found
                 name: company.name.clone(),
                 zone: company.zone.clone(),
                 language: company.language.clone(),
+                domain: None,
                 first_only: false,
             };
             let made = store

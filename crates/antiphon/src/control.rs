@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use hub::Hub;
+use model::domain::Domain;
 use model::id::TenantId;
 use model::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -20,9 +21,13 @@ use tokio::net::{UnixListener, UnixSocket, UnixStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::tenants;
+
 const SOCKET_FILE: &str = "control.sock";
-/// Most bytes of a request or an answer.
-const LINE_BYTES_MAX: u64 = 16 * 1_024;
+/// Most bytes of a request.
+const REQUEST_BYTES_MAX: u64 = 16 * 1_024;
+/// Most bytes of an answer: a number plan of some hundred thousand rows.
+const ANSWER_BYTES_MAX: u64 = 64 * 1_024 * 1_024;
 /// How long one connection may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Connections that may wait for their turn.
@@ -39,12 +44,20 @@ pub(crate) enum Request {
         mail: String,
         name: String,
         role: store::Role,
-        /// By name; may be missing when there is only one.
+        /// By name or id; may be missing when there is only one.
         tenant: Option<String>,
         password: String,
     },
     /// Make a key for a program; the answer is the key.
     CreateKey { name: String, role: store::Role, tenant: Option<String> },
+    /// Make a tenant with its first administrator.
+    AddTenant(tenants::NewTenant),
+    /// Give a tenant its SIP domain, or take it away.
+    SetDomain { tenant: Option<String>, domain: Option<Domain> },
+    /// Who is in the house; the answer is a JSON list of `tenants::TenantRow`.
+    ListTenants,
+    /// The number plan of the house; the answer is a JSON list of `tenants::NumberRow`.
+    ListNumbers,
 }
 
 /// What comes of it, in words for the console.
@@ -108,7 +121,7 @@ fn listen(path: &Path) -> std::io::Result<UnixListener> {
 }
 
 async fn serve(mut stream: UnixStream, store: &Store, hub: &Hub) {
-    let answer = match timeout(PATIENCE, read_line(&mut stream)).await {
+    let answer = match timeout(PATIENCE, read_line(&mut stream, REQUEST_BYTES_MAX)).await {
         Ok(Ok(request)) => match carry_out(request, store, Some(hub), hub.now()).await {
             Ok(said) => Answer::Done(said),
             Err(error) => Answer::Refused(format!("{error:#}")),
@@ -120,11 +133,14 @@ async fn serve(mut stream: UnixStream, store: &Store, hub: &Hub) {
     let _ = timeout(PATIENCE, write_line(&mut stream, &answer)).await;
 }
 
-async fn read_line<T: for<'de> Deserialize<'de>>(stream: &mut UnixStream) -> anyhow::Result<T> {
+async fn read_line<T: for<'de> Deserialize<'de>>(
+    stream: &mut UnixStream,
+    bytes_max: u64,
+) -> anyhow::Result<T> {
     let mut line = String::new();
-    BufReader::new(stream.take(LINE_BYTES_MAX)).read_line(&mut line).await?;
+    BufReader::new(stream.take(bytes_max)).read_line(&mut line).await?;
     if !line.ends_with('\n') {
-        bail!("a line was cut off or is longer than {LINE_BYTES_MAX} bytes");
+        bail!("a line was cut off or is longer than {bytes_max} bytes");
     }
     Ok(serde_json::from_str(&line)?)
 }
@@ -158,7 +174,7 @@ pub(crate) async fn ask(dir: &Path, request: Request, now: Timestamp) -> anyhow:
     };
     let exchange = async {
         write_line(&mut stream, &request).await?;
-        read_line(&mut stream).await
+        read_line(&mut stream, ANSWER_BYTES_MAX).await
     };
     // As many may be before us as may wait.
     let patience = PATIENCE * (WAITING_MAX + 1);
@@ -201,22 +217,38 @@ async fn carry_out(
             let key = db.create_api_key(name, role, at, Some(at + KEY_LIVES)).await?;
             Ok(key.reveal().to_owned())
         }
+        Request::AddTenant(new) => tenants::add(store, hub, new, at).await,
+        Request::SetDomain { tenant, domain } => {
+            let tenant = named(store, tenant.as_deref()).await?;
+            tenants::set_domain(store, hub, tenant, domain).await
+        }
+        Request::ListTenants => tenants::list(store).await,
+        Request::ListNumbers => tenants::numbers(store).await,
     }
 }
 
+/// The tenant of this id, or else of this name: names need not differ, ids do.
 async fn named(store: &Store, wanted: Option<&str>) -> anyhow::Result<TenantId> {
     let tenants = store.tenants().await?;
+    let id = wanted.and_then(|text| text.parse().ok());
+    if let Some(tenant) = tenants.iter().find(|tenant| Some(tenant.id) == id) {
+        return Ok(tenant.id);
+    }
     let named = |tenant: &&Tenant| wanted.is_none_or(|name| tenant.name == name);
     let mut found = tenants.iter().filter(named);
-    let names = || tenants.iter().map(|tenant| tenant.name.as_str()).collect::<Vec<_>>().join(", ");
+    let known = || {
+        let name = |tenant: &Tenant| format!("{} ({})", tenant.name, tenant.id);
+        tenants.iter().map(name).collect::<Vec<_>>().join(", ")
+    };
     match (found.next(), found.next()) {
         (Some(tenant), None) => Ok(tenant.id),
-        (Some(_), Some(_)) => {
-            bail!("there are several tenants, name one with --tenant: {}", names())
-        }
+        (Some(_), Some(_)) => bail!(
+            "there are several tenants; name one with --tenant, by id where names are equal: {}",
+            known()
+        ),
         (None, _) if tenants.is_empty() => {
             bail!("there is no tenant yet: open the page and set up")
         }
-        (None, _) => bail!("there is no such tenant; known: {}", names()),
+        (None, _) => bail!("there is no such tenant; known: {}", known()),
     }
 }

@@ -266,6 +266,7 @@ mod tests {
 
     use super::*;
     use crate::control::{self, Request};
+    use crate::tenants;
 
     fn settings(dir: &std::path::Path) -> Settings {
         let mut settings = Settings::default();
@@ -307,6 +308,7 @@ mod tests {
         let users = db.users().await.expect("users");
         assert!(users.iter().any(|user| user.mail == "second@example.com"));
         store::backup(&data, &dir.path().join("backup"), now).await.expect("beside the house");
+        twins_beside(&data, founded.tenant, now).await;
 
         let sip = house.sip_address;
         let began = Instant::now();
@@ -317,10 +319,53 @@ mod tests {
         let key = Request::CreateKey {
             name: "script".to_owned(),
             role: store::Role::Administrator,
-            tenant: None,
+            tenant: Some(founded.tenant.to_string()),
         };
         let key = control::ask(&data, key, now).await.expect("done on the folder");
         assert!(key.starts_with(store::API_KEY_PREFIX));
+    }
+
+    /// A tenant of the same name and its domain, made while the house runs.
+    async fn twins_beside(data: &std::path::Path, first: model::TenantId, now: Timestamp) {
+        let rows = |answer: String| -> Vec<serde_json::Value> {
+            serde_json::from_str(&answer).expect("a list")
+        };
+        let listed = control::ask(data, Request::ListTenants, now).await.expect("a list");
+        let name = rows(listed)[0]["name"].as_str().expect("a name").to_owned();
+        let new = |domain: &str| {
+            Request::AddTenant(tenants::NewTenant {
+                name: name.clone(),
+                zone: "UTC".to_owned(),
+                language: "en".to_owned(),
+                domain: domain.parse().ok(),
+                mail: "second@example.com".to_owned(),
+                admin: "Second".to_owned(),
+                password: "a long enough password".to_owned(),
+            })
+        };
+        let twin = control::ask(data, new("Twin.example"), now).await.expect("made");
+        let taken = control::ask(data, new("twin.example"), now).await.expect_err("taken");
+        assert!(taken.to_string().contains("domain"), "{taken}");
+        let set = |tenant: Option<String>, domain: &str| Request::SetDomain {
+            tenant,
+            domain: domain.parse().ok(),
+        };
+        let both = control::ask(data, set(Some(name.clone()), "one.example"), now).await;
+        let both = both.expect_err("two of this name").to_string();
+        assert!(both.contains(&twin) && both.contains(&first.to_string()), "{both}");
+        let stolen = control::ask(data, set(Some(first.to_string()), "twin.example"), now).await;
+        stolen.expect_err("the twin's domain");
+        let own = set(Some(first.to_string()), "one.example");
+        control::ask(data, own, now).await.expect("its own domain");
+        let listed = control::ask(data, Request::ListTenants, now).await.expect("a list");
+        let domains: Vec<_> = rows(listed).iter().map(|row| row["domain"].clone()).collect();
+        assert_eq!(domains, ["one.example", "twin.example"]);
+        let numbers = control::ask(data, Request::ListNumbers, now).await.expect("a list");
+        let numbers = rows(numbers);
+        assert_eq!(
+            (&numbers[0]["dialled"], &numbers[0]["without_domain"]),
+            (&"100".into(), &true.into())
+        );
     }
 
     #[tokio::test]

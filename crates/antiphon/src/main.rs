@@ -8,6 +8,7 @@ mod house;
 mod manage;
 mod ports;
 mod settings;
+mod tenants;
 
 use std::process::ExitCode;
 

@@ -1,15 +1,17 @@
-//! Commands that look after a data folder: accounts, keys, backup, restore, replay.
+//! Commands that look after a data folder: accounts, keys, tenants, backup, restore, replay.
 
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
 use hub::HouseKey;
+use model::domain::Domain;
 use model::time::Timestamp;
 
-use crate::cli::Role;
+use crate::cli::{Role, TenantArgs};
 use crate::control::{self, Request};
 use crate::settings::Settings;
+use crate::tenants::{NewTenant, NumberRow, TenantRow};
 use crate::{say, tell};
 
 /// Fewest characters of a password.
@@ -39,17 +41,22 @@ fn now() -> Timestamp {
     Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
-/// `antiphon user add`: the password comes from the standard input.
-pub(crate) async fn add_user(settings: Settings, new: NewUser) -> anyhow::Result<()> {
+async fn password() -> anyhow::Result<String> {
     tell("password (at least 12 characters), then Enter:");
     let read = tokio::task::spawn_blocking(|| {
         let mut line = String::new();
         std::io::stdin().read_line(&mut line).map(|_| line.trim_end().to_owned())
     });
-    let password = read.await?.context("no password was given on the standard input")?;
+    let password: String = read.await?.context("no password was given on the standard input")?;
     if password.chars().count() < PASSWORD_CHARS_MIN {
         bail!("the password is too short: at least {PASSWORD_CHARS_MIN} characters");
     }
+    Ok(password)
+}
+
+/// `antiphon user add`: the password comes from the standard input.
+pub(crate) async fn add_user(settings: Settings, new: NewUser) -> anyhow::Result<()> {
+    let password = password().await?;
     let NewUser { mail, name, role, tenant } = new;
     let request = Request::AddUser { mail, name, role: role.into(), tenant, password };
     say(&control::ask(&settings.data.dir, request, now()).await?);
@@ -65,6 +72,52 @@ pub(crate) async fn create_key(
 ) -> anyhow::Result<()> {
     let request = Request::CreateKey { name, role: role.into(), tenant };
     say(&control::ask(&settings.data.dir, request, now()).await?);
+    Ok(())
+}
+
+/// `antiphon tenant add`: the password of its administrator comes from the standard input, the
+/// tenant's id alone goes to the standard output.
+pub(crate) async fn add_tenant(settings: Settings, add: TenantArgs) -> anyhow::Result<()> {
+    let TenantArgs { name, zone, language, domain, mail, admin } = add;
+    let password = password().await?;
+    let new = NewTenant { name, zone, language, domain, mail, admin, password };
+    say(&control::ask(&settings.data.dir, Request::AddTenant(new), now()).await?);
+    Ok(())
+}
+
+/// `antiphon tenant domain`.
+pub(crate) async fn set_domain(
+    settings: Settings,
+    tenant: Option<String>,
+    domain: Option<Domain>,
+) -> anyhow::Result<()> {
+    let request = Request::SetDomain { tenant, domain };
+    say(&control::ask(&settings.data.dir, request, now()).await?);
+    Ok(())
+}
+
+/// `antiphon tenant list`.
+pub(crate) async fn list_tenants(settings: Settings, json: bool) -> anyhow::Result<()> {
+    list::<TenantRow>(settings, Request::ListTenants, json).await
+}
+
+/// `antiphon number list`.
+pub(crate) async fn list_numbers(settings: Settings, json: bool) -> anyhow::Result<()> {
+    list::<NumberRow>(settings, Request::ListNumbers, json).await
+}
+
+async fn list<Row>(settings: Settings, request: Request, json: bool) -> anyhow::Result<()>
+where
+    Row: std::fmt::Display + serde::de::DeserializeOwned,
+{
+    let answer = control::ask(&settings.data.dir, request, now()).await?;
+    if json {
+        say(&answer);
+        return Ok(());
+    }
+    for row in serde_json::from_str::<Vec<Row>>(&answer)? {
+        say(&row.to_string());
+    }
     Ok(())
 }
 

@@ -9,6 +9,7 @@ mod body;
 mod client;
 mod edit;
 mod extract;
+mod found;
 mod guard;
 mod idempotency;
 mod layer;
@@ -25,10 +26,12 @@ mod ws;
 
 pub use app::{Parts, StarterSound};
 pub use client::{Network, NetworkError};
+pub use found::{NewCompany, found_company};
 pub use ports::{
     Change, Check, Floor, FlowFault, Peaks, PhoneOwner, RecordingWav, Sound, SoundFault, TopicData,
     Update,
 };
+pub use problem::Problem;
 pub use serve::serve;
 
 /// The whole web server as one service, for [`serve`], which tells it who asks.

@@ -10,8 +10,9 @@ use utoipa::ToSchema;
 use crate::ports::{FlowFault, SoundFault};
 
 /// A refusal. The outermost layer writes it with the id of its request.
-#[derive(Debug, Clone)]
-pub(crate) struct Problem {
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{detail}")]
+pub struct Problem {
     pub(crate) status: StatusCode,
     pub(crate) code: &'static str,
     pub(crate) detail: String,
@@ -222,7 +223,6 @@ impl From<SoundFault> for Problem {
 
 fn taken_code(what: &str) -> &'static str {
     match what {
-        "the number" => "number_taken",
         "the mail address" => "mail_taken",
         "the name" => "name_taken",
         _ => "in_use",

@@ -12,7 +12,6 @@ use model::id::{AgentId, TenantId};
 use model::input::Command;
 use model::limits;
 use model::media::{ClipId, MediaCommand};
-use model::number::DialString;
 use model::time::{Span, Timestamp};
 use model::{Input, TenantConfig};
 use store::{Ctx, FloorBatch, Store, StoreError, TenantDb};
@@ -22,6 +21,7 @@ use crate::cell_task::{self, CellTask};
 use crate::clock::HouseClock;
 use crate::flight::FlightLog;
 use crate::mailbox::{Message, mailbox};
+use crate::plan::NumberPlan;
 use crate::publish::Board;
 use crate::recovery::Closing;
 use crate::switchboard::{Request, Streams, Switchboard};
@@ -96,6 +96,15 @@ impl Hub {
             }
             None => self.start_tenant(tenant).await?,
         }
+        self.renew_numbers().await
+    }
+
+    /// The domain of a tenant changed: calls find their tenants by the newest plan.
+    ///
+    /// # Errors
+    /// When the record cannot be read.
+    pub async fn domains_changed(&self) -> Result<(), StartError> {
+        let _changing = self.house.changing.lock().await;
         self.renew_numbers().await
     }
 
@@ -203,10 +212,9 @@ impl Hub {
     }
 
     async fn renew_numbers(&self) -> Result<(), StartError> {
-        let plan = self.house.store.number_plan().await?;
-        let numbers: HashMap<DialString, TenantId> =
-            plan.into_iter().map(|(dialled, tenant, _)| (dialled, tenant)).collect();
-        let _ = self.house.switchboard.send(Request::Numbers(numbers));
+        let store = &self.house.store;
+        let plan = NumberPlan::new(store.tenants().await?, store.number_plan().await?);
+        let _ = self.house.switchboard.send(Request::Numbers(plan));
         Ok(())
     }
 }

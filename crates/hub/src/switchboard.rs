@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use model::Input;
+use model::domain::Domain;
 use model::effect::Effect;
 use model::id::{AgentId, CallId, IdMint, LegId, PartyId, RecordingId, TenantId};
 use model::media::{ClipId, MediaCommand, MediaEvent, MediaFault};
@@ -22,9 +23,12 @@ use crate::browser::{Phones, Taken};
 use crate::clock::HouseClock;
 use crate::leg::{Leg, LegOutput};
 use crate::mailbox::{Mailbox, Message};
+use crate::plan::NumberPlan;
 
 /// How often forgotten browser legs are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
+/// When a call that came before the number plan was read may try again, in seconds.
+const PLAN_RETRY_S: u32 = 5;
 
 /// The planes below, as the switchboard sees them. False means: refused, too much at once.
 #[derive(Clone)]
@@ -47,7 +51,7 @@ pub(crate) enum Request {
     /// A tenant's cell is running.
     Tenant { tenant: TenantId, mailbox: Mailbox },
     /// The whole number plan.
-    Numbers(HashMap<DialString, TenantId>),
+    Numbers(NumberPlan),
     /// A cell wants something done now.
     Effect { tenant: TenantId, effect: Effect, recording_file: Option<PathBuf> },
     /// No graph names these clips any more.
@@ -78,7 +82,7 @@ pub(crate) struct Switchboard {
     mint: IdMint,
     cells: HashMap<TenantId, Mailbox>,
     /// None until it was read: until then the house cannot know whose call it is.
-    numbers: Option<HashMap<DialString, TenantId>>,
+    numbers: Option<NumberPlan>,
     legs: HashMap<LegId, (TenantId, Leg)>,
     /// Who shows on a leg that has not reached its cell yet.
     callers: HashMap<LegId, (PartyId, Caller)>,
@@ -344,8 +348,13 @@ impl Switchboard {
     }
 
     fn sip(&mut self, event: SipEvent) {
-        if let SipEvent::Incoming { leg, caller, dialled, offer, .. } = event {
-            self.arrive(leg, caller, dialled, offer);
+        if let SipEvent::Incoming { leg, caller, dialled, domain, offer, .. } = event {
+            match self.whose(domain.as_ref(), &dialled) {
+                Ok((tenant, dialled)) => self.arrive(leg, tenant, caller, dialled, offer),
+                Err((status, retry_after_s)) => {
+                    self.signal(SipCommand::Reject { leg, status, retry_after_s });
+                }
+            }
             return;
         }
         let leg = match &event {
@@ -366,21 +375,11 @@ impl Switchboard {
     fn arrive(
         &mut self,
         leg: LegId,
+        tenant: TenantId,
         caller: Caller,
         dialled: DialString,
         offer: Option<model::media::MediaDesc>,
     ) {
-        let tenant = match self.tenant_of(&dialled) {
-            Some(Some(tenant)) => tenant,
-            Some(None) => {
-                self.signal(SipCommand::Reject { leg, status: 404, retry_after_s: None });
-                return;
-            }
-            None => {
-                self.signal(SipCommand::Reject { leg, status: 503, retry_after_s: Some(5) });
-                return;
-            }
-        };
         let party: PartyId = self.mint.mint(self.clock.now());
         let number = caller.number.clone();
         self.callers.insert(leg, (party, caller));
@@ -389,16 +388,15 @@ impl Switchboard {
         self.carry_out(tenant, leg, outputs);
     }
 
-    /// Whose number it is, or nobody's; `None` while the number plan is not read yet. A number is
-    /// known with and without its plus sign.
-    fn tenant_of(&self, dialled: &DialString) -> Option<Option<TenantId>> {
-        let numbers = self.numbers.as_ref()?;
-        let other = match dialled.as_str().strip_prefix('+') {
-            Some(bare) => bare.to_owned(),
-            None => format!("+{dialled}"),
-        };
-        let known = numbers.get(dialled);
-        Some(known.or_else(|| numbers.get(&other.parse().ok()?)).copied())
+    /// Whose call it is and the number as its cell knows it, or the refusal.
+    fn whose(
+        &self,
+        domain: Option<&Domain>,
+        dialled: &DialString,
+    ) -> Result<(TenantId, DialString), (u16, Option<u32>)> {
+        let plan = self.numbers.as_ref().ok_or((503, Some(PLAN_RETRY_S)))?;
+        let (tenant, number) = plan.find(domain, dialled).ok_or((404, None))?;
+        Ok((tenant, number.clone()))
     }
 
     fn media(&mut self, event: MediaEvent) {

@@ -5,6 +5,7 @@
 //! an [`Input`], everything that happened an [`Event`], everything to do an [`Effect`].
 
 pub mod config;
+pub mod domain;
 pub mod effect;
 pub mod event;
 pub mod flow;
@@ -20,6 +21,7 @@ pub mod time;
 pub mod view;
 
 pub use config::TenantConfig;
+pub use domain::Domain;
 pub use effect::{Effect, Output, Plane, Topic};
 pub use event::{Event, Recorded};
 pub use id::{

@@ -55,6 +55,10 @@ pub const NOTE_CHARS_MAX: usize = 4_000;
 
 /// Characters of a dialled number or extension.
 pub const DIAL_STRING_CHARS_MAX: usize = 64;
+/// Characters of a domain (RFC 1035 section 2.3.4, without the final dot).
+pub const DOMAIN_CHARS_MAX: usize = 253;
+/// Characters of one label of a domain.
+pub const DOMAIN_LABEL_CHARS_MAX: usize = 63;
 /// Bytes of one SIP message over UDP; longer ones are refused before they are parsed.
 pub const SIP_MESSAGE_BYTES_MAX: usize = 8_000;
 /// SIP requests outside a dialog that one source address may send per second.

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::Domain;
 use crate::id::LegId;
 use crate::media::MediaDesc;
 use crate::number::DialString;
@@ -118,6 +119,8 @@ pub enum SipEvent {
         caller: Caller,
         /// The user part of the request URI.
         dialled: DialString,
+        /// The host of the request URI where it is a domain name, `None` where it is an address.
+        domain: Option<Domain>,
         /// Where it came from.
         source: SocketAddr,
         /// The offer, or `None` for an INVITE without a description.

@@ -155,22 +155,23 @@ impl Dialog {
         }
     }
 
-    /// Calls `dialled` at the peer as `from`. Without `sdp` the far side must offer.
+    /// Calls `whom` (`number@host`) as `from`, whatever the host, at the peer. Without `sdp` the far
+    /// side must offer.
     #[must_use]
     pub fn call(
         now_us: i64,
         identity: Identity,
-        dialled: &str,
+        whom: &str,
         from: (&str, Option<&str>),
         sdp: Option<String>,
     ) -> Self {
         let mut dialog = Self::new(identity, true);
-        let Identity { local, peer, unique } = &dialog.identity;
+        let Identity { local, unique, .. } = &dialog.identity;
         let (number, name) = from;
         let shown = name.map(|name| format!("\"{}\" ", name.replace(['"', '\\'], "")));
         dialog.call_id = format!("{unique}@{}", local.ip());
-        dialog.target = format!("sip:{dialled}@{peer}");
-        dialog.remote = format!("<sip:{dialled}@{peer}>");
+        dialog.target = format!("sip:{whom}");
+        dialog.remote = format!("<sip:{whom}>");
         dialog.local =
             format!("{}<sip:{number}@{local}>;tag={}", shown.unwrap_or_default(), dialog.local_tag);
         let mut invite = dialog.request("INVITE");

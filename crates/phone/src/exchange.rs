@@ -180,7 +180,9 @@ impl Exchange {
         let offer = (!plan.late_offer).then(|| sdp::write(&offer, key, 0));
         let identity = self.identity(plan.peer, key);
         let from = (plan.number.as_str(), plan.name.as_deref());
-        let dialog = Dialog::call(now, identity, &plan.dialled, from, offer);
+        let host = plan.domain.clone().unwrap_or_else(|| plan.peer.to_string());
+        let whom = format!("{}@{host}", plan.dialled);
+        let dialog = Dialog::call(now, identity, &whom, from, offer);
         let line = Line::new(now, dialog, Role::Caller(Box::new(plan)), leg);
         self.admit(key, line);
     }

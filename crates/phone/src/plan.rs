@@ -18,6 +18,8 @@ pub struct Plan {
     pub peer: SocketAddr,
     /// The number to call.
     pub dialled: String,
+    /// The host of the request URI; the peer's address when there is none.
+    pub domain: Option<String>,
     /// Our number.
     pub number: String,
     /// Our display name.
@@ -53,6 +55,7 @@ impl Plan {
         Self {
             peer,
             dialled: dialled.to_owned(),
+            domain: None,
             number: "+302105550100".to_owned(),
             name: None,
             codec: Codec::Pcmu,

@@ -27,6 +27,7 @@ async fn main() -> Result<(), StoreError> {
         name: "Example".to_owned(),
         zone: "UTC".to_owned(),
         language: "en".to_owned(),
+        domain: None,
         first_only: false,
     };
     let made = store.create_tenant(new, Actor::System, at, |_| Ok::<_, StoreError>(())).await?;

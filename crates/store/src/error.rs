@@ -23,7 +23,7 @@ pub enum StoreError {
     /// The row exists already or is still in use.
     #[error("{what} is taken")]
     Conflict {
-        /// The kind of thing, as in `number`, `mail`, `queue`.
+        /// The kind of thing, as in `the domain`, `the name`.
         what: &'static str,
     },
     /// The configuration changed since it was read.
@@ -112,7 +112,7 @@ impl From<sqlx::Error> for StoreError {
 /// Which thing a violated constraint is about, in words of the API.
 fn taken(message: &str) -> &'static str {
     const PLACES: [(&str, &str); 6] = [
-        ("number.dialled", "the number"),
+        ("tenant.domain", "the domain"),
         ("app_user.mail", "the mail address"),
         ("config_item", "the name"),
         ("flow.", "the name"),

@@ -27,7 +27,7 @@ mod writer;
 pub use backup::{Manifest, ManifestFile, backup, restore};
 pub use blob::make_private_folder;
 pub use call::{CallFilter, CallPlace, Callback, ListedCall, Note};
-pub use config::{ConfigDraft, ConfigVersion, Edit, Edited, FlowDraft, NewTenant};
+pub use config::{ConfigDraft, ConfigVersion, Edit, Edited, FlowDraft, NewTenant, NumberClaim};
 pub use error::StoreError;
 pub use floor::{CallRow, FloorBatch, FloorLane, FloorRow, RecordingRow};
 pub use id::fresh_id;

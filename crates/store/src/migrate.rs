@@ -16,10 +16,11 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 4] = [
     Migration { n: 1, sql: include_str!("../migrations/0001_house.sql") },
     Migration { n: 2, sql: include_str!("../migrations/0002_config.sql") },
     Migration { n: 3, sql: include_str!("../migrations/0003_floor.sql") },
+    Migration { n: 4, sql: include_str!("../migrations/0004_number_plan.sql") },
 ];
 
 /// The schema this build writes.
@@ -39,7 +40,16 @@ pub(crate) async fn migrate(conn: &mut SqliteConnection, file: &Path) -> Result<
         tracing::info!(copy = %copy.display(), found, wanted = SCHEMA, "copying before a migration");
         copy_to(conn, &copy).await?;
     }
-    for migration in MIGRATIONS.iter().filter(|migration| migration.n > found) {
+    apply(conn, &MIGRATIONS, found).await
+}
+
+/// Applies the scripts after `found`, each in a transaction of its own.
+async fn apply(
+    conn: &mut SqliteConnection,
+    migrations: &[Migration],
+    found: i64,
+) -> Result<(), StoreError> {
+    for migration in migrations.iter().filter(|migration| migration.n > found) {
         let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
         sqlx::raw_sql(migration.sql).execute(&mut *tx).await?;
         sqlx::query("INSERT INTO migration (n, sha256) VALUES ($1, $2)")
@@ -145,29 +155,58 @@ mod tests {
         assert!(matches!(migrate(&mut conn, &file).await, Err(StoreError::Damaged { .. })));
     }
 
+    /// A file as the program of schema `n` left it.
+    async fn written_by(n: usize, file: &Path) -> SqliteConnection {
+        let mut conn = crate::connect::writer(file).await.unwrap();
+        sqlx::query("CREATE TABLE migration (n BIGINT NOT NULL PRIMARY KEY, sha256 TEXT NOT NULL)")
+            .execute(&mut conn)
+            .await
+            .unwrap();
+        apply(&mut conn, &MIGRATIONS[..n], 0).await.unwrap();
+        conn
+    }
+
+    async fn column(conn: &mut SqliteConnection, sql: &'static str) -> Vec<String> {
+        let rows = sqlx::query(sql).fetch_all(conn).await.unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
     #[tokio::test]
     async fn the_file_is_copied_before_it_is_migrated() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("a.db");
-        let mut conn = crate::connect::writer(&file).await.unwrap();
+        let mut conn = written_by(2, &file).await;
         migrate(&mut conn, &file).await.unwrap();
-        // As if the last script were new: the copy must hold the state before it.
-        for table in
-            ["event", "party", "call", "fact", "note", "callback", "agent_intent", "recording"]
-        {
-            sqlx::query(sqlx::AssertSqlSafe(format!("DROP TABLE {table}")))
-                .execute(&mut conn)
-                .await
-                .unwrap();
-        }
-        sqlx::query("DELETE FROM migration WHERE n = 3").execute(&mut conn).await.unwrap();
-        migrate(&mut conn, &file).await.unwrap();
-        let mut copy = crate::connect::writer(&copy_of(&dir)).await.unwrap();
+        let copy = dir.path().join("a.db.schema-2.1");
+        let mut copy = crate::connect::writer(&copy).await.unwrap();
         assert_eq!(check(&mut copy).await.unwrap(), 2);
         assert_eq!(check(&mut conn).await.unwrap(), SCHEMA);
     }
 
-    fn copy_of(dir: &tempfile::TempDir) -> PathBuf {
-        dir.path().join("a.db.schema-2.1")
+    #[tokio::test]
+    async fn numbers_of_a_house_wide_plan_stay_where_they_were() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a.db");
+        let mut conn = written_by(3, &file).await;
+        for sql in [
+            "INSERT INTO tenant VALUES ('t1', 'One', 'UTC', 'en', 1), ('t2', 'Two', 'UTC', 'en', 2)",
+            "INSERT INTO flow VALUES ('t1', 'f1', 'Main', '{}', 1), ('t2', 'f2', 'Main', '{}', 1)",
+            "INSERT INTO number VALUES ('200', 't1', 'f1'), ('100', 't2', 'f2'), ('+1', 't1', 'f1')",
+        ] {
+            sqlx::query(sql).execute(&mut conn).await.unwrap();
+        }
+        migrate(&mut conn, &file).await.unwrap();
+        let plan = column(
+            &mut conn,
+            "SELECT dialled || ' ' || tenant_id || ' ' || flow_id FROM number ORDER BY claim",
+        );
+        assert_eq!(plan.await, ["+1 t1 f1", "100 t2 f2", "200 t1 f1"]);
+        let tenants = "SELECT name FROM tenant WHERE domain IS NULL ORDER BY id";
+        assert_eq!(column(&mut conn, tenants).await, ["One", "Two"]);
+        // The rebuilt table still refers to the flows, and another tenant may have the number.
+        let orphan = "INSERT INTO number VALUES ('t1', '300', 'f2', 4)";
+        sqlx::query(orphan).execute(&mut conn).await.unwrap_err();
+        let twin = "INSERT INTO number VALUES ('t1', '100', 'f1', 4)";
+        sqlx::query(twin).execute(&mut conn).await.unwrap();
     }
 }

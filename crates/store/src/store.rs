@@ -163,6 +163,7 @@ mod tests {
             name: "Example".into(),
             zone: "UTC".into(),
             language: "en".into(),
+            domain: None,
             first_only: true,
         };
         let at = Timestamp::default();

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use model::{TenantId, Timestamp, UserId};
+use model::{Domain, TenantId, Timestamp, UserId};
 
 use crate::error::StoreError;
 use crate::store::Store;
@@ -73,6 +73,8 @@ pub struct Tenant {
     pub zone: String,
     /// BCP 47 tag of its language.
     pub language: String,
+    /// Its SIP domain: a call to it reaches this tenant's numbers and no other's.
+    pub domain: Option<Domain>,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -108,7 +110,8 @@ impl Store {
     /// Faults of the database.
     pub async fn tenants(&self) -> Result<Vec<Tenant>, StoreError> {
         let rows = sqlx::query(
-            "SELECT id, name, zone, language, created_at FROM tenant ORDER BY created_at, id",
+            "SELECT id, name, zone, language, domain, created_at
+             FROM tenant ORDER BY created_at, id",
         )
         .fetch_all(&self.inner.readers)
         .await?;
@@ -119,9 +122,35 @@ impl Store {
                     name: row.text("name")?,
                     zone: row.text("zone")?,
                     language: row.text("language")?,
+                    domain: row.parsed_opt("domain")?,
                     created_at: row.time("created_at")?,
                 })
             })
             .collect()
+    }
+
+    /// Gives a tenant its SIP domain, or takes it away. Only the operator of the house may ask for
+    /// it: whoever chose a domain freely could draw another tenant's calls to himself.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when another tenant has the domain; [`StoreError::NotFound`] when
+    /// there is no such tenant; faults of the database.
+    pub async fn set_domain(
+        &self,
+        tenant: TenantId,
+        domain: Option<Domain>,
+    ) -> Result<(), StoreError> {
+        let writer = &self.inner.writer;
+        let write = writer.run(move |conn| {
+            Box::pin(async move {
+                let done = sqlx::query("UPDATE tenant SET domain = $2 WHERE id = $1")
+                    .bind(tenant.to_string())
+                    .bind(domain.as_ref().map(Domain::as_str))
+                    .execute(conn)
+                    .await?;
+                if done.rows_affected() == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+            })
+        });
+        write.await
     }
 }

@@ -1,4 +1,6 @@
 //! The number plan: which flow answers a number.
+//!
+//! Invariant: whether another tenant has a number shows in no answer.
 
 use axum::Json;
 use axum::extract::State;
@@ -68,7 +70,7 @@ pub(crate) async fn show(
 /// Leads a number to a flow.
 #[utoipa::path(put, path = "/api/v1/numbers/{dialled}", tag = "administration",
     params(("dialled" = String, Path)), request_body = NumberBody,
-    responses((status = 200, body = NumberRow), (status = 409, description = "number_taken")))]
+    responses((status = 200, body = NumberRow)))]
 pub(crate) async fn put(
     State(app): State<App>,
     Administrator(caller): Administrator,

@@ -5,20 +5,16 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use model::config::{Agent, Clip, Device, Prompt, Queue, Strategy};
-use model::media::ClipId;
-use model::{AgentId, PromptId, QueueId, TenantId, Timestamp};
+use model::TenantId;
 use serde::{Deserialize, Serialize};
-use store::{Actor, ConfigDraft, Edit, NewTenant, PasswordHash, Role, User, fold_mail, fresh_id};
+use store::User;
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::at::is_zone;
-use crate::edit::{check_language, check_name};
+use crate::found::{NewCompany, found, install_sounds};
 use crate::problem::Problem;
 use crate::routes::me::Me;
 use crate::routes::session::{entrance, signed_in};
-use crate::routes::users::{check_mail, check_password};
 
 /// Whether the house waits for its first start.
 #[derive(Debug, Serialize, ToSchema)]
@@ -78,128 +74,21 @@ pub(crate) async fn begin(
                       for a new one.";
         return Err(Problem::forbidden("bad_token", detail));
     }
-    check(&body)?;
-    let hash = app.store.hash_password(body.admin.password.clone()).await?;
-    let (tenant, user) = make(&app, body, hash, now).await?;
-    app.with_setup(|setup| *setup = None);
-    install_sounds(&app, tenant, now).await?;
-    app.floor.config_changed(tenant).await;
-    respond(&app, &parts, tenant, user).await
-}
-
-fn check(body: &SetupBody) -> Result<(), Problem> {
-    check_name(&body.tenant_name, "/tenant_name")?;
-    check_name(&body.admin.name, "/admin/name")?;
-    check_mail(&body.admin.mail, "/admin/mail")?;
-    check_password(&body.admin.password, "/admin/password")?;
-    check_language(&body.language, "/language")?;
-    if is_zone(&body.zone) {
-        Ok(())
-    } else {
-        let detail = "A time zone is an IANA name like Europe/Athens.";
-        Err(Problem::unprocessable("bad_zone", detail).at("/zone"))
-    }
-}
-
-async fn make(
-    app: &App,
-    body: SetupBody,
-    hash: PasswordHash,
-    now: Timestamp,
-) -> Result<(TenantId, User), Problem> {
-    let new = NewTenant {
+    let new = NewCompany {
         name: body.tenant_name,
         zone: body.zone,
-        language: body.language.clone(),
+        language: body.language,
+        domain: None,
+        mail: body.admin.mail,
+        admin: body.admin.name,
+        password: body.admin.password,
         first_only: true,
     };
-    let user = User {
-        id: fresh_id(now),
-        mail: fold_mail(&body.admin.mail),
-        name: body.admin.name,
-        role: Role::Administrator,
-        language: body.language,
-    };
-    let actor = Actor::User(user.id);
-    let made = app
-        .store
-        .create_tenant(new, actor, now, |draft| {
-            furnish(draft, &user, now);
-            draft.passwords.insert(user.id, hash);
-            Ok::<_, Problem>(())
-        })
-        .await?;
-    Ok((made.config.tenant, user))
-}
-
-/// What a house needs before its first call: one queue, a few results and reasons, and the
-/// administrator at a desk.
-fn furnish(draft: &mut ConfigDraft, user: &User, now: Timestamp) {
-    let queue: QueueId = fresh_id(now);
-    draft.users.insert(user.id, user.clone());
-    draft.config.queues.insert(queue, first_queue());
-    draft.config.agents.insert(
-        AgentId::of_user(user.id),
-        Agent {
-            name: user.name.clone(),
-            queues: [queue].into(),
-            skills: Default::default(),
-            device: Device::Browser,
-        },
-    );
-    for (code, label) in [("answered", "Answered"), ("follow_up", "Follow-up needed")] {
-        draft.config.dispositions.insert(code.to_owned(), label.to_owned());
-    }
-    for (code, label) in [("lunch", "Lunch"), ("pause", "Short break"), ("meeting", "Meeting")] {
-        draft.config.break_reasons.insert(code.to_owned(), label.to_owned());
-    }
-}
-
-fn first_queue() -> Queue {
-    Queue {
-        name: "Support".to_owned(),
-        strategy: Strategy::LongestReady,
-        skills: Default::default(),
-        ring_ms: 20_000,
-        wrap_up_ms: 60_000,
-        music: "music".to_owned(),
-        service_level_ms: 20_000,
-        short_abandon_ms: 5_000,
-        length_max: 200,
-    }
-}
-
-/// The prompts and the music that come with the house.
-async fn install_sounds(app: &App, tenant: TenantId, now: Timestamp) -> Result<(), Problem> {
-    if app.starter.is_empty() {
-        return Ok(());
-    }
-    let db = app.store.system(tenant);
-    let mut clips: Vec<(String, String, ClipId, u32)> = Vec::new();
-    for sound in &app.starter {
-        let bytes: Vec<u8> = sound.samples.iter().flat_map(|one| one.to_le_bytes()).collect();
-        let clip = db.put_blob(bytes, now).await?;
-        let length_ms = u32::try_from(sound.samples.len() / 8).unwrap_or(u32::MAX);
-        clips.push((sound.name.clone(), sound.language.clone(), clip, length_ms));
-    }
-    let edit = Edit { expected: None, summary: "first prompts".to_owned(), at: now };
-    db.edit_config(edit, |draft| {
-        for (name, language, clip, length_ms) in clips {
-            let prompts = &mut draft.config.prompts;
-            let known = prompts.values_mut().find(|prompt| prompt.name == name);
-            let clip = Clip { clip, length_ms };
-            match known {
-                Some(prompt) => _ = prompt.variants.insert(language, clip),
-                None => {
-                    let variants = [(language, clip)].into();
-                    prompts.insert(fresh_id::<PromptId>(now), Prompt { name, variants });
-                }
-            }
-        }
-        Ok::<_, Problem>(())
-    })
-    .await?;
-    Ok(())
+    let (tenant, user) = found(&app.store, new, now).await?;
+    app.with_setup(|setup| *setup = None);
+    install_sounds(&app.store, &app.starter, tenant, now).await?;
+    app.floor.config_changed(tenant).await;
+    respond(&app, &parts, tenant, user).await
 }
 
 async fn respond(

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::house::{Company, House, PASSWORD, request, waiting};
+use crate::house::{Company, House, PASSWORD, Reply, request, waiting};
 
 async fn opened() -> (House, Company, String) {
     let house = House::open().await;
@@ -134,13 +134,31 @@ async fn a_flow_is_drafted_checked_and_published() {
     assert_eq!(gone.status, StatusCode::NO_CONTENT);
 }
 
+/// A number that another tenant has is like one that nobody has.
 #[tokio::test]
-async fn a_number_of_somebody_else_is_taken() {
+async fn a_number_of_somebody_else_shows_nowhere() {
     let (house, company, session) = opened().await;
     house.found("200").await;
     let body = json!({"flow": company.flow.to_string()});
-    let taken = house.tell(&session, Method::PUT, "/api/v1/numbers/200", &body).await;
-    assert_eq!((taken.status.as_u16(), taken.code().as_str()), (409, "number_taken"));
+    let mut answers = Vec::new();
+    for number in ["200", "201"] {
+        let path = format!("/api/v1/numbers/{number}");
+        let list = house.ask(&session, Method::GET, "/api/v1/numbers").await.json();
+        let before = house.ask(&session, Method::GET, &path).await;
+        let taken = house.tell(&session, Method::PUT, &path, &body).await;
+        assert_eq!(taken.json(), json!({"dialled": number, "flow": company.flow.to_string()}));
+        let gone = house.ask(&session, Method::DELETE, &path).await;
+        let headers =
+            |reply: &Reply| reply.headers.keys().map(ToString::to_string).collect::<Vec<_>>();
+        answers.push((
+            list["items"].clone(),
+            (before.status, before.code()),
+            (taken.status, headers(&taken)),
+            (gone.status, headers(&gone)),
+        ));
+    }
+    assert_eq!(answers[0], answers[1]);
+    assert_eq!((answers[0].1.0, answers[0].2.0), (StatusCode::NOT_FOUND, StatusCode::OK));
     let odd = house.tell(&session, Method::PUT, "/api/v1/numbers/a%20b", &body).await;
     assert_eq!(odd.code(), "not_found");
 }

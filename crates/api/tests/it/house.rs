@@ -240,7 +240,8 @@ impl House {
         Self { _dir: dir, store, floor, app, setup: token }
     }
 
-    /// Makes a company whose names and mail addresses are the same every time.
+    /// Makes a company whose names, mail addresses and number 100 are the same every time; it has
+    /// the number `dialled` as well.
     pub(crate) async fn found(&self, dialled: &str) -> Company {
         let hash = self.store.hash_password(PASSWORD.into()).await.unwrap();
         let dialled: DialString = dialled.parse().unwrap();
@@ -248,6 +249,7 @@ impl House {
             name: "Example".into(),
             zone: "Europe/Athens".into(),
             language: "en".into(),
+            domain: None,
             first_only: false,
         };
         let made = self
@@ -305,6 +307,9 @@ pub(crate) fn request(session: &str, method: Method, path: &str) -> axum::http::
     }
 }
 
+/// What every company has.
+pub(crate) const TWINS_NUMBER: &str = "100";
+
 fn furnish(draft: &mut ConfigDraft, dialled: DialString, hash: &store::PasswordHash) -> Company {
     let (queue, flow): (QueueId, FlowId) = (fresh_id(NOW), fresh_id(NOW));
     let mut people = BTreeMap::new();
@@ -328,7 +333,9 @@ fn furnish(draft: &mut ConfigDraft, dialled: DialString, hash: &store::PasswordH
     let document = Arc::new(waiting("Support"));
     draft.flows.insert(flow, FlowDraft { name: "Main".into(), draft: document, published: None });
     draft.publish(flow);
-    draft.config.numbers.insert(dialled, flow);
+    for number in [TWINS_NUMBER.parse().unwrap(), dialled] {
+        draft.config.numbers.insert(number, flow);
+    }
     draft.config.dispositions.insert("done".into(), "Done".into());
     draft.config.break_reasons.insert("lunch".into(), "Lunch".into());
     Company { tenant: draft.config.tenant, queue, flow, people, sessions: BTreeMap::new() }

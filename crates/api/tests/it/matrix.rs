@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use store::{FloorBatch, FloorRow, fresh_id};
 
 use crate::calls::{self, recorded_call};
-use crate::house::{Company, House, NOW, PASSWORD, request};
+use crate::house::{Company, House, NOW, PASSWORD, TWINS_NUMBER, request};
 
 /// Who may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -237,7 +237,11 @@ async fn ask(house: &House, row: &Row, path: &str, session: &str, flow: FlowId) 
 async fn nobody_reaches_what_is_not_theirs() {
     let house = House::open().await;
     let (ours, own) = furnished(&house, "100").await;
-    let (_, foreign) = furnished(&house, "200").await;
+    // The twin has the same names and the same number, and one that is its own.
+    let (twin, foreign) = furnished(&house, "200").await;
+    let twins = || async { house.store.system(twin.tenant).draft().await.unwrap() };
+    let before = twins().await;
+    assert!(before.config.numbers.contains_key(&TWINS_NUMBER.parse().unwrap()));
     let administrator = &ours.sessions["administrator"];
     let sound = request(administrator, Method::PUT, "/api/v1/prompts/hello/en")
         .header("content-type", "audio/wav")
@@ -275,6 +279,10 @@ async fn nobody_reaches_what_is_not_theirs() {
     let audited = house.store.system(ours.tenant).config_versions(None, 200).await.unwrap();
     assert!(audited.len() > 10, "edits were made and kept");
     assert!(calls::untouched(&house, &foreign.call).await);
+    let after = twins().await;
+    assert_eq!((after.config, after.users), (before.config, before.users));
+    let ours = house.store.system(ours.tenant).config().await.unwrap();
+    assert!(!ours.numbers.contains_key(&TWINS_NUMBER.parse().unwrap()), "removed by a row");
 }
 
 fn check(row: &Row, place: &str, may: &BTreeMap<&str, (u16, String)>) {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hub::{HouseKey, Hub, Parts, Ports};
+use model::Domain;
 use model::config::{Agent, Clip, Device, Prompt, Queue, Strategy};
 use model::effect::Fact;
 use model::event::{AgentState, Event};
@@ -52,18 +53,42 @@ impl House {
     pub(crate) async fn start() -> Self {
         let dir = tempfile::tempdir().expect("temporary folder");
         let store = Store::open(dir.path()).await.expect("a record");
-        let at = Timestamp::from_micros(1_800_000_000_000_000);
-        let new = NewTenant {
-            name: "Test".to_owned(),
-            zone: "UTC".to_owned(),
-            language: "en".to_owned(),
-            first_only: true,
+        let tenant = found(&store, None).await;
+        Self::run(dir, store, tenant).await
+    }
+
+    /// Two tenants with the same names, people, queues and numbers, told apart by their domains
+    /// `one.example` and `two.example`. The first is the one that is looked at.
+    pub(crate) async fn twins() -> (Self, [TenantId; 2]) {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let store = Store::open(dir.path()).await.expect("a record");
+        let one = found(&store, "one.example".parse().ok()).await;
+        let two = found(&store, "two.example".parse().ok()).await;
+        (Self::run(dir, store, one).await, [one, two])
+    }
+
+    /// Looks at another tenant from now on.
+    pub(crate) async fn turn_to(&mut self, tenant: TenantId) {
+        self.tenant = tenant;
+        let config = self.db().config().await.expect("a configuration");
+        self.agents = config.agents.keys().copied().collect();
+    }
+
+    /// An edit of the tenant that is looked at, made known to the house.
+    pub(crate) async fn edit(&self, change: impl FnOnce(&mut ConfigDraft)) {
+        let edit = Edit { expected: None, summary: "test".to_owned(), at: self.hub.now() };
+        let change = |draft: &mut ConfigDraft| -> Result<(), StoreError> {
+            change(draft);
+            Ok(())
         };
-        let made = store
-            .create_tenant(new, Actor::System, at, |draft| furnish(draft, at))
-            .await
-            .expect("a tenant");
-        Self::run(dir, store, made.config.tenant).await
+        self.db().edit_config(edit, change).await.expect("edited");
+        self.hub.config_changed(self.tenant).await.expect("known");
+    }
+
+    pub(crate) async fn set_domain(&self, domain: Option<&str>) {
+        let domain = domain.map(|domain| domain.parse().expect("a domain"));
+        self.store.set_domain(self.tenant, domain).await.expect("kept");
+        self.hub.domains_changed().await.expect("known");
     }
 
     async fn run(dir: tempfile::TempDir, store: Store, tenant: TenantId) -> Self {
@@ -239,14 +264,16 @@ impl House {
         clip
     }
 
-    /// A call arrives.
-    pub(crate) async fn incoming(&mut self, dialled: &str) -> LegId {
+    /// A call arrives, to `number` at the house's address or to `number@host`.
+    pub(crate) async fn incoming(&mut self, uri: &str) -> LegId {
+        let (dialled, host) = uri.split_once('@').unwrap_or((uri, "192.0.2.1"));
         let leg = self.mint.mint(Timestamp::from_micros(2));
         let caller = Caller { number: "+302105550142".parse().ok(), name: None };
         let event = SipEvent::Incoming {
             leg,
             caller,
             dialled: dialled.parse().expect("dialable"),
+            domain: host.parse().ok(),
             source: "127.0.0.1:5".parse().expect("address"),
             offer: Some(desc()),
             sip_call_id: "test".to_owned(),
@@ -256,13 +283,40 @@ impl House {
     }
 
     /// A call arrives and is answered.
-    pub(crate) async fn ring(&mut self, dialled: &str) -> LegId {
-        let leg = self.incoming(dialled).await;
+    pub(crate) async fn ring(&mut self, uri: &str) -> LegId {
+        let leg = self.incoming(uri).await;
         self.media_until(|command| matches!(command, MediaCommand::Prepare { .. })).await;
         self.media_event(MediaEvent::Prepared { leg, local: desc() }).await;
         self.sip_until(|command| matches!(command, SipCommand::Answer { .. })).await;
         self.sip_event(SipEvent::Confirmed { leg, remote: None }).await;
         leg
+    }
+
+    /// The status of a call that is refused.
+    pub(crate) async fn refused(&mut self, uri: &str) -> u16 {
+        let leg = self.incoming(uri).await;
+        let status = |command: &SipCommand| match command {
+            SipCommand::Reject { leg: of, status, .. } if *of == leg => Some(*status),
+            _ => None,
+        };
+        let command = self.sip_until(|command| status(command).is_some()).await;
+        status(&command).expect("looked for")
+    }
+
+    /// The open call of a leg, as the tenant that is looked at has it.
+    pub(crate) async fn own_call(&self, leg: LegId) -> Option<CallRow> {
+        let rows = self.db().open_calls().await.expect("readable");
+        rows.into_iter().find(|row| row.leg == leg)
+    }
+
+    pub(crate) async fn own_call_until(&self, leg: LegId) -> CallRow {
+        for _ in 0..1_000 {
+            if let Some(row) = self.own_call(leg).await {
+                return row;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the call did not reach this tenant");
     }
 
     pub(crate) async fn sip_until(&mut self, fits: impl Fn(&SipCommand) -> bool) -> SipCommand {
@@ -369,6 +423,19 @@ async fn until<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("waited in vain for {what}");
+}
+
+async fn found(store: &Store, domain: Option<Domain>) -> TenantId {
+    let at = Timestamp::from_micros(1_800_000_000_000_000);
+    let new = NewTenant {
+        name: "Test".to_owned(),
+        zone: "UTC".to_owned(),
+        language: "en".to_owned(),
+        domain,
+        first_only: false,
+    };
+    let made = store.create_tenant(new, Actor::System, at, |draft| furnish(draft, at)).await;
+    made.expect("a tenant").config.tenant
 }
 
 fn desc() -> MediaDesc {

@@ -22,6 +22,9 @@ pub(crate) struct CallArgs {
     /// Whom to call: sip:100@127.0.0.1:5060.
     #[arg(value_parser = target)]
     target: Target,
+    /// Name this host in the request, whatever the address it is sent to.
+    #[arg(long, value_name = "HOST")]
+    domain: Option<String>,
     #[command(flatten)]
     sound: SoundArgs,
     /// Begin to speak at this moment after the last key: 2s, sound, quiet+1s, chirp4.
@@ -96,6 +99,7 @@ pub(crate) async fn run(args: CallArgs) -> anyhow::Result<bool> {
 
 fn plan(args: &CallArgs) -> anyhow::Result<Plan> {
     Ok(Plan {
+        domain: args.domain.clone(),
         number: args.from.clone(),
         name: args.name.clone(),
         codec: args.codec,

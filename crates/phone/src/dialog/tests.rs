@@ -26,7 +26,7 @@ impl Pair {
     fn new(sdp: Option<&str>, loss_percent: u64, seed: u64) -> Self {
         let from = ("+302105550100", Some("A \"B\""));
         let sdp = sdp.map(str::to_owned);
-        let caller = Dialog::call(0, identity(1, "one"), "100", from, sdp);
+        let caller = Dialog::call(0, identity(1, "one"), "100@127.0.0.1", from, sdp);
         let chance = Random::new(seed);
         let (wire, said) = (Vec::new(), Vec::new());
         Self { now_us: 0, caller, callee: None, wire, said, chance, loss_percent }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use model::LegId;
+use model::domain::Domain;
 use model::limits;
 use model::media::MediaDesc;
 use model::number::DialString;
@@ -46,7 +47,7 @@ impl Core {
         // The filter has read the description already; what it refuses never gets here.
         let remote = (!request.body.is_empty()).then(|| sdp::session(&request.body).ok()).flatten();
         let body = request.body.clone();
-        let caller = caller(request);
+        let (caller, domain) = (caller(request), domain(request));
         let dialog = answering_dialog(request, &tag, source);
         let cseq = message::cseq(request).unwrap_or(0);
         let _ = transaction.send_trying().await;
@@ -55,6 +56,7 @@ impl Core {
             leg,
             caller,
             dialled,
+            domain,
             source,
             offer: remote.as_ref().map(|session| session.media.clone()),
             sip_call_id: key.0.clone(),
@@ -227,6 +229,12 @@ pub(super) fn source(transaction: &Transaction) -> Option<SocketAddr> {
 fn dialled(request: &Request) -> Option<DialString> {
     let uri = request.uri.to_string();
     addr::unescape(addr::sip_uri(&uri)?.user).parse().ok()
+}
+
+/// The host of the request URI, if it is a domain name; its port says nothing about whose it is.
+fn domain(request: &Request) -> Option<Domain> {
+    let uri = request.uri.to_string();
+    addr::sip_uri(&uri)?.host.parse().ok()
 }
 
 /// Who calls, by From.

@@ -50,6 +50,42 @@ async fn who_calls_whom_is_reported_and_names_are_clean() {
 }
 
 #[tokio::test]
+async fn the_host_that_was_called_is_reported_where_it_is_a_name() {
+    let (plane, mut events) = start(config()).await.unwrap();
+    let peer = Peer::new(plane.local_addr()).await;
+    let named = Some("calls.example.org");
+    for (n, (host, expected)) in [
+        ("calls.example.org", named),
+        ("CALLS.Example.Org:5070;user=phone", named),
+        ("calls.example.org.", named),
+        ("calls.example.org;maddr=192.0.2.1", named),
+        ("other.example.org", Some("other.example.org")),
+        ("localhost", None),
+        ("no_domain.example.org", None),
+        ("-.example.org", None),
+        ("192.0.2.1", None),
+        ("[2001:db8::1]:5060", None),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let id = format!("host{n}");
+        let text = peer.call(&id).text("INVITE", 1, &id, "Content-Type: application/sdp\r\n", SDP);
+        let uri = format!("sip:100@{}", plane.local_addr());
+        let (line, rest) = text.split_once("\r\n").unwrap();
+        peer.send(&format!("{}\r\n{rest}", line.replace(&uri, &format!("sip:100@{host}")))).await;
+        let SipEvent::Incoming { dialled, domain, leg, .. } = next(&mut events).await else {
+            panic!("no call to {host}")
+        };
+        assert_eq!(dialled.as_str(), "100", "{host}");
+        assert_eq!(domain.as_ref().map(model::Domain::as_str), expected, "{host}");
+        plane.send(SipCommand::Reject { leg, status: 404, retry_after_s: None }).unwrap();
+        assert_eq!(ended(&mut events).await, (LegCause::Refused, None));
+    }
+    plane.shutdown().await;
+}
+
+#[tokio::test]
 async fn cancel_while_ringing() {
     let (plane, mut events) = start(quick()).await.unwrap();
     let peer = Peer::new(plane.local_addr()).await;

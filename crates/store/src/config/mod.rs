@@ -9,7 +9,7 @@ mod write;
 use std::sync::{Arc, PoisonError};
 
 use model::config::TenantConfig;
-use model::{DialString, FlowId, TenantId, Timestamp};
+use model::{DialString, Domain, FlowId, TenantId, Timestamp};
 
 use crate::error::StoreError;
 use crate::store::Store;
@@ -47,8 +47,21 @@ pub struct NewTenant {
     pub zone: String,
     /// BCP 47 tag of its language.
     pub language: String,
+    /// Its SIP domain, if it has one.
+    pub domain: Option<Domain>,
     /// Only when the house has no tenant yet: the first start.
     pub first_only: bool,
+}
+
+/// A tenant's number: who has it and where it leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NumberClaim {
+    /// The number, as that tenant wrote it.
+    pub dialled: DialString,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// The flow that answers.
+    pub flow: FlowId,
 }
 
 /// One entry of the history.
@@ -68,8 +81,8 @@ impl Store {
     /// Makes a tenant with its first configuration.
     ///
     /// # Errors
-    /// What `edit` returns; [`StoreError::Conflict`] when `first_only` and there is one, or a
-    /// number is taken; faults of the database. Nothing is made then.
+    /// What `edit` returns; [`StoreError::Conflict`] when `first_only` and there is one, or the
+    /// domain is taken; faults of the database. Nothing is made then.
     pub async fn create_tenant<T, E>(
         &self,
         new: NewTenant,
@@ -82,7 +95,7 @@ impl Store {
     {
         let _editing = self.inner.editing.lock().await;
         let tenant: TenantId = crate::id::fresh_id(at);
-        let first_only = new.first_only;
+        let (first_only, domain) = (new.first_only, new.domain.clone());
         let before = ConfigDraft::empty(tenant, new);
         let mut after = before.clone();
         let value = edit(&mut after)?;
@@ -92,7 +105,7 @@ impl Store {
         writer
             .run(move |conn| {
                 Box::pin(async move {
-                    write.make_tenant(conn, first_only).await?;
+                    write.make_tenant(conn, first_only, domain.as_ref()).await?;
                     write.apply(conn).await
                 })
             })
@@ -100,17 +113,21 @@ impl Store {
         Ok(Edited { config: self.remember(after.config), value })
     }
 
-    /// The number plan of the whole house: which flow of which tenant answers a number.
+    /// The number plan of the whole house, oldest claim first. Several tenants may have one number.
     ///
     /// # Errors
     /// Faults of the database; damaged rows.
-    pub async fn number_plan(&self) -> Result<Vec<(DialString, TenantId, FlowId)>, StoreError> {
-        let rows = sqlx::query("SELECT dialled, tenant_id, flow_id FROM number ORDER BY dialled")
+    pub async fn number_plan(&self) -> Result<Vec<NumberClaim>, StoreError> {
+        let rows = sqlx::query("SELECT dialled, tenant_id, flow_id FROM number ORDER BY claim")
             .fetch_all(&self.inner.readers)
             .await?;
         rows.iter()
             .map(|row| {
-                Ok((row.parsed("dialled")?, row.parsed("tenant_id")?, row.parsed("flow_id")?))
+                Ok(NumberClaim {
+                    dialled: row.parsed("dialled")?,
+                    tenant: row.parsed("tenant_id")?,
+                    flow: row.parsed("flow_id")?,
+                })
             })
             .collect()
     }
@@ -147,7 +164,7 @@ impl TenantDb {
     ///
     /// # Errors
     /// What `change` returns; [`StoreError::Stale`] when the version in force is not the expected
-    /// one; [`StoreError::Conflict`] for names, mail addresses and numbers that are taken.
+    /// one; [`StoreError::Conflict`] for names and mail addresses that are taken.
     pub async fn edit_config<T, E>(
         &self,
         edit: Edit,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{DialString, FlowId, Timestamp, UserId};
+use model::{DialString, Domain, FlowId, Timestamp, UserId};
 use serde::Serialize;
 use sqlx::sqlite::SqliteConnection;
 
@@ -93,6 +93,7 @@ impl Write {
         &self,
         conn: &mut SqliteConnection,
         first_only: bool,
+        domain: Option<&Domain>,
     ) -> Result<(), StoreError> {
         if first_only {
             let row =
@@ -103,13 +104,15 @@ impl Write {
         }
         let (name, zone, language) = &self.tenant_row;
         sqlx::query(
-            "INSERT INTO tenant (id, name, zone, language, created_at) VALUES ($1, $2, $3, $4, $5)",
+            "INSERT INTO tenant (id, name, zone, language, created_at, domain)
+             VALUES ($1, $2, $3, $4, $5, $6)",
         )
         .bind(self.tenant.as_str())
         .bind(name.as_str())
         .bind(zone.as_str())
         .bind(language.as_str())
         .bind(self.at)
+        .bind(domain.map(Domain::as_str))
         .execute(conn)
         .await?;
         Ok(())
@@ -275,20 +278,18 @@ impl Write {
                 .await?;
         }
         for (dialled, flow) in &self.numbers {
-            // One number leads to one tenant of the house: somebody else's is not taken over.
-            let done = sqlx::query(
-                "INSERT INTO number (dialled, tenant_id, flow_id) VALUES ($2, $1, $3)
-                 ON CONFLICT (dialled) DO UPDATE SET flow_id = excluded.flow_id
-                 WHERE number.tenant_id = excluded.tenant_id",
+            // A new number is the youngest claim of the house; one that only leads elsewhere now
+            // keeps its place.
+            sqlx::query(
+                "INSERT INTO number (tenant_id, dialled, flow_id, claim)
+                 VALUES ($1, $2, $3, (SELECT COALESCE(MAX(claim), 0) + 1 FROM number))
+                 ON CONFLICT (tenant_id, dialled) DO UPDATE SET flow_id = excluded.flow_id",
             )
             .bind(self.tenant.as_str())
             .bind(dialled.as_str())
             .bind(flow.to_string())
             .execute(&mut *conn)
             .await?;
-            if done.rows_affected() == 0 {
-                return Err(StoreError::Conflict { what: "the number" });
-            }
         }
         Ok(())
     }

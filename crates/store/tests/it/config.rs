@@ -83,6 +83,7 @@ async fn a_refused_edit_changes_nothing() {
         name: "Second".into(),
         zone: "Europe/Athens".into(),
         language: "en".into(),
+        domain: None,
         first_only: true,
     };
     let second = store

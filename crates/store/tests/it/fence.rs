@@ -1,8 +1,11 @@
-//! Twin tenants with equal names: neither sees or changes anything of the other.
+//! Twin tenants with equal names and numbers: neither sees or changes anything of the other.
 
-use model::{Event, Span, UserId};
+use std::sync::Arc;
+
+use model::{DialString, Domain, Event, FlowId, Span, TenantId, UserId};
 use store::{
-    Actor, CallFilter, Ctx, Edit, FloorBatch, FloorRow, Role, Store, StoreError, TokenDigest,
+    Actor, CallFilter, ConfigDraft, Ctx, Edit, FloorBatch, FloorRow, FlowDraft, NewTenant, Role,
+    Store, StoreError, TokenDigest, fresh_id,
 };
 
 use crate::house::{self, House, NOW, PASSWORD};
@@ -10,7 +13,7 @@ use crate::house::{self, House, NOW, PASSWORD};
 async fn twins(dir: &std::path::Path) -> (Store, House, House) {
     let store = Store::open(dir).await.unwrap();
     let (a, b) =
-        (house::found(&store, "100").await.unwrap(), house::found(&store, "200").await.unwrap());
+        (house::found(&store, "100").await.unwrap(), house::found(&store, "100").await.unwrap());
     (store, a, b)
 }
 
@@ -75,24 +78,86 @@ async fn a_batch_cannot_touch_the_twins_rows() {
     assert_eq!(store.system(b.tenant).events(1, 10).await.unwrap(), batch.events);
 }
 
+async fn plan(store: &Store) -> Vec<(String, TenantId, FlowId)> {
+    let plan = store.number_plan().await.unwrap();
+    plan.into_iter().map(|claim| (claim.dialled.to_string(), claim.tenant, claim.flow)).collect()
+}
+
+async fn edit(store: &Store, house: &House, change: impl FnOnce(&mut ConfigDraft)) {
+    let edit = Edit { expected: None, summary: "numbers".into(), at: NOW };
+    let change = |draft: &mut ConfigDraft| -> Result<(), StoreError> {
+        change(draft);
+        Ok(())
+    };
+    store.system(house.tenant).edit_config(edit, change).await.unwrap();
+}
+
 #[tokio::test]
-async fn a_number_belongs_to_one_tenant_of_the_house() {
+async fn a_number_is_the_tenants_own_and_the_oldest_claim_comes_first() {
     let dir = tempfile::tempdir().unwrap();
     let (store, a, b) = twins(dir.path()).await;
-    let edit = Edit { expected: None, summary: "take a number".into(), at: NOW };
-    let taken = store
-        .system(a.tenant)
-        .edit_config(edit, |draft| -> Result<(), StoreError> {
-            draft.config.numbers.insert("200".parse().unwrap(), a.flow);
-            Ok(())
-        })
-        .await;
-    assert!(matches!(taken, Err(StoreError::Conflict { what: "the number" })), "{taken:?}");
-    assert_eq!(store.system(a.tenant).config().await.unwrap().n, 1);
-    let plan: Vec<_> = store.number_plan().await.unwrap();
-    let expected = [("100", a.tenant, a.flow), ("200", b.tenant, b.flow)];
-    let found: Vec<_> = plan.iter().map(|(n, tenant, flow)| (n.as_str(), *tenant, *flow)).collect();
-    assert_eq!(found, expected);
+    let number: DialString = "100".parse().unwrap();
+    let (ours, theirs) = (("100".into(), a.tenant, a.flow), ("100".into(), b.tenant, b.flow));
+    assert_eq!(plan(&store).await, [ours.clone(), theirs.clone()]);
+
+    // Leading elsewhere keeps the place, whatever the clock says.
+    let other: FlowId = fresh_id(NOW);
+    edit(&store, &a, |draft| {
+        let document = Arc::new(house::hang_up());
+        let flow = FlowDraft { name: "Other".into(), draft: document, published: None };
+        draft.flows.insert(other, flow);
+        draft.publish(other);
+        draft.config.numbers.insert(number.clone(), other);
+    })
+    .await;
+    let moved = ("100".into(), a.tenant, other);
+    assert_eq!(plan(&store).await, [moved, theirs.clone()]);
+
+    // Whoever lets go makes room for the next and stands behind when coming back.
+    edit(&store, &a, |draft| _ = draft.config.numbers.remove(&number)).await;
+    assert_eq!(plan(&store).await, std::slice::from_ref(&theirs));
+    edit(&store, &a, |draft| _ = draft.config.numbers.insert(number.clone(), a.flow)).await;
+    assert_eq!(plan(&store).await, [theirs, ours]);
+
+    let twin = store.system(b.tenant).config().await.unwrap();
+    assert_eq!((twin.n, &twin.numbers), (1, &[(number, b.flow)].into()));
+}
+
+#[tokio::test]
+async fn a_domain_belongs_to_one_tenant_of_the_house() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, a, b) = twins(dir.path()).await;
+    let domain: Domain = "Calls.Example.org".parse().unwrap();
+    store.set_domain(a.tenant, Some(domain.clone())).await.unwrap();
+    let taken = store.set_domain(b.tenant, "calls.example.org".parse().ok()).await;
+    assert!(matches!(taken, Err(StoreError::Conflict { what: "the domain" })), "{taken:?}");
+    let new = || NewTenant {
+        name: "Third".into(),
+        zone: "UTC".into(),
+        language: "en".into(),
+        domain: Some(domain.clone()),
+        first_only: false,
+    };
+    let create = |new| store.create_tenant(new, Actor::System, NOW, |_| Ok::<_, StoreError>(()));
+    let refused = create(new()).await;
+    assert!(matches!(refused, Err(StoreError::Conflict { what: "the domain" })), "{refused:?}");
+    let nobody = store.set_domain(fresh_id(NOW), None).await;
+    assert!(matches!(nobody, Err(StoreError::NotFound)), "{nobody:?}");
+
+    // An edit of the configuration leaves it; taking it away frees it.
+    edit(&store, &a, |draft| draft.config.name = "Renamed".into()).await;
+    let domain_of = async |tenant: TenantId| {
+        let tenants = store.tenants().await.unwrap();
+        let found = tenants.into_iter().find(|known| known.id == tenant).unwrap();
+        found.domain
+    };
+    assert_eq!(domain_of(a.tenant).await, Some(domain.clone()));
+    assert_eq!(domain_of(b.tenant).await, None);
+    assert_eq!(store.tenants().await.unwrap().len(), 2);
+    store.set_domain(a.tenant, None).await.unwrap();
+    let third = create(new()).await.unwrap();
+    assert_eq!(domain_of(a.tenant).await, None);
+    assert_eq!(domain_of(third.config.tenant).await, Some(domain.clone()));
 }
 
 #[tokio::test]

@@ -31,6 +31,7 @@ pub(crate) async fn found(store: &Store, dialled: &str) -> Result<House, StoreEr
         name: "Example".into(),
         zone: "Europe/Athens".into(),
         language: "en".into(),
+        domain: None,
         first_only: false,
     };
     let Edited { config, value } = store

@@ -2232,13 +2232,6 @@ export interface operations {
                     "application/json": components["schemas"]["NumberRow"];
                 };
             };
-            /** @description number_taken */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
         };
     };
     remove: {

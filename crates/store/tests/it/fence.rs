@@ -115,7 +115,7 @@ async fn a_number_is_the_tenants_own_and_the_oldest_claim_comes_first() {
 
     // Whoever lets go makes room for the next and stands behind when coming back.
     edit(&store, &a, |draft| _ = draft.config.numbers.remove(&number)).await;
-    assert_eq!(plan(&store).await, [theirs.clone()]);
+    assert_eq!(plan(&store).await, std::slice::from_ref(&theirs));
     edit(&store, &a, |draft| _ = draft.config.numbers.insert(number.clone(), a.flow)).await;
     assert_eq!(plan(&store).await, [theirs, ours]);
 

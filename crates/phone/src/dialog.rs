@@ -155,8 +155,8 @@ impl Dialog {
         }
     }
 
-    /// Calls `whom` (`number@host`) as `from`, whatever the host, at the peer. Without `sdp` the far
-    /// side must offer.
+    /// Calls `whom` (`number@host`) as `from`. It is sent to the peer, whatever the host. Without
+    /// `sdp` the far side must offer.
     #[must_use]
     pub fn call(
         now_us: i64,

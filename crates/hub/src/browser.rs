@@ -1,5 +1,5 @@
-//! Which page is whose telephone: one leg per agent and one owning tab, which keeps it until it goes
-//! or another one takes it over on purpose.
+//! Which page is whose telephone: one leg per agent and one owning tab, which keeps it until it
+//! goes or another one takes it over on purpose.
 
 use std::collections::{HashMap, VecDeque};
 

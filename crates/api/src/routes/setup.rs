@@ -5,16 +5,17 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use model::config::{Agent, Clip, Device, Prompt, Queue, Strategy};
+use model::config::{Clip, Prompt};
 use model::media::ClipId;
-use model::{AgentId, PromptId, QueueId, TenantId, Timestamp};
+use model::{PromptId, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::{Actor, ConfigDraft, Edit, NewTenant, PasswordHash, Role, User, fold_mail, fresh_id};
+use store::{Actor, Edit, NewTenant, PasswordHash, Role, User, fold_mail, fresh_id};
 use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::at::is_zone;
 use crate::edit::{check_language, check_name};
+use crate::furnish::{first_flow, furnish};
 use crate::problem::Problem;
 use crate::routes::me::Me;
 use crate::routes::session::{entrance, signed_in};
@@ -82,7 +83,7 @@ pub(crate) async fn begin(
     let hash = app.store.hash_password(body.admin.password.clone()).await?;
     let (tenant, user) = make(&app, body, hash, now).await?;
     app.with_setup(|setup| *setup = None);
-    install_sounds(&app, tenant, now).await?;
+    install_sounds(&app, tenant, &user.language, now).await?;
     app.floor.config_changed(tenant).await;
     respond(&app, &parts, tenant, user).await
 }
@@ -124,7 +125,7 @@ async fn make(
     let made = app
         .store
         .create_tenant(new, actor, now, |draft| {
-            furnish(draft, &user, now);
+            furnish(draft, &user, &app.starter, now);
             draft.passwords.insert(user.id, hash);
             Ok::<_, Problem>(())
         })
@@ -132,45 +133,13 @@ async fn make(
     Ok((made.config.tenant, user))
 }
 
-/// What a house needs before its first call: one queue, a few results and reasons, and the
-/// administrator at a desk.
-fn furnish(draft: &mut ConfigDraft, user: &User, now: Timestamp) {
-    let queue: QueueId = fresh_id(now);
-    draft.users.insert(user.id, user.clone());
-    draft.config.queues.insert(queue, first_queue());
-    draft.config.agents.insert(
-        AgentId::of_user(user.id),
-        Agent {
-            name: user.name.clone(),
-            queues: [queue].into(),
-            skills: Default::default(),
-            device: Device::Browser,
-        },
-    );
-    for (code, label) in [("answered", "Answered"), ("follow_up", "Follow-up needed")] {
-        draft.config.dispositions.insert(code.to_owned(), label.to_owned());
-    }
-    for (code, label) in [("lunch", "Lunch"), ("pause", "Short break"), ("meeting", "Meeting")] {
-        draft.config.break_reasons.insert(code.to_owned(), label.to_owned());
-    }
-}
-
-fn first_queue() -> Queue {
-    Queue {
-        name: "Support".to_owned(),
-        strategy: Strategy::LongestReady,
-        skills: Default::default(),
-        ring_ms: 20_000,
-        wrap_up_ms: 60_000,
-        music: "music".to_owned(),
-        service_level_ms: 20_000,
-        short_abandon_ms: 5_000,
-        length_max: 200,
-    }
-}
-
-/// The prompts and the music that come with the house.
-async fn install_sounds(app: &App, tenant: TenantId, now: Timestamp) -> Result<(), Problem> {
+/// The prompts and the music that come with the house, and the flow that speaks them.
+async fn install_sounds(
+    app: &App,
+    tenant: TenantId,
+    language: &str,
+    now: Timestamp,
+) -> Result<(), Problem> {
     if app.starter.is_empty() {
         return Ok(());
     }
@@ -182,7 +151,7 @@ async fn install_sounds(app: &App, tenant: TenantId, now: Timestamp) -> Result<(
         let length_ms = u32::try_from(sound.samples.len() / 8).unwrap_or(u32::MAX);
         clips.push((sound.name.clone(), sound.language.clone(), clip, length_ms));
     }
-    let edit = Edit { expected: None, summary: "first prompts".to_owned(), at: now };
+    let edit = Edit { expected: None, summary: "first prompts and flow".to_owned(), at: now };
     db.edit_config(edit, |draft| {
         for (name, language, clip, length_ms) in clips {
             let prompts = &mut draft.config.prompts;
@@ -196,6 +165,7 @@ async fn install_sounds(app: &App, tenant: TenantId, now: Timestamp) -> Result<(
                 }
             }
         }
+        first_flow(draft, app.floor.as_ref(), language, now);
         Ok::<_, Problem>(())
     })
     .await?;

@@ -22,6 +22,8 @@ pub(crate) struct NewUser {
     pub(crate) name: String,
     pub(crate) role: Role,
     pub(crate) tenant: Option<String>,
+    /// Names of the queues to serve.
+    pub(crate) queues: Vec<String>,
 }
 
 impl From<Role> for store::Role {
@@ -50,8 +52,8 @@ pub(crate) async fn add_user(settings: Settings, new: NewUser) -> anyhow::Result
     if password.chars().count() < PASSWORD_CHARS_MIN {
         bail!("the password is too short: at least {PASSWORD_CHARS_MIN} characters");
     }
-    let NewUser { mail, name, role, tenant } = new;
-    let request = Request::AddUser { mail, name, role: role.into(), tenant, password };
+    let NewUser { mail, name, role, tenant, queues } = new;
+    let request = Request::AddUser { mail, name, role: role.into(), tenant, password, queues };
     say(&control::ask(&settings.data.dir, request, now()).await?);
     Ok(())
 }

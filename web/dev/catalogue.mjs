@@ -1,5 +1,19 @@
 /** Every screen in every state that has its own picture. */
 
+const elsewhere = (page) => page.locator('.notes [role=status]').waitFor();
+
+/** Somebody else saves the queue while its form is open, then the form is saved too. */
+async function conflict(page) {
+  await page.evaluate(async () => {
+    const path = `/api/v1${location.pathname.replace('/admin', '')}`;
+    const { id: _, ...queue } = await (await fetch(path)).json();
+    await fetch(path, { method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ ...queue, ring_ms: 31_000 }) });
+  });
+  await page.locator('.body input[type=number]').first().fill('25');
+  await page.keyboard.press('Control+s');
+  await page.locator('dialog[open]').waitFor();
+}
+
 export const SCREENS = [
   { name: 'sign-in', scene: null, path: '/sign-in' },
   { name: 'sign-in-wrong', scene: null, path: '/sign-in', act: async (page) => { await page.locator('input[type=email]').fill('rasa@aegean.example'); await page.locator('input[type=password]').fill('wrong'); await page.locator('button[type=submit]').click(); await page.locator('[role=alert]').waitFor(); } },
@@ -17,6 +31,8 @@ export const SCREENS = [
   { name: 'desk-offered-anew', scene: 'offered_anew', path: '/' },
   { name: 'desk-did-not-answer', scene: 'did_not_answer', path: '/' },
   { name: 'desk-no-device', scene: 'no_device', path: '/' },
+  { name: 'desk-elsewhere', scene: 'ready.elsewhere', path: '/', act: elsewhere },
+  { name: 'desk-elsewhere-call', scene: 'talking.elsewhere', path: '/', act: elsewhere },
   { name: 'desk-break', scene: 'break', path: '/' },
   { name: 'desk-signed-out', scene: 'signed_out', path: '/' },
   { name: 'desk-state-menu', scene: 'ready', path: '/', act: async (page) => { await page.locator('header .own').click(); } },
@@ -44,5 +60,11 @@ export const SCREENS = [
   { name: 'admin-dispositions', scene: 'ready', path: '/admin/dispositions' },
   { name: 'admin-break-reasons', scene: 'ready', path: '/admin/break-reasons' },
   { name: 'admin-versions', scene: 'ready', path: '/admin/versions' },
+  { name: 'admin-start', scene: 'empty', path: '/admin', act: (page) => page.waitForTimeout(300) },
+  { name: 'admin-numbers-empty', scene: 'empty', path: '/admin/numbers' },
+  { name: 'admin-hours-empty', scene: 'empty', path: '/admin/hours' },
+  { name: 'admin-prompts-empty', scene: 'empty', path: '/admin/prompts' },
+  { name: 'admin-users-new', scene: 'ready', path: '/admin/users/new' },
+  { name: 'admin-conflict', scene: 'ready', path: '/admin/queues/0193a100-0000-7000-8000-000000000001', act: conflict },
   { name: 'admin-forbidden', scene: 'ready.agent', path: '/admin/users' }
 ];

@@ -123,6 +123,9 @@ enum UserCommand {
         /// What it may do.
         #[arg(long, value_enum)]
         role: Role,
+        /// A queue to serve, by name; may be repeated. An agent serves the only queue there is.
+        #[arg(long = "queue")]
+        queues: Vec<String>,
         /// The tenant's name or id; may be left out when there is only one.
         #[arg(long)]
         tenant: Option<String>,
@@ -280,8 +283,8 @@ impl Cli {
             }
             Command::Serve(args) => block_on(house::serve(args.settings()?)),
             Command::Demo(args) => block_on(demo::run(args)),
-            Command::User(UserCommand::Add { place, mail, name, role, tenant }) => {
-                let new = manage::NewUser { mail, name, role, tenant };
+            Command::User(UserCommand::Add { place, mail, name, role, queues, tenant }) => {
+                let new = manage::NewUser { mail, name, role, tenant, queues };
                 block_on(manage::add_user(place.settings()?, new))
             }
             Command::ApiKey(ApiKeyCommand::Create { place, role, name, tenant }) => {

@@ -4,6 +4,7 @@
 //! one request and one answer, each a line of JSON, and one connection is served at a time.
 //! Without a house the same request is carried out on the folder itself.
 
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -11,11 +12,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use hub::Hub;
+use model::config::{Agent, Device};
 use model::domain::Domain;
-use model::id::TenantId;
+use model::id::{AgentId, TenantId};
 use model::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::{Ctx, Edit, Store, Tenant, User};
+use store::{ConfigDraft, Ctx, Edit, Store, Tenant, User};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
 use tokio::task::JoinHandle;
@@ -47,6 +49,9 @@ pub(crate) enum Request {
         /// By name or id; may be missing when there is only one.
         tenant: Option<String>,
         password: String,
+        /// Names of the queues to serve.
+        #[serde(default)]
+        queues: Vec<String>,
     },
     /// Make a key for a program; the answer is the key.
     CreateKey { name: String, role: store::Role, tenant: Option<String> },
@@ -192,24 +197,25 @@ async fn carry_out(
     at: Timestamp,
 ) -> anyhow::Result<String> {
     match request {
-        Request::AddUser { mail, name, role, tenant, password } => {
+        Request::AddUser { mail, name, role, tenant, password, queues } => {
             let tenant = named(store, tenant.as_deref()).await?;
             let hash = store.hash_password(password).await?;
             let edit = Edit { expected: None, summary: "an account was added".to_owned(), at };
-            let change = |draft: &mut store::ConfigDraft| -> anyhow::Result<()> {
+            let change = |draft: &mut ConfigDraft| -> anyhow::Result<String> {
                 let id = store::fresh_id(at);
                 let language = draft.config.language.clone();
                 let user = User { id, mail: store::fold_mail(&mail), name, role, language };
+                let said = seat(draft, &user, &queues)?;
                 draft.users.insert(id, user);
                 draft.passwords.insert(id, hash);
-                Ok(())
+                Ok(said)
             };
-            store.tenant(Ctx::system(tenant)).edit_config(edit, change).await?;
+            let edited = store.tenant(Ctx::system(tenant)).edit_config(edit, change).await?;
             if let Some(hub) = hub {
                 let known = hub.config_changed(tenant).await;
                 known.context("the account was made, but the house does not know it yet")?;
             }
-            Ok("the account was made".to_owned())
+            Ok(format!("the account was made; {}", edited.value))
         }
         Request::CreateKey { name, role, tenant } => {
             let tenant = named(store, tenant.as_deref()).await?;
@@ -225,6 +231,42 @@ async fn carry_out(
         Request::ListTenants => tenants::list(store).await,
         Request::ListNumbers => tenants::numbers(store).await,
     }
+}
+
+/// Gives an agent, and whoever is to serve queues, a desk with the telephone of the browser. An
+/// agent for whom no queue is named serves the only one. Says what this person can do now.
+fn seat(draft: &mut ConfigDraft, user: &User, wanted: &[String]) -> anyhow::Result<String> {
+    if user.role != store::Role::Agent && wanted.is_empty() {
+        return Ok("it takes no calls: name its queues with --queue for that".to_owned());
+    }
+    let all = &draft.config.queues;
+    let mut queues = BTreeMap::new();
+    for name in wanted {
+        let found = all.iter().find(|(_, queue)| queue.name == *name);
+        let names = || all.values().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", ");
+        let (id, _) =
+            found.with_context(|| format!("there is no queue {name:?}; known: {}", names()))?;
+        queues.insert(*id, name.clone());
+    }
+    if wanted.is_empty() && all.len() == 1 {
+        queues.extend(all.iter().map(|(id, queue)| (*id, queue.name.clone())));
+    }
+    let said = if queues.is_empty() {
+        "it has a desk, but serves no queue yet: choose one with --queue, or on the page under \
+         Admin, Users"
+            .to_owned()
+    } else {
+        let names: Vec<&str> = queues.values().map(String::as_str).collect();
+        format!("it takes calls of {} in the browser", names.join(", "))
+    };
+    let agent = Agent {
+        name: user.name.clone(),
+        queues: queues.into_keys().collect(),
+        skills: BTreeMap::new(),
+        device: Device::Browser,
+    };
+    draft.config.agents.insert(AgentId::of_user(user.id), agent);
+    Ok(said)
 }
 
 /// The tenant of this id, or else of this name: names need not differ, ids do.

@@ -286,6 +286,18 @@ mod tests {
             role: store::Role::Supervisor,
             tenant: None,
             password: "a long enough password".to_owned(),
+            queues: Vec::new(),
+        }
+    }
+
+    fn new_agent(mail: &str, queues: &[&str]) -> Request {
+        Request::AddUser {
+            mail: mail.to_owned(),
+            name: "Agent".to_owned(),
+            role: store::Role::Agent,
+            tenant: None,
+            password: "a long enough password".to_owned(),
+            queues: queues.iter().map(ToString::to_string).collect(),
         }
     }
 
@@ -301,12 +313,27 @@ mod tests {
         let socket = std::fs::metadata(data.join("control.sock")).expect("a socket");
         assert_eq!(socket.permissions().mode() & 0o777, 0o600);
         let now = house.hub.now();
-        control::ask(&data, new_user(), now).await.expect("done by the house");
+        let said = control::ask(&data, new_user(), now).await.expect("done by the house");
+        assert!(said.contains("takes no calls"), "{said}");
+        let none = control::ask(&data, new_agent("a@example.com", &["Nowhere"]), now).await;
+        let none = none.expect_err("no such queue").to_string();
+        assert!(none.contains("Nowhere") && none.contains("Sales"), "{none}");
+        let said = control::ask(&data, new_agent("a@example.com", &["Sales"]), now).await;
+        assert!(said.expect("made").contains("takes calls of Sales"));
+        let said = control::ask(&data, new_agent("b@example.com", &[]), now).await.expect("made");
+        assert!(said.contains("serves no queue yet"), "of several none is guessed: {said}");
         let twice = control::ask(&data, new_user(), now).await.expect_err("the same mail");
         assert!(twice.to_string().contains("mail"), "{twice}");
         let db = house.store.tenant(Ctx::system(founded.tenant));
         let users = db.users().await.expect("users");
         assert!(users.iter().any(|user| user.mail == "second@example.com"));
+        let config = db.config().await.expect("a configuration");
+        let seat = |mail: &str| {
+            let user = users.iter().find(|user| user.mail == mail).expect("made");
+            config.agents.get(&model::AgentId::of_user(user.id)).map(|agent| agent.queues.len())
+        };
+        let seats = ["second@example.com", "a@example.com", "b@example.com"].map(seat);
+        assert_eq!(seats, [None, Some(1), Some(0)]);
         store::backup(&data, &dir.path().join("backup"), now).await.expect("beside the house");
         twins_beside(&data, founded.tenant, now).await;
 

@@ -24,6 +24,8 @@ pub(crate) struct NewUser {
     pub(crate) name: String,
     pub(crate) role: Role,
     pub(crate) tenant: Option<String>,
+    /// Names of the queues to serve.
+    pub(crate) queues: Vec<String>,
 }
 
 impl From<Role> for store::Role {
@@ -57,8 +59,8 @@ async fn password() -> anyhow::Result<String> {
 /// `antiphon user add`: the password comes from the standard input.
 pub(crate) async fn add_user(settings: Settings, new: NewUser) -> anyhow::Result<()> {
     let password = password().await?;
-    let NewUser { mail, name, role, tenant } = new;
-    let request = Request::AddUser { mail, name, role: role.into(), tenant, password };
+    let NewUser { mail, name, role, tenant, queues } = new;
+    let request = Request::AddUser { mail, name, role: role.into(), tenant, password, queues };
     say(&control::ask(&settings.data.dir, request, now()).await?);
     Ok(())
 }

@@ -8,7 +8,7 @@ use api::{Change, Check, Floor, FlowFault, Peaks, PhoneOwner, RecordingWav, Soun
 use api::{TopicData, Update};
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream, StreamExt as _};
-use hub::Hub;
+use hub::{Claim, Hub};
 use media::MediaHandle;
 use media::clip::Clip;
 use media::recording::{WavView, peaks};
@@ -71,10 +71,11 @@ impl Floor for Running {
     fn browser_offer(
         &self,
         owner: PhoneOwner,
+        take: bool,
         sdp: String,
     ) -> BoxFuture<'_, Result<String, Refusal>> {
         let PhoneOwner { tenant, agent, tab, epoch } = owner;
-        Box::pin(self.hub.browser_offer(tenant, agent, tab, epoch, sdp))
+        Box::pin(self.hub.browser_offer(tenant, agent, Claim { tab, epoch, take }, sdp))
     }
 
     fn browser_back(&self, owner: PhoneOwner) {

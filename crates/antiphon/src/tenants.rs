@@ -4,6 +4,7 @@
 
 use anyhow::Context as _;
 use hub::{Hub, NumberPlan};
+use model::TenantConfig;
 use model::domain::Domain;
 use model::id::TenantId;
 use model::time::Timestamp;
@@ -67,7 +68,8 @@ pub(crate) async fn add(
         password: new.password,
         first_only: false,
     };
-    let tenant = api::found_company(store, &starter, company, at).await?;
+    let sound = |document: &str, config: &TenantConfig| Hub::check_flow(document, config).is_ok();
+    let tenant = api::found_company(store, &starter, company, &sound, at).await?;
     if let Some(hub) = hub {
         let known = hub.config_changed(tenant).await;
         known.context("the tenant was made, but the house does not know it yet: restart it")?;

@@ -3,14 +3,15 @@
 //!
 //! Invariant: a company is made whole, with an administrator who can sign in, or not at all.
 
-use model::config::{Agent, Clip, Device, Prompt, Queue, Strategy};
+use model::config::{Clip, Prompt};
 use model::media::ClipId;
-use model::{AgentId, Domain, PromptId, QueueId, TenantId, Timestamp};
-use store::{Actor, ConfigDraft, Edit, NewTenant, Role, Store, User, fold_mail, fresh_id};
+use model::{Domain, PromptId, TenantConfig, TenantId, Timestamp};
+use store::{Actor, Edit, NewTenant, Role, Store, User, fold_mail, fresh_id};
 
 use crate::app::StarterSound;
 use crate::at::is_zone;
 use crate::edit::{check_language, check_name};
+use crate::furnish::{first_flow, furnish};
 use crate::problem::Problem;
 use crate::routes::users::{check_mail, check_password};
 
@@ -40,7 +41,11 @@ impl std::fmt::Debug for NewCompany {
     }
 }
 
-/// Makes a company with its first queue, results, reasons and administrator, then its sounds.
+/// Whether a flow document may be published in a configuration.
+pub type FlowCheck<'a> = &'a (dyn Fn(&str, &TenantConfig) -> bool + Send + Sync);
+
+/// Makes a company with its first queue, results, reasons and administrator, then its sounds and
+/// the flow that speaks them.
 ///
 /// # Errors
 /// What is wrong with a field; a domain that another tenant has; faults of the record. When only
@@ -49,10 +54,11 @@ pub async fn found_company(
     store: &Store,
     starter: &[StarterSound],
     new: NewCompany,
+    sound: FlowCheck<'_>,
     now: Timestamp,
 ) -> Result<TenantId, Problem> {
-    let (tenant, _) = found(store, new, now).await?;
-    install_sounds(store, starter, tenant, now).await?;
+    let (tenant, user) = found(store, starter, new, now).await?;
+    install_sounds(store, starter, (tenant, &user.language), sound, now).await?;
     Ok(tenant)
 }
 
@@ -73,6 +79,7 @@ fn check(new: &NewCompany) -> Result<(), Problem> {
 /// The company without its sounds, and its administrator.
 pub(crate) async fn found(
     store: &Store,
+    starter: &[StarterSound],
     new: NewCompany,
     now: Timestamp,
 ) -> Result<(TenantId, User), Problem> {
@@ -95,7 +102,7 @@ pub(crate) async fn found(
     let actor = Actor::User(user.id);
     let made = store
         .create_tenant(tenant, actor, now, |draft| {
-            furnish(draft, &user, now);
+            furnish(draft, &user, starter, now);
             draft.passwords.insert(user.id, hash);
             Ok::<_, Problem>(())
         })
@@ -103,48 +110,13 @@ pub(crate) async fn found(
     Ok((made.config.tenant, user))
 }
 
-/// What a house needs before its first call: one queue, a few results and reasons, and the
-/// administrator at a desk.
-fn furnish(draft: &mut ConfigDraft, user: &User, now: Timestamp) {
-    let queue: QueueId = fresh_id(now);
-    draft.users.insert(user.id, user.clone());
-    draft.config.queues.insert(queue, first_queue());
-    draft.config.agents.insert(
-        AgentId::of_user(user.id),
-        Agent {
-            name: user.name.clone(),
-            queues: [queue].into(),
-            skills: Default::default(),
-            device: Device::Browser,
-        },
-    );
-    for (code, label) in [("answered", "Answered"), ("follow_up", "Follow-up needed")] {
-        draft.config.dispositions.insert(code.to_owned(), label.to_owned());
-    }
-    for (code, label) in [("lunch", "Lunch"), ("pause", "Short break"), ("meeting", "Meeting")] {
-        draft.config.break_reasons.insert(code.to_owned(), label.to_owned());
-    }
-}
-
-fn first_queue() -> Queue {
-    Queue {
-        name: "Support".to_owned(),
-        strategy: Strategy::LongestReady,
-        skills: Default::default(),
-        ring_ms: 20_000,
-        wrap_up_ms: 60_000,
-        music: "music".to_owned(),
-        service_level_ms: 20_000,
-        short_abandon_ms: 5_000,
-        length_max: 200,
-    }
-}
-
-/// The prompts and the music that come with the program.
+/// The prompts and the music that come with the program, and the flow that speaks them in the
+/// language of the tenant.
 pub(crate) async fn install_sounds(
     store: &Store,
     starter: &[StarterSound],
-    tenant: TenantId,
+    (tenant, language): (TenantId, &str),
+    sound: FlowCheck<'_>,
     now: Timestamp,
 ) -> Result<(), Problem> {
     if starter.is_empty() {
@@ -152,13 +124,13 @@ pub(crate) async fn install_sounds(
     }
     let db = store.system(tenant);
     let mut clips: Vec<(String, String, ClipId, u32)> = Vec::new();
-    for sound in starter {
-        let bytes: Vec<u8> = sound.samples.iter().flat_map(|one| one.to_le_bytes()).collect();
+    for one in starter {
+        let bytes: Vec<u8> = one.samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
         let clip = db.put_blob(bytes, now).await?;
-        let length_ms = u32::try_from(sound.samples.len() / 8).unwrap_or(u32::MAX);
-        clips.push((sound.name.clone(), sound.language.clone(), clip, length_ms));
+        let length_ms = u32::try_from(one.samples.len() / 8).unwrap_or(u32::MAX);
+        clips.push((one.name.clone(), one.language.clone(), clip, length_ms));
     }
-    let edit = Edit { expected: None, summary: "first prompts".to_owned(), at: now };
+    let edit = Edit { expected: None, summary: "first prompts and flow".to_owned(), at: now };
     db.edit_config(edit, |draft| {
         for (name, language, clip, length_ms) in clips {
             let prompts = &mut draft.config.prompts;
@@ -172,6 +144,7 @@ pub(crate) async fn install_sounds(
                 }
             }
         }
+        first_flow(draft, sound, language, now);
         Ok::<_, Problem>(())
     })
     .await?;

@@ -10,6 +10,7 @@ mod client;
 mod edit;
 mod extract;
 mod found;
+mod furnish;
 mod guard;
 mod idempotency;
 mod layer;
@@ -20,13 +21,14 @@ mod problem;
 mod router;
 mod routes;
 mod serve;
+mod shape;
 mod throttle;
 mod wav;
 mod ws;
 
 pub use app::{Parts, StarterSound};
 pub use client::{Network, NetworkError};
-pub use found::{NewCompany, found_company};
+pub use found::{FlowCheck, NewCompany, found_company};
 pub use ports::{
     Change, Check, Floor, FlowFault, Peaks, PhoneOwner, RecordingWav, Sound, SoundFault, TopicData,
     Update,

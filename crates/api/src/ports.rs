@@ -50,7 +50,7 @@ pub struct PhoneOwner {
     pub agent: AgentId,
     /// The tab.
     pub tab: String,
-    /// Its epoch: the higher one wins.
+    /// Tells one phone of the tab from its next.
     pub epoch: u64,
 }
 
@@ -93,10 +93,12 @@ pub trait Floor: Send + Sync + 'static {
     /// Every change of a tenant from now on; `None` when the tenant does not run.
     fn watch(&self, tenant: TenantId) -> Option<BoxStream<'static, Change>>;
 
-    /// A page offers its phone; the session description of the answer.
+    /// A page offers its phone, or takes it over from another; the session description of the
+    /// answer, `WrongState` when another page has it.
     fn browser_offer(
         &self,
         owner: PhoneOwner,
+        take: bool,
         sdp: String,
     ) -> BoxFuture<'_, Result<String, Refusal>>;
 

@@ -3,6 +3,9 @@
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use utoipa::OpenApi;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
+use utoipa::openapi::{ObjectBuilder, RefOr, Required, Response, Type};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -92,6 +95,40 @@ pub(crate) fn router(app: App) -> Router {
 
 /// The description of all of them.
 pub(crate) fn description() -> String {
-    let (_, description) = table().split_for_parts();
+    let (_, mut description) = table().split_for_parts();
+    for (path, item) in &mut description.paths.paths {
+        for operation in [&mut item.post, &mut item.put, &mut item.delete] {
+            let edits = path != "/api/v1/flows/check";
+            if let Some(operation) = operation.as_mut().filter(|one| edits && administers(one)) {
+                conditional(operation);
+            }
+        }
+    }
     description.to_pretty_json().expect("the description is plain data")
+}
+
+fn administers(operation: &Operation) -> bool {
+    operation.tags.iter().flatten().any(|tag| tag == "administration")
+}
+
+/// Every edit of the configuration may name the version that it is based on.
+fn conditional(operation: &mut Operation) {
+    let text = || ObjectBuilder::new().schema_type(Type::String).build();
+    let base = ParameterBuilder::new()
+        .name("If-Match")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some("The ETag of what the edit is based on."))
+        .schema(Some(text()))
+        .build();
+    operation.parameters.get_or_insert_default().push(RefOr::T(base));
+    let responses = &mut operation.responses.responses;
+    for (status, response) in responses.iter_mut() {
+        if let (true, RefOr::T(response)) = (status.starts_with('2'), response) {
+            let version = HeaderBuilder::new().schema(Some(text())).build();
+            response.headers.insert("ETag".to_owned(), RefOr::T(version));
+        }
+    }
+    let stale = Response::new("stale: somebody edited the configuration meanwhile");
+    responses.entry("412".to_owned()).or_insert(RefOr::T(stale));
 }

@@ -1,4 +1,5 @@
-//! Which page is whose telephone: one leg per agent, one owning tab, the higher epoch wins.
+//! Which page is whose telephone: one leg per agent and one owning tab, which keeps it until it
+//! goes or another one takes it over on purpose.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -12,6 +13,17 @@ const FORGET_AFTER: Span = Span::from_secs(60);
 
 /// Who a telephone belongs to.
 pub(crate) type Owner = (TenantId, AgentId);
+
+/// What a page says about itself when it offers its telephone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The tab, named by itself.
+    pub tab: String,
+    /// Tells one telephone of this tab from its next.
+    pub epoch: u64,
+    /// Whether it takes the telephone over from a tab that has it.
+    pub take: bool,
+}
 
 #[derive(Debug)]
 struct Phone {
@@ -47,19 +59,19 @@ pub(crate) struct Phones {
 }
 
 impl Phones {
-    /// A page offers. `fresh` names the leg if this agent has none yet. A phone whose page is gone
-    /// may be taken by anybody: epochs of two computers are not comparable for ever.
+    /// A page offers. `fresh` names the leg if this agent has none yet. Who takes over wins over
+    /// whoever has it, whatever the clocks of two computers say; who does not gets a telephone that
+    /// is free, its own, or one whose page is gone.
     pub(crate) fn offer(
         &mut self,
         owner: Owner,
-        tab: String,
-        epoch: u64,
+        claim: Claim,
         fresh: LegId,
         reply: oneshot::Sender<Result<String, Refusal>>,
     ) -> Taken {
+        let Claim { tab, epoch, take } = claim;
         let known = self.by_owner.get(&owner);
-        let owned =
-            |phone: &Phone| phone.tab != tab && epoch <= phone.epoch && phone.gone_since.is_none();
+        let owned = |phone: &Phone| !take && phone.tab != tab && phone.gone_since.is_none();
         if known.is_some_and(owned) {
             // The receiver may have given up; nobody else waits for this refusal.
             let _ = reply.send(Err(Refusal::WrongState));
@@ -168,6 +180,8 @@ mod tests {
         mint: IdMint,
     }
 
+    type AnswerOf = oneshot::Receiver<Result<String, Refusal>>;
+
     const NOW: Timestamp = Timestamp::from_micros(1_000_000);
 
     impl Desk {
@@ -177,26 +191,43 @@ mod tests {
             Self { phones: Phones::default(), owner, mint }
         }
 
-        fn offer(
-            &mut self,
-            tab: &str,
-            epoch: u64,
-        ) -> (Taken, oneshot::Receiver<Result<String, Refusal>>) {
+        fn offer(&mut self, tab: &str, epoch: u64) -> (Taken, AnswerOf) {
+            self.claim(tab, epoch, false)
+        }
+
+        fn take(&mut self, tab: &str, epoch: u64) -> (Taken, AnswerOf) {
+            self.claim(tab, epoch, true)
+        }
+
+        fn claim(&mut self, tab: &str, epoch: u64, take: bool) -> (Taken, AnswerOf) {
             let (reply, answer) = oneshot::channel();
             let fresh = self.mint.mint(NOW);
-            (self.phones.offer(self.owner, tab.to_owned(), epoch, fresh, reply), answer)
+            let claim = Claim { tab: tab.to_owned(), epoch, take };
+            (self.phones.offer(self.owner, claim, fresh, reply), answer)
         }
     }
 
     #[test]
-    fn a_higher_epoch_takes_the_phone_and_a_lower_one_is_refused() {
+    fn a_phone_is_taken_over_on_purpose_only() {
+        let mut desk = Desk::new();
+        let (Taken::Leg(leg), _) = desk.offer("a", 5) else { panic!("first") };
+        let (taken, mut answer) = desk.offer("b", 9);
+        assert_eq!(taken, Taken::Refused, "a newer page alone is no reason");
+        assert_eq!(answer.try_recv(), Ok(Err(Refusal::WrongState)));
+        assert_eq!(desk.take("b", 2).0, Taken::Leg(leg), "the leg stays, slow clock or not");
+        assert_eq!(desk.offer("a", 6).0, Taken::Refused, "who lost it does not fight");
+        assert_eq!(desk.phones.gone(desk.owner, "a", 5, NOW), None, "not the owner any more");
+        assert_eq!(desk.take("a", 6).0, Taken::Leg(leg), "and may have it back");
+    }
+
+    #[test]
+    fn a_takeover_in_mid_call_never_takes_the_device_down() {
         let mut desk = Desk::new();
         let (Taken::Leg(leg), _) = desk.offer("a", 1) else { panic!("first") };
-        assert_eq!(desk.offer("b", 2).0, Taken::Leg(leg), "the leg stays");
-        let (taken, mut answer) = desk.offer("a", 1);
-        assert_eq!(taken, Taken::Refused);
-        assert_eq!(answer.try_recv(), Ok(Err(Refusal::WrongState)));
-        assert_eq!(desk.phones.gone(desk.owner, "a", 1, NOW), None, "not the owner any more");
+        assert_eq!(desk.phones.up(leg), Some(desk.owner));
+        desk.take("b", 1);
+        assert_eq!(desk.phones.gone(desk.owner, "a", 1, NOW), None, "the old page is no matter");
+        assert_eq!(desk.phones.up(leg), None, "the cell was told of no loss");
     }
 
     #[test]
@@ -219,7 +250,7 @@ mod tests {
         assert_eq!(desk.phones.down(leg), Some(desk.owner));
         assert_eq!(desk.phones.down(leg), None, "told once");
         assert_eq!(desk.phones.up(leg), Some(desk.owner));
-        assert_eq!(desk.offer("b", 2).0, Taken::Leg(leg));
+        assert_eq!(desk.take("b", 2).0, Taken::Leg(leg));
         assert_eq!(desk.phones.gone(desk.owner, "b", 2, NOW), Some(leg));
     }
 
@@ -227,7 +258,7 @@ mod tests {
     fn answers_go_to_who_offered_and_a_left_phone_is_free() {
         let mut desk = Desk::new();
         let (Taken::Leg(leg), mut first) = desk.offer("a", 9) else { panic!("first") };
-        let (_, mut second) = desk.offer("b", 10);
+        let (_, mut second) = desk.take("b", 10);
         desk.phones.answered(leg, "for a".to_owned());
         desk.phones.refused(leg, Refusal::NoDevice);
         assert_eq!(first.try_recv(), Ok(Ok("for a".to_owned())));

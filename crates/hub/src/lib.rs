@@ -38,6 +38,7 @@ use model::{Input, Topic};
 use store::Store;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
+pub use browser::Claim;
 pub use clock::HouseClock;
 pub use flight::FlightError;
 pub use floor::flow::{FlowFault, Names};
@@ -191,12 +192,11 @@ impl Hub {
         &self,
         tenant: TenantId,
         agent: AgentId,
-        tab: String,
-        epoch: u64,
+        claim: Claim,
         sdp: String,
     ) -> Result<String, Refusal> {
         let (reply, answer) = oneshot::channel();
-        let request = Request::BrowserOffer { tenant, agent, tab, epoch, sdp, reply };
+        let request = Request::BrowserOffer { tenant, agent, claim, sdp, reply };
         self.house.switchboard.send(request).map_err(|_| Refusal::Overloaded)?;
         let answer = tokio::time::timeout(OFFER_PATIENCE, answer).await;
         answer.map_or(Err(Refusal::Overloaded), |given| given.unwrap_or(Err(Refusal::Overloaded)))

@@ -19,7 +19,7 @@ use store::FloorRow;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Duration, interval};
 
-use crate::browser::{Phones, Taken};
+use crate::browser::{Claim, Phones, Taken};
 use crate::clock::HouseClock;
 use crate::leg::{Leg, LegOutput};
 use crate::mailbox::{Mailbox, Message};
@@ -60,8 +60,7 @@ pub(crate) enum Request {
     BrowserOffer {
         tenant: TenantId,
         agent: AgentId,
-        tab: String,
-        epoch: u64,
+        claim: Claim,
         sdp: String,
         reply: oneshot::Sender<Result<String, Refusal>>,
     },
@@ -226,9 +225,9 @@ impl Switchboard {
             Request::Effect { tenant, effect, recording_file } => {
                 self.effect(tenant, effect, recording_file);
             }
-            Request::BrowserOffer { tenant, agent, tab, epoch, sdp, reply } => {
+            Request::BrowserOffer { tenant, agent, claim, sdp, reply } => {
                 let fresh = self.mint.mint(self.clock.now());
-                let taken = self.phones.offer((tenant, agent), tab, epoch, fresh, reply);
+                let taken = self.phones.offer((tenant, agent), claim, fresh, reply);
                 if let Taken::Leg(leg) = taken
                     && self.offers.send((leg, sdp)).is_err()
                 {

@@ -16,12 +16,13 @@ function flow(w) {
   };
 }
 
-export function configuration(lang, now) {
+/** `empty` is a company just set up: a queue and its administrator, nothing that can be called. */
+export function configuration(lang, now, empty = false) {
   const w = words(lang);
   const queue = (one, ring) => ({ ...one, strategy: 'longest_ready', skills: { repairs: 3 }, ring_ms: ring * 1000, wrap_up_ms: 60_000, music: 'hold-music', service_level_ms: 20_000, short_abandon_ms: 5_000, length_max: 100 });
   const person = (n, name, mail, role, list) => ({ id: id('b1', n), name, mail, role, language: lang, queues: list.map((at) => queues(lang)[at].id), skills: { repairs: 5 - n + 1, greek: 4 }, device: { kind: 'browser' } });
   const document = flow(w);
-  return {
+  const whole = {
     n: 42,
     queues: queues(lang).map((one, at) => queue(one, 20 - at * 2)),
     users: [person(1, w.rasa, 'rasa@aegean.example', 'agent', [0, 1]), person(2, w.navid, 'navid@aegean.example', 'agent', [0]), person(3, w.helen, 'helen@aegean.example', 'administrator', [2]), person(4, w.olga, 'olga@aegean.example', 'supervisor', [0, 1, 2])],
@@ -32,6 +33,8 @@ export function configuration(lang, now) {
     dispositions: dispositions(lang), break_reasons: breakReasons(lang),
     versions: w.summaries.map((summary, at) => ({ n: 42 - at, at: new Date(now - (at * 31 + 2) * 3_600_000).toISOString(), by: w.helen, summary }))
   };
+  if (!empty) return whole;
+  return { ...whole, queues: whole.queues.slice(0, 1), users: whole.users.slice(2, 3), flows: [], numbers: [], prompts: [], calendars: {}, dispositions: [], break_reasons: [], versions: whole.versions.slice(0, 1) };
 }
 
 /** The checks the mock makes of a flow: enough to show faults at their place. */

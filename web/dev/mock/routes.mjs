@@ -75,6 +75,8 @@ function collection(context, kind, list, parts) {
 }
 
 function admin(context, parts) {
+  const { ifMatch } = context;
+  if (ifMatch && context.method !== 'GET' && ifMatch !== `"${context.config.n}"`) return problem(412, 'stale');
   const { config, method, body } = context;
   const [kind] = parts;
   if (kind === 'flows' && parts[1] === 'check') return ok({ faults: faults(body) });
@@ -83,13 +85,15 @@ function admin(context, parts) {
     if (method === 'GET') return ok({ items: config.numbers, next_cursor: null }, { etag: `"${config.n}"` });
     config.numbers = config.numbers.filter((row) => row.dialled !== decodeURIComponent(parts[1]));
     if (method === 'PUT') config.numbers.push({ dialled: decodeURIComponent(parts[1]), flow: body.flow });
+    config.n += 1;
     return done;
   }
   if (kind === 'prompts') {
-    if (parts.length === 1) return ok({ items: config.prompts, next_cursor: null });
+    if (parts.length === 1) return ok({ items: config.prompts, next_cursor: null }, { etag: `"${config.n}"` });
     if (method === 'GET') return { status: 200, audio: wav(4) };
     const known = config.prompts.find((row) => row.name === parts[1]) ?? config.prompts[config.prompts.push({ name: parts[1], variants: {} }) - 1];
     known.variants[parts[2]] = { length_ms: 4000 };
+    config.n += 1;
     return done;
   }
   const plain = { dispositions: 'dispositions', 'break-reasons': 'break_reasons', calendars: 'calendars' }[kind];

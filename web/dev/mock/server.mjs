@@ -53,7 +53,7 @@ export async function start({ port = 0, frozen = null, setup = false } = {}) {
     if (!seats.has(name)) {
       const scene = parse(name);
       const tell = (topic, seq, data) => sockets.get(name)?.forEach((socket) => socket.topics.has(topic) && socket.send(JSON.stringify({ type: 'update', topic, seq, data })));
-      seats.set(name, { scene, config: configuration(scene.lang, clock()), floor: new Floor(scene, clock, tell) });
+      seats.set(name, { scene, config: configuration(scene.lang, clock(), scene.state === 'empty'), floor: new Floor(scene, clock, tell) });
     }
     return seats.get(name);
   };
@@ -65,7 +65,7 @@ export async function start({ port = 0, frozen = null, setup = false } = {}) {
     const name = nameOf(request);
     const own = seat(name);
     if (own?.scene.state === 'slow' && !['/api/v1/me', '/api/v1/desk'].includes(url.pathname)) return undefined;
-    const reply = answer({ method: request.method, path: url.pathname.slice(7), query: url.searchParams, body: await bodyOf(request), scene: own?.scene ?? null, floor: own?.floor, config: own?.config, now: clock(), setup: setup || name === null && url.searchParams.has('setup') });
+    const reply = answer({ method: request.method, path: url.pathname.slice(7), query: url.searchParams, body: await bodyOf(request), scene: own?.scene ?? null, ifMatch: request.headers['if-match'] ?? null, floor: own?.floor, config: own?.config, now: clock(), setup: setup || name === null && url.searchParams.has('setup') });
     if (reply.audio) return audio(request, response, reply.audio);
     const headers = { 'content-type': reply.type ?? 'application/json', ...reply.headers };
     if (reply.session !== undefined) headers['set-cookie'] = `antiphon_session=${reply.session}; Path=/; HttpOnly; SameSite=Lax${reply.session ? '' : '; Max-Age=0'}`;
@@ -85,7 +85,7 @@ export async function start({ port = 0, frozen = null, setup = false } = {}) {
     socket.on('message', (data) => {
       const message = JSON.parse(String(data));
       if (message.type === 'hello') socket.send(JSON.stringify({ type: 'welcome', server_at: new Date(clock()).toISOString(), build: 'mock' }));
-      if (message.type === 'rtc.offer') socket.send(JSON.stringify({ type: 'rtc.answer', sdp: 'mock' }));
+      if (message.type === 'rtc.offer') socket.send(JSON.stringify(own.scene.elsewhere && !message.take ? { type: 'rtc.taken' } : { type: 'rtc.answer', sdp: 'mock' }));
       if (message.type === 'ping') socket.send(JSON.stringify({ type: 'pong' }));
       if (message.type === 'subscribe') {
         for (const topic of message.topics) {

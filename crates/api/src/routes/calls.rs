@@ -20,9 +20,11 @@ use crate::routes::named::{
     Choice, FactRow, Named, agent_named, disposition, fact_row, queue_named, word,
 };
 use crate::routes::recordings::{self, RecordingRow};
+use crate::routes::words::{ConsentName, LaneName, MarkName, OutcomeName, SegmentName};
 
 /// Which calls.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CallsQuery {
     /// Rows, 1 to 200; 50 unless told.
@@ -34,6 +36,7 @@ pub(crate) struct CallsQuery {
     /// Of this agent.
     agent: Option<String>,
     /// That ended so.
+    #[param(value_type = Option<OutcomeName>)]
     outcome: Option<String>,
     /// That started at or after, RFC 3339.
     from: Option<String>,
@@ -54,8 +57,7 @@ pub(crate) struct CallRow {
     dialled: String,
     queue: Option<Named>,
     agent: Option<Named>,
-    /// `handled`, `abandoned`, `left_in_flow`, `flow_ended`, `refused` or `failed`.
-    outcome: Option<String>,
+    outcome: Option<OutcomeName>,
     waited_s: Option<f64>,
     talk_s: Option<f64>,
     hold_s: Option<f64>,
@@ -73,8 +75,7 @@ pub(crate) struct CallDetail {
     #[serde(flatten)]
     call: CallRow,
     language: String,
-    /// `unasked`, `given` or `refused`.
-    consent: String,
+    consent: ConsentName,
     /// What the caller chose and typed.
     facts: Vec<FactRow>,
     /// What the agents wrote.
@@ -104,8 +105,7 @@ pub(crate) struct LadderRow {
 /// One actor's line.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct LaneRow {
-    /// `customer`, `flow`, `queue` or `agent`.
-    lane: &'static str,
+    lane: LaneName,
     label: String,
     agent_id: Option<String>,
     segments: Vec<SegmentRow>,
@@ -114,8 +114,7 @@ pub(crate) struct LaneRow {
 /// A stretch of time.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SegmentRow {
-    /// `ring`, `connected`, `node`, `waiting`, `offered`, `talking`, `hold`, `wrap_up` or `lost`.
-    kind: &'static str,
+    kind: SegmentName,
     label: String,
     start_at: At,
     end_at: Option<At>,
@@ -127,7 +126,7 @@ pub(crate) struct SegmentRow {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct MarkRow {
     at: At,
-    kind: &'static str,
+    kind: MarkName,
     label: String,
 }
 
@@ -239,7 +238,7 @@ pub(crate) async fn show(
     let flow_name = config.flows.get(&found.row.flow).map(|flow| flow.name.clone());
     Ok(Json(CallDetail {
         language: found.row.language.clone(),
-        consent: word(&found.row.consent),
+        consent: found.row.consent.into(),
         facts: db.facts(call).await?.into_iter().map(fact_row).collect(),
         note: Some(notes.join("\n\n")).filter(|text| !text.is_empty()),
         flow: FlowOfCall {
@@ -264,7 +263,7 @@ fn row(config: &TenantConfig, listed: ListedCall) -> CallRow {
         dialled: call.dialled.to_string(),
         queue: call.queue.map(|id| queue_named(config, id)),
         agent: call.agent.map(|id| agent_named(config, id)),
-        outcome: call.outcome.as_ref().map(word),
+        outcome: call.outcome.map(OutcomeName::from),
         waited_s: call.queue.map(|_| seconds(call.waited_us)),
         talk_s: talked(call.talk_us),
         hold_s: talked(call.hold_us),
@@ -279,16 +278,18 @@ fn row(config: &TenantConfig, listed: ListedCall) -> CallRow {
 fn draw(config: &TenantConfig, call: &ListedCall, ladder: Ladder) -> LadderRow {
     let lane = |lane: report::ladder::Lane| {
         let (kind, label, agent) = match lane.actor {
-            Actor::Customer => ("customer", call.number.clone().unwrap_or_default(), None),
+            Actor::Customer => (LaneName::Customer, call.number.clone().unwrap_or_default(), None),
             Actor::Flow => {
                 let flow = config.flows.get(&call.row.flow);
-                ("flow", flow.map(|flow| flow.name.clone()).unwrap_or_default(), None)
+                (LaneName::Flow, flow.map(|flow| flow.name.clone()).unwrap_or_default(), None)
             }
             Actor::Queue => {
                 let queue = call.row.queue.map(|id| queue_named(config, id).name);
-                ("queue", queue.unwrap_or_default(), None)
+                (LaneName::Queue, queue.unwrap_or_default(), None)
             }
-            Actor::Agent(id) => ("agent", agent_named(config, id).name, Some(id.to_string())),
+            Actor::Agent(id) => {
+                (LaneName::Agent, agent_named(config, id).name, Some(id.to_string()))
+            }
         };
         let segments = lane.segments.into_iter().map(|segment| segment_row(config, segment));
         LaneRow { lane: kind, label, agent_id: agent, segments: segments.collect() }
@@ -303,15 +304,15 @@ fn draw(config: &TenantConfig, call: &ListedCall, ladder: Ladder) -> LadderRow {
 
 fn segment_row(config: &TenantConfig, segment: report::ladder::Segment) -> SegmentRow {
     let (kind, label) = match segment.kind {
-        SegmentKind::Ring => ("ring", String::new()),
-        SegmentKind::Connected => ("connected", String::new()),
-        SegmentKind::Node(name) => ("node", name),
-        SegmentKind::Waiting(queue) => ("waiting", queue_named(config, queue).name),
-        SegmentKind::Offered => ("offered", String::new()),
-        SegmentKind::Talking => ("talking", String::new()),
-        SegmentKind::Hold => ("hold", String::new()),
-        SegmentKind::Lost => ("lost", String::new()),
-        SegmentKind::WrapUp => ("wrap_up", String::new()),
+        SegmentKind::Ring => (SegmentName::Ring, String::new()),
+        SegmentKind::Connected => (SegmentName::Connected, String::new()),
+        SegmentKind::Node(name) => (SegmentName::Node, name),
+        SegmentKind::Waiting(queue) => (SegmentName::Waiting, queue_named(config, queue).name),
+        SegmentKind::Offered => (SegmentName::Offered, String::new()),
+        SegmentKind::Talking => (SegmentName::Talking, String::new()),
+        SegmentKind::Hold => (SegmentName::Hold, String::new()),
+        SegmentKind::Lost => (SegmentName::Lost, String::new()),
+        SegmentKind::WrapUp => (SegmentName::WrapUp, String::new()),
     };
     let detail = segment.detail.map(|detail| match detail {
         Detail::Queue(outcome) => word(&outcome),
@@ -330,13 +331,17 @@ fn segment_row(config: &TenantConfig, segment: report::ladder::Segment) -> Segme
 
 fn mark_row(config: &TenantConfig, mark: report::ladder::Mark) -> MarkRow {
     let (kind, label) = match mark.kind {
-        MarkKind::Chosen { key, .. } => ("chosen", key.to_string()),
-        MarkKind::Collected { variable } => ("collected", variable),
-        MarkKind::Consent(consent) => ("consent", word(&consent)),
-        MarkKind::RecordingStarted(_) => ("recording_started", String::new()),
-        MarkKind::RecordingEnded(_) => ("recording_ended", String::new()),
-        MarkKind::WrapUpExtended(agent) => ("wrap_up_extended", agent_named(config, agent).name),
-        MarkKind::CallbackListed(queue) => ("callback_listed", queue_named(config, queue).name),
+        MarkKind::Chosen { key, .. } => (MarkName::Chosen, key.to_string()),
+        MarkKind::Collected { variable } => (MarkName::Collected, variable),
+        MarkKind::Consent(consent) => (MarkName::Consent, word(&consent)),
+        MarkKind::RecordingStarted(_) => (MarkName::RecordingStarted, String::new()),
+        MarkKind::RecordingEnded(_) => (MarkName::RecordingEnded, String::new()),
+        MarkKind::WrapUpExtended(agent) => {
+            (MarkName::WrapUpExtended, agent_named(config, agent).name)
+        }
+        MarkKind::CallbackListed(queue) => {
+            (MarkName::CallbackListed, queue_named(config, queue).name)
+        }
     };
     MarkRow { at: At(mark.at), kind, label }
 }

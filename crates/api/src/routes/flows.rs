@@ -19,6 +19,7 @@ use crate::extract::{Id, IfMatch, etag};
 use crate::guard::{Administrator, Caller};
 use crate::page::Page;
 use crate::problem::{Fault, Problem};
+use crate::shape;
 
 /// Flows of one tenant.
 const FLOWS_MAX: usize = 500;
@@ -50,7 +51,7 @@ pub(crate) struct FlowDetail {
     id: String,
     name: String,
     /// The document being worked on.
-    #[schema(value_type = Object)]
+    #[schema(value_type = shape::Flow)]
     draft: Arc<Flow>,
     /// The document in force.
     published: Option<PublishedFlow>,
@@ -60,7 +61,7 @@ pub(crate) struct FlowDetail {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PublishedFlow {
     version: u64,
-    #[schema(value_type = Object)]
+    #[schema(value_type = shape::Flow)]
     flow: Arc<Flow>,
 }
 
@@ -149,7 +150,7 @@ fn empty() -> Flow {
 
 /// Replaces the draft. A document with faults is refused with all of them.
 #[utoipa::path(put, path = "/api/v1/flows/{id}/draft", tag = "administration",
-    params(("id" = String, Path)), request_body = Object,
+    params(("id" = String, Path)), request_body = shape::Flow,
     responses((status = 200, body = FlowDetail), (status = 422, description = "bad_flow")))]
 pub(crate) async fn put_draft(
     State(app): State<App>,
@@ -196,7 +197,7 @@ pub(crate) async fn publish(
 }
 
 /// Checks a document without keeping it.
-#[utoipa::path(post, path = "/api/v1/flows/check", tag = "administration", request_body = Object,
+#[utoipa::path(post, path = "/api/v1/flows/check", tag = "administration", request_body = shape::Flow,
     responses((status = 200, body = Faults)))]
 pub(crate) async fn check(
     State(app): State<App>,

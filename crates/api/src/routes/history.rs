@@ -15,6 +15,7 @@ use crate::problem::Problem;
 
 /// Which part of the history.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct HistoryQuery {
     /// Rows, 1 to 200; 50 unless told.

@@ -19,6 +19,7 @@ use crate::extract::{IfMatch, etag};
 use crate::guard::{Administrator, Caller};
 use crate::problem::Problem;
 use crate::routes::named::Choice;
+use crate::shape;
 
 /// Entries of one list.
 const ENTRIES_MAX: usize = 200;
@@ -38,7 +39,7 @@ pub(crate) struct Choices {
 /// Calendars by id. A key that is no id names a new one.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
-#[schema(value_type = BTreeMap<String, Object>)]
+#[schema(value_type = BTreeMap<String, shape::Calendar>)]
 pub(crate) struct Calendars(BTreeMap<String, Calendar>);
 
 fn choices(map: &BTreeMap<String, String>) -> Choices {

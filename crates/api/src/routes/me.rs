@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use model::{AgentId, TenantId};
 use serde::{Deserialize, Serialize};
-use store::{Role, User};
+use store::User;
 use utoipa::ToSchema;
 
 use crate::app::App;
@@ -12,7 +12,7 @@ use crate::body::Body;
 use crate::edit::check_language;
 use crate::guard::Signed;
 use crate::problem::Problem;
-use crate::routes::named::word;
+use crate::routes::users::RoleName;
 
 /// Somebody who signed in.
 #[derive(Debug, Serialize, ToSchema)]
@@ -21,7 +21,7 @@ pub(crate) struct Me {
     name: String,
     mail: String,
     /// `agent`, `supervisor` or `administrator`.
-    role: String,
+    role: RoleName,
     /// BCP 47 tag of the screens.
     language: String,
     tenant: TenantOfMe,
@@ -53,7 +53,7 @@ impl Me {
             user_id: user.id.to_string(),
             name: user.name.clone(),
             mail: user.mail.clone(),
-            role: word::<Role>(&user.role),
+            role: user.role.into(),
             language: user.language.clone(),
             tenant: TenantOfMe {
                 id: tenant.to_string(),

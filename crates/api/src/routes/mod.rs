@@ -17,3 +17,4 @@ pub(crate) mod session;
 pub(crate) mod setup;
 pub(crate) mod system;
 pub(crate) mod users;
+pub(crate) mod words;

@@ -6,6 +6,8 @@ use model::{AgentId, QueueId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::routes::words::FactName;
+
 /// A thing and what people call it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Named {
@@ -28,8 +30,7 @@ pub(crate) struct Choice {
 /// What a caller chose or typed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct FactRow {
-    /// `chosen` or `typed`.
-    kind: &'static str,
+    kind: FactName,
     /// The menu or the variable.
     key: String,
     /// What the agent reads.
@@ -55,8 +56,8 @@ pub(crate) fn disposition(config: &TenantConfig, code: &str) -> Choice {
 
 pub(crate) fn fact_row(fact: Fact) -> FactRow {
     let kind = match fact.kind {
-        FactKind::Chosen => "chosen",
-        FactKind::Typed => "typed",
+        FactKind::Chosen => FactName::Chosen,
+        FactKind::Typed => FactName::Typed,
     };
     FactRow { kind, key: fact.key, label: fact.label, value: fact.value }
 }

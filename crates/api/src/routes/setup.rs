@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use model::TenantId;
+use model::{TenantConfig, TenantId};
 use serde::{Deserialize, Serialize};
 use store::User;
 use utoipa::ToSchema;
@@ -84,9 +84,11 @@ pub(crate) async fn begin(
         password: body.admin.password,
         first_only: true,
     };
-    let (tenant, user) = found(&app.store, new, now).await?;
+    let (tenant, user) = found(&app.store, &app.starter, new, now).await?;
     app.with_setup(|setup| *setup = None);
-    install_sounds(&app.store, &app.starter, tenant, now).await?;
+    let sound =
+        |document: &str, config: &TenantConfig| app.floor.check_flow(document, config).is_ok();
+    install_sounds(&app.store, &app.starter, (tenant, &user.language), &sound, now).await?;
     app.floor.config_changed(tenant).await;
     respond(&app, &parts, tenant, user).await
 }

@@ -74,9 +74,20 @@ pub(crate) struct UserBody {
     /// Skill to proficiency, 1 to 10.
     #[serde(default)]
     skills: BTreeMap<String, u8>,
-    /// The telephone; without one this person takes no contacts.
-    #[serde(default)]
-    device: Option<DeviceBody>,
+    /// The telephone; with `null` this person takes no contacts. Left out: as it was, and the
+    /// browser for a new agent.
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<DeviceBody>)]
+    device: Option<Option<DeviceBody>>,
+}
+
+/// Tells `null` from nothing.
+fn said<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
 }
 
 /// Somebody.
@@ -192,7 +203,12 @@ fn put(
     last_administrator_stays(draft, &user)?;
     let agent_id = AgentId::of_user(id);
     let known = draft.config.agents.get(&agent_id).map(|agent| agent.device.clone());
-    match device(body.device, known.as_ref(), now)? {
+    let new_agent = user.role == Role::Agent && !draft.users.contains_key(&id);
+    let device = match body.device {
+        Some(wanted) => device(wanted, known.as_ref(), now)?,
+        None => known.or(new_agent.then_some(Device::Browser)),
+    };
+    match device {
         None => _ = draft.config.agents.remove(&agent_id),
         Some(device) => {
             let queues = queues(draft, &body.queues)?;

@@ -25,7 +25,7 @@ pub(crate) enum ClientFrame {
     Hello {
         /// Names the tab.
         tab: String,
-        /// The tab with the highest one owns the phone.
+        /// Tells one telephone of this tab from its next.
         epoch: u64,
         /// The newest number of each topic that the page still has.
         #[serde(default)]
@@ -39,6 +39,9 @@ pub(crate) enum ClientFrame {
         /// A higher one than that of `hello`, when the page takes the phone over later.
         #[serde(default)]
         epoch: Option<u64>,
+        /// Takes the phone over from the page that has it; without it the answer is `rtc.taken`.
+        #[serde(default)]
+        take: bool,
     },
     #[serde(rename = "rtc.close")]
     RtcClose {},
@@ -58,6 +61,7 @@ pub(crate) enum ServerFrame {
     RtcAnswer { sdp: String },
     #[serde(rename = "rtc.state")]
     RtcState { up: bool },
+    /// Another page has the phone: what was offered is refused, or what was held is lost.
     #[serde(rename = "rtc.taken")]
     RtcTaken,
     #[serde(rename = "pong")]

@@ -49,6 +49,7 @@ pub(crate) struct TicketRow {
 
 /// How a WebSocket is opened without a cookie.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OpenQuery {
     /// From `POST /api/v1/ws/ticket`.

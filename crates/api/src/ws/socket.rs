@@ -186,9 +186,9 @@ impl Socket {
         match frame {
             ClientFrame::Hello { tab, epoch, since } => self.hello(tab, epoch, since),
             ClientFrame::Subscribe { topics } => self.subscribe(topics).await,
-            ClientFrame::RtcOffer { sdp, epoch } => {
+            ClientFrame::RtcOffer { sdp, epoch, take } => {
                 self.raise(epoch);
-                self.offer(sdp).await
+                self.offer(sdp, take).await
             }
             ClientFrame::RtcClose {} => {
                 if let Some(page) = &self.page {
@@ -253,7 +253,7 @@ impl Socket {
         }
     }
 
-    async fn offer(&mut self, sdp: String) -> Result<(), Ending> {
+    async fn offer(&mut self, sdp: String, take: bool) -> Result<(), Ending> {
         let seat = self.app.seat(&self.caller).await;
         let page = match (seat, &self.page) {
             (Ok(_), Some(page)) => page.clone(),
@@ -268,8 +268,9 @@ impl Socket {
         }
         let app = self.app.clone();
         self.offers.push(Box::pin(async move {
-            let answer = app.floor.browser_offer(page.clone(), sdp).await;
-            if answer.is_ok() {
+            let answer = app.floor.browser_offer(page.clone(), take, sdp).await;
+            // An offer that is no good has cost the page before its phone as well.
+            if matches!(answer, Ok(_) | Err(Refusal::NoDevice)) {
                 app.pages.take(&page);
             }
             answer

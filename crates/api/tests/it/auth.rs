@@ -50,6 +50,10 @@ async fn the_first_start_makes_a_house_once() {
     let session = cookie_of(&made);
     let prompts = house.ask(&session, Method::GET, "/api/v1/prompts").await.json();
     assert_eq!(prompts["items"][0]["variants"]["*"]["length_ms"], 2);
+    let flows = house.ask(&session, Method::GET, "/api/v1/flows").await.json();
+    assert_eq!(flows["items"][0]["published"]["version"], 1, "a number is all that is missing");
+    let queues = house.ask(&session, Method::GET, "/api/v1/queues").await.json();
+    assert_eq!(queues["items"][0]["music"], "music", "the queue plays what is there");
     assert_eq!(house.floor.told.lock().unwrap().len(), 1);
     let again = json!({"mail": "anna@example.com", "password": PASSWORD});
     let signed_in = house.tell("", Method::POST, "/api/v1/session", &again).await;

@@ -98,11 +98,17 @@ impl Floor for PlayedFloor {
     fn browser_offer(
         &self,
         owner: PhoneOwner,
+        take: bool,
         sdp: String,
     ) -> BoxFuture<'_, Result<String, Refusal>> {
-        self.phones.lock().unwrap().push(format!("offer {} {}", owner.tab, owner.epoch));
-        async move { if sdp == "bad" { Err(Refusal::NoDevice) } else { Ok("answer".into()) } }
-            .boxed()
+        let how = if take { "take" } else { "offer" };
+        self.phones.lock().unwrap().push(format!("{how} {} {}", owner.tab, owner.epoch));
+        let answer = match sdp.as_str() {
+            "bad" => Err(Refusal::NoDevice),
+            "second" if !take => Err(Refusal::WrongState),
+            _ => Ok("answer".into()),
+        };
+        async move { answer }.boxed()
     }
     fn browser_back(&self, owner: PhoneOwner) {
         self.phones.lock().unwrap().push(format!("back {}", owner.tab));

@@ -299,19 +299,21 @@ async fn one_tab_owns_the_phone() {
     say(&mut first, &json!({"type": "rtc.offer", "sdp": "bad"})).await;
     assert_eq!(hear(&mut first).await["code"], "no_device");
     let mut second = live.page("agent", "b", json!({})).await;
-    say(&mut second, &json!({"type": "rtc.offer", "sdp": "offer"})).await;
+    say(&mut second, &json!({"type": "rtc.offer", "sdp": "second"})).await;
+    assert_eq!(hear(&mut second).await, json!({"type": "rtc.taken"}), "asks, and is refused");
+    say(&mut second, &json!({"type": "rtc.offer", "sdp": "second", "take": true})).await;
     assert_eq!(hear(&mut second).await["type"], "rtc.answer");
-    assert_eq!(hear(&mut first).await, json!({"type": "rtc.taken"}));
+    assert_eq!(hear(&mut first).await, json!({"type": "rtc.taken"}), "told at once");
 
     // The same tab twice: only its last connection gives the phone up.
     let again = live.page("agent", "b", json!({})).await;
     drop(second);
     drop(first);
-    live.phones(&["back a", "offer a 1", "offer a 1", "back b", "offer b 1", "back b", "gone a"])
-        .await;
+    let mut all = vec!["back a", "offer a 1", "offer a 1", "back b", "offer b 1", "take b 1"];
+    all.extend(["back b", "gone a"]);
+    live.phones(&all).await;
     drop(again);
-    let all =
-        ["back a", "offer a 1", "offer a 1", "back b", "offer b 1", "back b", "gone a", "gone b"];
+    all.push("gone b");
     live.phones(&all).await;
 
     let mut supervisor = live.page("supervisor", "s", json!({})).await;

@@ -217,7 +217,8 @@ impl House {
     async fn browser_of(&mut self, agent: AgentId) -> LegId {
         let (hub, tenant) = (self.hub.clone(), self.tenant);
         let offer = tokio::spawn(async move {
-            hub.browser_offer(tenant, agent, "tab".to_owned(), 1, "v=0".to_owned()).await
+            let claim = hub::Claim { tab: "tab".to_owned(), epoch: 1, take: false };
+            hub.browser_offer(tenant, agent, claim, "v=0".to_owned()).await
         });
         let command =
             self.media_until(|command| matches!(command, MediaCommand::BrowserOffer { .. })).await;

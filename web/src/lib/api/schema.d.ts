@@ -794,14 +794,27 @@ export interface components {
          * @example 2026-11-22T09:30:00.000000Z
          */
         At: string;
+        /** @description Opening hours in a zone. */
+        Calendar: {
+            /** @description Civil date, as `2026-12-25`, to the intervals of that day; none means closed. */
+            exceptions?: {
+                [key: string]: components["schemas"]["Interval"][];
+            };
+            name: string;
+            /** @description ISO weekday, `1` Monday to `7` Sunday, to its open intervals. */
+            week: {
+                [key: string]: components["schemas"]["Interval"][];
+            };
+            /** @description IANA name of the zone; the company's when absent. */
+            zone?: string | null;
+        };
         /** @description Calendars by id. A key that is no id names a new one. */
         Calendars: {
-            [key: string]: Record<string, never>;
+            [key: string]: components["schemas"]["Calendar"];
         };
         /** @description A call with its story. */
         CallDetail: components["schemas"]["CallRow"] & {
-            /** @description `unasked`, `given` or `refused`. */
-            consent: string;
+            consent: components["schemas"]["ConsentName"];
             /** @description What the caller chose and typed. */
             facts: components["schemas"]["FactRow"][];
             flow: components["schemas"]["FlowOfCall"];
@@ -824,8 +837,7 @@ export interface components {
             id: string;
             /** @description Whether it goes on. */
             live: boolean;
-            /** @description `handled`, `abandoned`, `left_in_flow`, `flow_ended`, `refused` or `failed`. */
-            outcome?: string | null;
+            outcome?: components["schemas"]["OutcomeName"] | null;
             queue?: components["schemas"]["Named"] | null;
             recorded: boolean;
             resolved?: boolean | null;
@@ -848,6 +860,11 @@ export interface components {
             queue: components["schemas"]["Named"];
             waiting_since: components["schemas"]["At"];
         };
+        /** @description One case of a branch. */
+        Case: {
+            next: string;
+            when: components["schemas"]["Condition"];
+        };
         /** @description One check. */
         CheckRow: {
             /** @description What is wrong. */
@@ -866,6 +883,39 @@ export interface components {
         Choices: {
             items: components["schemas"]["Choice"][];
         };
+        /** @description A condition over the variables of a call. */
+        Condition: {
+            /** @description The variable has this value. */
+            is: {
+                value: string;
+                variable: string;
+            };
+        } | {
+            /** @description The variable begins with this value. */
+            starts_with: {
+                value: string;
+                variable: string;
+            };
+        } | {
+            /** @description The variable is not empty. */
+            known: {
+                variable: string;
+            };
+        } | {
+            /** @description All hold. */
+            all: components["schemas"]["Condition"][];
+        } | {
+            /** @description At least one holds. */
+            any: components["schemas"]["Condition"][];
+        } | {
+            /** @description It does not hold. */
+            not: components["schemas"]["Condition"];
+        };
+        /**
+         * @description Whether the caller agreed to be recorded.
+         * @enum {string}
+         */
+        ConsentName: "unasked" | "given" | "refused";
         /** @description Who signs in. */
         Credentials: {
             mail: string;
@@ -902,12 +952,16 @@ export interface components {
              */
             seconds: number;
         };
+        /**
+         * @description Where a fact comes from.
+         * @enum {string}
+         */
+        FactName: "chosen" | "typed";
         /** @description What a caller chose or typed. */
         FactRow: {
             /** @description The menu or the variable. */
             key: string;
-            /** @description `chosen` or `typed`. */
-            kind: string;
+            kind: components["schemas"]["FactName"];
             /** @description What the agent reads. */
             label: string;
             /** @description The key or the digits. */
@@ -934,10 +988,24 @@ export interface components {
             /** @description At least 12 characters. */
             password: string;
         };
+        /** @description A flow document. */
+        Flow: {
+            /** @description The nodes by name. */
+            nodes: {
+                [key: string]: components["schemas"]["Node"];
+            };
+            /**
+             * Format: int32
+             * @description 1.
+             */
+            schema: number;
+            /** @description The name of the first node. */
+            start: string;
+        };
         /** @description A flow with its documents. */
         FlowDetail: {
             /** @description The document being worked on. */
-            draft: Record<string, never>;
+            draft: components["schemas"]["Flow"];
             id: string;
             name: string;
             published?: components["schemas"]["PublishedFlow"] | null;
@@ -955,6 +1023,16 @@ export interface components {
             name: string;
             published?: components["schemas"]["PublishedRow"] | null;
         };
+        /** @description Open from the first minute after midnight until before the last. */
+        Interval: {
+            /** Format: int32 */
+            from_min: number;
+            /**
+             * Format: int32
+             * @description At most 1440.
+             */
+            until_min: number;
+        };
         /** @description What everybody did beside each other. */
         LadderRow: {
             end_at?: components["schemas"]["At"] | null;
@@ -962,18 +1040,27 @@ export interface components {
             marks: components["schemas"]["MarkRow"][];
             start_at: components["schemas"]["At"];
         };
+        /**
+         * @description Whose line of the ladder.
+         * @enum {string}
+         */
+        LaneName: "customer" | "flow" | "queue" | "agent";
         /** @description One actor's line. */
         LaneRow: {
             agent_id?: string | null;
             label: string;
-            /** @description `customer`, `flow`, `queue` or `agent`. */
-            lane: string;
+            lane: components["schemas"]["LaneName"];
             segments: components["schemas"]["SegmentRow"][];
         };
+        /**
+         * @description What a point in time is.
+         * @enum {string}
+         */
+        MarkName: "chosen" | "collected" | "consent" | "recording_started" | "recording_ended" | "wrap_up_extended" | "callback_listed";
         /** @description A point in time. */
         MarkRow: {
             at: components["schemas"]["At"];
-            kind: string;
+            kind: components["schemas"]["MarkName"];
             label: string;
         };
         /** @description Somebody who signed in. */
@@ -985,7 +1072,7 @@ export interface components {
             mail: string;
             name: string;
             /** @description `agent`, `supervisor` or `administrator`. */
-            role: string;
+            role: components["schemas"]["RoleName"];
             tenant: components["schemas"]["TenantOfMe"];
             user_id: string;
         };
@@ -993,6 +1080,12 @@ export interface components {
         MePatch: {
             /** @description BCP 47 tag of the screens. */
             language?: string | null;
+        };
+        /** @description One choice of a menu. */
+        MenuChoice: {
+            /** @description What the agent reads. */
+            label: string;
+            next: string;
         };
         /** @description A thing and what people call it. */
         Named: {
@@ -1004,6 +1097,97 @@ export interface components {
         /** @description A new flow. */
         NewFlow: {
             name: string;
+        };
+        /**
+         * @description One step of a flow. `next`, `otherwise` and the like name nodes; prompts, queues and calendars
+         *     are named as in the configuration. Times in seconds.
+         */
+        Node: {
+            next: string;
+            prompts: string[];
+            /** @enum {string} */
+            type: "play";
+        } | {
+            /** @description Key to choice. */
+            choices: {
+                [key: string]: components["schemas"]["MenuChoice"];
+            };
+            /** @description Spoken after a key that is no choice. */
+            invalid?: string[];
+            otherwise: string;
+            prompts: string[];
+            /** Format: int32 */
+            timeout_s: number;
+            /** Format: int32 */
+            tries: number;
+            /** @enum {string} */
+            type: "menu";
+        } | {
+            /** Format: int32 */
+            digits_max: number;
+            /** Format: int32 */
+            digits_min: number;
+            /** @description What the agent reads before the value. */
+            label: string;
+            next: string;
+            otherwise: string;
+            prompts: string[];
+            /** @description The key that ends the input early. */
+            terminator: string;
+            /** Format: int32 */
+            timeout_s: number;
+            /** Format: int32 */
+            tries: number;
+            /** @enum {string} */
+            type: "collect";
+            variable: string;
+        } | {
+            calendar: string;
+            closed: string;
+            open: string;
+            /** @enum {string} */
+            type: "hours";
+        } | {
+            cases: components["schemas"]["Case"][];
+            otherwise: string;
+            /** @enum {string} */
+            type: "branch";
+        } | {
+            next: string;
+            /** @enum {string} */
+            type: "set";
+            value: string;
+            variable: string;
+        } | {
+            next: string;
+            prompts: string[];
+            /** @description A key that refuses; none for a notice without choice. */
+            refuse_key?: string | null;
+            /** Format: int32 */
+            timeout_s: number;
+            /** @enum {string} */
+            type: "consent";
+        } | {
+            otherwise: string;
+            /**
+             * Format: int32
+             * @description Higher goes first, -100 to 100.
+             */
+            priority?: number;
+            prompts?: string[];
+            queue: string;
+            /** @description Skills asked for beside the queue's own, with the least proficiency. */
+            skills?: {
+                [key: string]: number;
+            };
+            /** @enum {string} */
+            type: "queue";
+            /** Format: int32 */
+            wait_s_max: number;
+        } | {
+            prompts?: string[];
+            /** @enum {string} */
+            type: "hang_up";
         };
         /** @description What an agent or supervisor writes about a call. */
         NoteBody: {
@@ -1022,6 +1206,11 @@ export interface components {
             /** @description The id of its flow. */
             flow: string;
         };
+        /**
+         * @description How a call ended.
+         * @enum {string}
+         */
+        OutcomeName: "handled" | "abandoned" | "left_in_flow" | "flow_ended" | "refused" | "failed";
         /** @description A page of a list. */
         Page_CallRow: {
             /** @description The rows. */
@@ -1037,8 +1226,7 @@ export interface components {
                 id: string;
                 /** @description Whether it goes on. */
                 live: boolean;
-                /** @description `handled`, `abandoned`, `left_in_flow`, `flow_ended`, `refused` or `failed`. */
-                outcome?: string | null;
+                outcome?: components["schemas"]["OutcomeName"] | null;
                 queue?: components["schemas"]["Named"] | null;
                 recorded: boolean;
                 resolved?: boolean | null;
@@ -1184,7 +1372,7 @@ export interface components {
         };
         /** @description The document in force. */
         PublishedFlow: {
-            flow: Record<string, never>;
+            flow: components["schemas"]["Flow"];
             /** Format: int64 */
             version: number;
         };
@@ -1263,13 +1451,17 @@ export interface components {
          * @enum {string}
          */
         RoleName: "agent" | "supervisor" | "administrator";
+        /**
+         * @description What a stretch of time is.
+         * @enum {string}
+         */
+        SegmentName: "ring" | "connected" | "node" | "waiting" | "offered" | "talking" | "hold" | "wrap_up" | "lost";
         /** @description A stretch of time. */
         SegmentRow: {
             /** @description How it ended. */
             detail?: string | null;
             end_at?: components["schemas"]["At"] | null;
-            /** @description `ring`, `connected`, `node`, `waiting`, `offered`, `talking`, `hold`, `wrap_up` or `lost`. */
-            kind: string;
+            kind: components["schemas"]["SegmentName"];
             label: string;
             start_at: components["schemas"]["At"];
         };
@@ -1527,7 +1719,10 @@ export interface operations {
     put_break_reasons: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the edit is based on. */
+                "If-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1539,11 +1734,19 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Choices"];
                 };
+            };
+            /** @description stale: somebody edited the configuration meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -1569,7 +1772,10 @@ export interface operations {
     put_calendars: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the edit is based on. */
+                "If-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1581,6 +1787,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1589,6 +1796,13 @@ export interface operations {
             };
             /** @description in_use */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description stale: somebody edited the configuration meanwhile */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1636,26 +1850,26 @@ export interface operations {
     };
     list: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
+            query?: {
                 /** @description Rows, 1 to 200; 50 unless told. */
-                limit: number | null;
+                limit?: number;
                 /** @description `next_cursor` of the page before. */
-                cursor: string | null;
+                cursor?: string;
                 /** @description Of this queue. */
-                queue: string | null;
+                queue?: string;
                 /** @description Of this agent. */
-                agent: string | null;
+                agent?: string;
                 /** @description That ended so. */
-                outcome: string | null;
+                outcome?: components["schemas"]["OutcomeName"];
                 /** @description That started at or after, RFC 3339. */
-                from: string | null;
+                from?: string;
                 /** @description That started before, RFC 3339. */
-                until: string | null;
+                until?: string;
                 /** @description Whose caller's number begins so. */
-                q: string | null;
+                q?: string;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -1891,14 +2105,14 @@ export interface operations {
     };
     list: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
+            query?: {
                 /** @description Rows, 1 to 200; 50 unless told. */
-                limit: number | null;
+                limit?: number;
                 /** @description `next_cursor` of the page before. */
-                cursor: string | null;
+                cursor?: string;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -1954,7 +2168,10 @@ export interface operations {
     put_dispositions: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the edit is based on. */
+                "If-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1966,11 +2183,19 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Choices"];
                 };
+            };
+            /** @description stale: somebody edited the configuration meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -1996,7 +2221,10 @@ export interface operations {
     create: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the edit is based on. */
+                "If-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2008,6 +2236,7 @@ export interface operations {
         responses: {
             201: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2016,6 +2245,13 @@ export interface operations {
             };
             /** @description name_taken */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description stale: somebody edited the configuration meanwhile */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2032,7 +2268,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": Record<string, never>;
+                "application/json": components["schemas"]["Flow"];
             };
         };
         responses: {
@@ -2070,7 +2306,10 @@ export interface operations {
     put_draft: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the edit is based on. */
+                "If-Match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -2078,17 +2317,25 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": Record<string, never>;
+                "application/json": components["schemas"]["Flow"];
             };
         };
         responses: {
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["FlowDetail"];
                 };
+            };
+            /** @description stale: somebody edited the configuration meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description bad_flow */
             422: {
@@ -2102,7 +2349,10 @@ export interface operations {
     publish: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the edit is based on. */
+                "If-Match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -2112,11 +2362,19 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["FlowDetail"];
                 };
+            };
+            /** @description stale: somebody edited the configuration meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description bad_flow */
             422: {
@@ -2212,7 +2470,10 @@ export interface operations {
     put: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the edit is based on. */
+                "If-Match"?: string;
+            };
             path: {
                 dialled: string;
             };
@@ -2226,18 +2487,29 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["NumberRow"];
                 };
             };
+            /** @description stale: somebody edited the configuration meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
         };
     };
     remove: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the edit is based on. */
+                "If-Match"?: string;
+            };
             path: {
                 dialled: string;
             };
@@ -2246,6 +2518,14 @@ export interface operations {
         requestBody?: never;
         responses: {
             204: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description stale: somebody edited the configuration meanwhile */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2353,7 +2633,10 @@ export interface operations {
     put: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the edit is based on. */
+                "If-Match"?: string;
+            };
             path: {
                 name: string;
                 /** @description BCP 47 tag or * */
@@ -2369,11 +2652,19 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["PromptRow"];
                 };
+            };
+            /** @description stale: somebody edited the configuration meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description bad_sound */
             422: {
@@ -2406,7 +2697,10 @@ export interface operations {
     create: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the edit is based on. */
+                "If-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2418,6 +2712,7 @@ export interface operations {
         responses: {
             201: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2426,6 +2721,13 @@ export interface operations {
             };
             /** @description name_taken */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description stale: somebody edited the configuration meanwhile */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2457,7 +2759,10 @@ export interface operations {
     replace: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the edit is based on. */
+                "If-Match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -2471,6 +2776,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2484,12 +2790,22 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description stale: somebody edited the configuration meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
         };
     };
     remove: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the edit is based on. */
+                "If-Match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -2499,12 +2815,20 @@ export interface operations {
         responses: {
             204: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
             };
             /** @description in_use */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description stale: somebody edited the configuration meanwhile */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2637,7 +2961,10 @@ export interface operations {
     create: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the edit is based on. */
+                "If-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2649,6 +2976,7 @@ export interface operations {
         responses: {
             201: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2657,6 +2985,13 @@ export interface operations {
             };
             /** @description mail_taken */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description stale: somebody edited the configuration meanwhile */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2688,7 +3023,10 @@ export interface operations {
     replace: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the edit is based on. */
+                "If-Match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -2702,6 +3040,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2719,12 +3058,12 @@ export interface operations {
     };
     open: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
+            query?: {
                 /** @description From `POST /api/v1/ws/ticket`. */
-                ticket: string | null;
+                ticket?: string;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;

@@ -1,8 +1,7 @@
 /**
- * The names the screens use for the shapes of the API. REST shapes come from `schema.d.ts`, which
- * `npm run types` makes of the server's OpenAPI document; where that says only "text" the allowed words stand
- * here. The topics of the WebSocket are in no document and are written out. Ids are UUID text, times RFC 3339
- * in UTC, durations seconds (`_s`).
+ * The names the screens use for the shapes of the API. REST shapes come from `schema.d.ts`, which `npm run types`
+ * makes of the server's OpenAPI document. The topics of the WebSocket are in no document and are written out. Ids
+ * are UUID text, times RFC 3339 in UTC, durations seconds (`_s`).
  */
 import type { components } from './schema';
 
@@ -16,7 +15,7 @@ export interface Page<T> {
 }
 
 export type Role = Schemas['RoleName'];
-export type Me = With<Schemas['Me'], { role: Role }>;
+export type Me = Schemas['Me'];
 export type Named = Schemas['Named'];
 export type Choice = Schemas['Choice'];
 export type Setup = Schemas['SetupBody'];
@@ -29,17 +28,17 @@ export type ConfigVersion = Schemas['VersionRow'];
 export type Waveform = Schemas['Waveform'];
 export type Recording = Schemas['RecordingRow'];
 
-export type Consent = 'unasked' | 'given' | 'refused';
-export type Fact = With<Schemas['FactRow'], { kind: 'chosen' | 'typed' }>;
-export type Outcome = 'handled' | 'abandoned' | 'left_in_flow' | 'flow_ended' | 'refused' | 'failed';
-export type CallRow = With<Schemas['CallRow'], { outcome?: Outcome | null }>;
+export type Consent = Schemas['ConsentName'];
+export type Fact = Schemas['FactRow'];
+export type Outcome = Schemas['OutcomeName'];
+export type CallRow = Schemas['CallRow'];
 
-export type LaneKind = 'customer' | 'flow' | 'queue' | 'agent';
-export type SegmentKind = 'ring' | 'connected' | 'node' | 'waiting' | 'offered' | 'talking' | 'hold' | 'wrap_up' | 'lost';
-export type Segment = With<Schemas['SegmentRow'], { kind: SegmentKind }>;
-export type Lane = With<Schemas['LaneRow'], { lane: LaneKind; segments: Segment[] }>;
-export type Ladder = With<Schemas['LadderRow'], { lanes: Lane[] }>;
-export type CallDetail = With<Schemas['CallDetail'], { outcome?: Outcome | null; consent: Consent; facts: Fact[]; ladder: Ladder }>;
+export type LaneKind = Schemas['LaneName'];
+export type SegmentKind = Schemas['SegmentName'];
+export type Segment = Schemas['SegmentRow'];
+export type Lane = Schemas['LaneRow'];
+export type Ladder = Schemas['LadderRow'];
+export type CallDetail = Schemas['CallDetail'];
 
 export type User = Schemas['UserRow'];
 export type Device = Schemas['DeviceBody'];
@@ -51,22 +50,8 @@ export type QueueRow = QueueConfig & { id: string };
 export type FlowRow = Schemas['FlowRow'];
 export type FlowDetail = Schemas['FlowDetail'];
 
-/** Minutes after midnight; open from the first until before the last. */
-export interface Interval {
-  from_min: number;
-  until_min: number;
-}
-
-export interface Calendar {
-  name: string;
-  /** IANA name; the company's zone when absent. */
-  zone?: string | null;
-  /** ISO weekday, `1` Monday to `7` Sunday. */
-  week: Record<string, Interval[]>;
-  /** Civil date to the hours of that day; none is closed. */
-  exceptions: Record<string, Interval[]>;
-}
-
+export type Interval = Schemas['Interval'];
+export type Calendar = Required<Schemas['Calendar']>;
 /** By id; a key that is no id makes a new one. */
 export type Calendars = Record<string, Calendar>;
 

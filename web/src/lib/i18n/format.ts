@@ -23,6 +23,11 @@ export function digits(text: string, locale: Locale): string {
   );
 }
 
+/** Text with the digits of Persian and Arabic as those that programs read. */
+export function western(text: string): string {
+  return text.replace(/[\u06f0-\u06f9\u0660-\u0669]/g, (digit) => String((digit.codePointAt(0) ?? 0) & 0xf));
+}
+
 export function number(value: number, place: Place, options: Intl.NumberFormatOptions = {}): string {
   return new Intl.NumberFormat(tag(place), options).format(value);
 }

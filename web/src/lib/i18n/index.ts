@@ -5,6 +5,7 @@ import * as format from './format';
 import { language } from './locale.svelte';
 
 export { m, language };
+export { western } from './format';
 export { LANGUAGE_NAMES, locales, type Locale } from './locale.svelte';
 
 function place(): format.Place {

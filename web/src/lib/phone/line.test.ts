@@ -34,11 +34,24 @@ describe('the line', () => {
     const remote = vi.fn();
     line.onRemote = remote;
     await connect();
-    expect(signalling.sent).toEqual([{ type: 'rtc.offer', sdp: 'offer 1', epoch: 7 }]);
+    expect(signalling.sent).toEqual([{ type: 'rtc.offer', sdp: 'offer 1', epoch: 7, take: false }]);
     expect(signalling.epoch).toBe(7);
     expect(last().answer).toBe('answer');
     expect(line.state).toBe('up');
     expect(remote).toHaveBeenCalledWith(last().remote);
+  });
+
+  it('takes over until that is answered, and then only keeps what it has', async () => {
+    line.open(microphone, 8, true);
+    await settle();
+    signalling.receive({ type: 'error', place: 'rtc.offer', code: 'overloaded' });
+    await settle();
+    signalling.receive({ type: 'rtc.answer', sdp: 'answer' });
+    await settle();
+    last().become('up');
+    last().become('dead');
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(signalling.sent.slice(0, 3).map((frame) => frame['take'])).toEqual([true, true, false]);
   });
 
   it('keeps a living connection when the socket comes back', async () => {

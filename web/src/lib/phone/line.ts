@@ -31,6 +31,8 @@ export class Line {
   #peer: Peer | null = null;
   #microphone: MediaStreamTrack | null = null;
   #epoch = 0;
+  /** Goes over the head of whoever has the telephone; until it was answered, not for ever. */
+  #take = false;
   #attempt = 0;
   #awaitsAnswer = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -41,12 +43,13 @@ export class Line {
     this.#connect = connect;
   }
 
-  open(microphone: MediaStreamTrack, epoch: number): void {
+  open(microphone: MediaStreamTrack, epoch: number, take = false): void {
     this.close();
     this.#microphone = microphone;
     this.#epoch = epoch;
+    this.#take = take;
     this.#signalling.epoch = epoch;
-    this.#unlisten = this.#signalling.listen((frame) => this.#take(frame));
+    this.#unlisten = this.#signalling.listen((frame) => this.#hear(frame));
     this.#become('connecting');
     void this.#offer();
   }
@@ -67,7 +70,7 @@ export class Line {
     return this.#peer?.press(key) ?? false;
   }
 
-  #take(frame: Frame): void {
+  #hear(frame: Frame): void {
     switch (frame.type) {
       case 'rtc.answer':
         return void this.#answered(String(frame['sdp']));
@@ -96,7 +99,8 @@ export class Line {
     try {
       const sdp = await peer.offer();
       if (this.#peer !== peer) return;
-      this.#awaitsAnswer = this.#signalling.send({ type: 'rtc.offer', sdp, epoch: this.#epoch });
+      const take = this.#take;
+      this.#awaitsAnswer = this.#signalling.send({ type: 'rtc.offer', sdp, epoch: this.#epoch, take });
       // Without a socket there is nothing to try: `welcome` wakes us.
       if (!this.#awaitsAnswer) this.#dropPeer();
     } catch {
@@ -108,6 +112,7 @@ export class Line {
     const peer = this.#peer;
     if (!peer || !this.#awaitsAnswer) return;
     this.#awaitsAnswer = false;
+    this.#take = false;
     try {
       await peer.answered(sdp);
     } catch {

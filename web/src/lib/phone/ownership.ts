@@ -1,6 +1,6 @@
 /**
  * One tab of a browser owns the telephone. The Web Lock decides; the channel asks the owner to let
- * go; the epoch tells the server who came last when two browsers claim the same agent.
+ * go; the epoch tells the server one telephone of a tab from its next.
  */
 
 const LOCK = 'antiphon-phone';
@@ -25,6 +25,7 @@ export interface ChannelLike {
 export interface StorageLike {
   getItem(key: string): string | null;
   setItem(key: string, value: string): void;
+  removeItem(key: string): void;
 }
 
 /** A number greater than any that a tab of this browser used before. */

@@ -22,12 +22,16 @@ export type PhoneState =
 /** Milliseconds between two readings of the meters. */
 const METER_MS = 100;
 const SOUND_KEY = 'antiphon-phone-sound';
+/** Set while this browser has the telephone: it outlives a reload, not a takeover elsewhere. */
+const HERE_KEY = 'antiphon-phone-here';
 const MICROPHONE_KEY = 'antiphon-phone-microphone';
 const SPEAKER_KEY = 'antiphon-phone-speaker';
 const KEYS = /^[0-9*#A-D]$/;
 
 export class Phone {
   state = $state<PhoneState>('off');
+  /** Who has it while the state is `taken`: a tab of this browser, or another computer. */
+  takenBy = $state<'tab' | 'computer'>('tab');
   /** Why exactly it is `denied` or `no_microphone`. */
   fault = $state<MicrophoneFault | null>(null);
   muted = $state(false);
@@ -59,6 +63,7 @@ export class Phone {
   #watch = new SilenceWatch();
   #meters: ReturnType<typeof setInterval> | undefined;
   #rings = false;
+  #takesOver = false;
   /** Counts starts and stops, so that what was awaited across a stop is dropped. */
   #run = 0;
 
@@ -70,11 +75,12 @@ export class Phone {
   }
 
   /**
-   * Claims the telephone for this tab, asks for the microphone and connects. When another tab has
-   * it the state is `taken`, until that tab is closed or `takeOver` is wanted.
+   * Claims the telephone for this tab, asks for the microphone and connects. When another tab or
+   * another computer has it the state is `taken`, until `takeOver` is wanted or that tab is closed.
    */
   async start({ takeOver = false } = {}): Promise<void> {
     if (['asking', 'connecting', 'up', 'lost'].includes(this.state)) return;
+    this.#takesOver = takeOver;
     if (this.state === 'taken' && !takeOver) return;
     const { locks, devices } = this.#platform;
     if (!locks || !devices) {
@@ -87,12 +93,14 @@ export class Phone {
     const isOurs = await this.#ownership.claim(takeOver ? 'take' : 'ask');
     if (run !== this.#run) return;
     if (isOurs) await this.#begin(run);
-    else this.state = 'taken';
+    else this.#elsewhere('tab');
   }
 
   /** Lets go of everything. A call that is up loses its agent's side. */
   stop(): void {
     this.#letGo();
+    // A tab that only watched leaves the mark of the one that has it.
+    if (this.#ownership?.owned) this.#platform.storage.removeItem(HERE_KEY);
     this.#ownership?.close();
     this.#ownership = null;
     this.state = 'off';
@@ -142,7 +150,7 @@ export class Phone {
       // Let go of before the other tab connects, so that the server sees one after the other.
       ownership.release();
       ownership.wait();
-      this.state = 'taken';
+      this.#elsewhere('tab');
     };
     return ownership;
   }
@@ -161,7 +169,10 @@ export class Phone {
     line.onState = (state) => this.#lineBecame(state);
     line.onRemote = (remote) => this.#sound?.hear(remote);
     this.#meters = setInterval(() => this.#readMeters(), METER_MS);
-    line.open(track, nextEpoch(this.#platform.storage, Date.now()));
+    const { storage } = this.#platform;
+    // After a reload nobody has to be asked: the telephone was here.
+    const take = this.#takesOver || storage.getItem(HERE_KEY) !== null;
+    line.open(track, nextEpoch(storage, Date.now()), take);
     await this.#listDevices();
   }
 
@@ -234,12 +245,20 @@ export class Phone {
 
   #lineBecame(state: LineState): void {
     if (state === 'taken') {
-      // Another machine has it. The lock is kept: a tab waiting in line here must not jump in.
+      // The lock is kept: a tab waiting in line here must not jump in.
+      this.#platform.storage.removeItem(HERE_KEY);
       this.#letGo();
-      this.state = 'taken';
+      this.#elsewhere('computer');
     } else if (state !== 'closed') {
+      if (state === 'up') this.#platform.storage.setItem(HERE_KEY, 'yes');
       this.state = state;
     }
+  }
+
+  #elsewhere(where: 'tab' | 'computer'): void {
+    this.#takesOver = false;
+    this.takenBy = where;
+    this.state = 'taken';
   }
 
   #readMeters(): void {

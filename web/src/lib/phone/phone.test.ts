@@ -206,6 +206,34 @@ describe('the telephone', () => {
     expect(first.signalling.types).toEqual(['rtc.offer', 'rtc.close', 'rtc.offer']);
   });
 
+  it('takes the telephone over on purpose, and after a reload of the page that had it', async () => {
+    const first = await connected();
+    expect(first.signalling.sent[0]?.['take']).toBe(false);
+    const other = machine.tab();
+    void other.phone.start();
+    await settle(2_000);
+    void other.phone.start({ takeOver: true });
+    await settle(2_000);
+    expect(other.signalling.sent[0]?.['take']).toBe(true);
+    expect([first.phone.state, first.phone.takenBy]).toEqual(['taken', 'tab']);
+    // A reload: the lock is free again, nobody says goodbye.
+    machine.locks = new FakeLocks();
+    const reloaded = await connected();
+    expect(reloaded.signalling.sent[0]?.['take']).toBe(true);
+    reloaded.signalling.receive({ type: 'rtc.taken' });
+    expect([reloaded.phone.state, reloaded.phone.takenBy]).toEqual(['taken', 'computer']);
+    machine.locks = new FakeLocks();
+    const again = await connected();
+    expect(again.signalling.sent[0]?.['take'], 'what was lost elsewhere is not taken back unasked').toBe(false);
+  });
+
+  it('leaves nothing behind when it is signed out', async () => {
+    const first = await connected();
+    first.phone.stop();
+    const next = await connected();
+    expect(next.signalling.sent[0]?.['take']).toBe(false);
+  });
+
   it('does not fight with another machine', async () => {
     const first = await connected();
     const second = machine.tab();

@@ -1,13 +1,17 @@
 /** One thing of the configuration while it is edited: what the server has, what is typed, the version it was based on. */
 import { api, Problem } from '$lib/api';
+import { guarded } from './conflict.svelte';
 
 export class Editor<T extends object> {
   draft = $state<T | null>(null);
   problem = $state.raw<Problem | null>(null);
   saving = $state(false);
   #kept = $state('');
+  /** The thing as the server last gave it. */
+  #seen: T | null = null;
   #etag: string | null = null;
   #path = '';
+  #pick: ((data: unknown) => T) | null = null;
 
   /** Something differs from what the server has. */
   get dirty(): boolean {
@@ -16,11 +20,14 @@ export class Editor<T extends object> {
 
   async load(path: string, pick: (data: unknown) => T): Promise<void> {
     this.#path = path;
+    this.#pick = pick;
     this.draft = null;
     this.problem = null;
     try {
       const { data, etag } = await api.request<unknown>('GET', path);
-      if (path === this.#path) this.#take(pick(data), etag);
+      if (path !== this.#path) return;
+      this.#seen = pick(data);
+      this.#take(this.#seen, etag);
     } catch (thrown) {
       if (path === this.#path) this.problem = Problem.of(thrown);
     }
@@ -29,7 +36,9 @@ export class Editor<T extends object> {
   /** Something new, that the server does not have yet. */
   begin(path: string, draft: T): void {
     this.#path = path;
+    this.#pick = null;
     this.problem = null;
+    this.#seen = null;
     this.#take(draft, null);
   }
 
@@ -38,16 +47,24 @@ export class Editor<T extends object> {
     this.problem = null;
   }
 
-  /** Sends the draft; resolves to the answer, or `null` when it was refused. */
-  async save<R>(method: 'PUT' | 'POST', body: unknown, path = this.#path): Promise<R | null> {
+  /** Sends the draft; resolves to the answer, or `null` when it was refused or somebody else's stays. */
+  async save<R>(name: string, method: 'PUT' | 'POST', body: unknown): Promise<R | null> {
     if (this.saving || !this.draft) return null;
+    const path = this.#path;
     const sent = JSON.stringify(this.draft);
     this.saving = true;
     this.problem = null;
     try {
-      const { data, etag } = await api.request<R>(method, path, { body, ifMatch: this.#etag, once: method === 'POST' });
+      const outcome = await guarded({ ...this.#edit(name), send: (ifMatch) => api.request<R>(method, path, { body, ifMatch, once: method === 'POST' }) });
+      if (path !== this.#path) return null;
+      if (!outcome.done) {
+        if (outcome.theirs) this.#take((this.#seen = outcome.theirs), outcome.etag);
+        return null;
+      }
+      const { data, etag } = outcome.result;
       this.#kept = sent;
       this.#etag = etag ?? this.#etag;
+      if (this.#pick && data) this.#seen = this.#pick(data);
       return data ?? ({} as R);
     } catch (thrown) {
       this.problem = Problem.of(thrown);
@@ -55,6 +72,23 @@ export class Editor<T extends object> {
     } finally {
       this.saving = false;
     }
+  }
+
+  /** Removes the thing; false when somebody else changed it meanwhile and theirs stays. Refusals are thrown. */
+  remover(name: string): () => Promise<boolean> {
+    const path = this.#path;
+    const edit = this.#edit(name);
+    return async () => (await guarded({ ...edit, send: (ifMatch) => api.request<void>('DELETE', path, { ifMatch }) })).done;
+  }
+
+  /** What is known of the thing now, bound to it: the person may go on to another one. */
+  #edit(name: string) {
+    const [path, pick] = [this.#path, this.#pick];
+    const read = async () => {
+      const { data, etag } = await api.request<unknown>('GET', path);
+      return { data: pick ? pick(data) : null, etag };
+    };
+    return { name, seen: this.#seen, etag: this.#etag, read };
   }
 
   #take(draft: T, etag: string | null): void {

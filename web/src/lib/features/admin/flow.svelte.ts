@@ -1,5 +1,6 @@
 /** A flow while it is edited: text, faults, draft on the server, published version. */
 import { api, Problem, type Fault, type FlowDetail } from '$lib/api';
+import { guarded } from './conflict.svelte';
 import { locate, parseJson } from './pointer';
 
 const CHECK_MS = 500;
@@ -99,8 +100,14 @@ export class FlowEditor {
     this.saving = true;
     this.problem = null;
     try {
-      await api.request(method, `/flows/${id}/${what}`, { body, ifMatch: this.#etag, once: method === 'POST' });
-      const { data, etag } = await api.request<FlowDetail>('GET', `/flows/${id}`);
+      const read = () => api.request<FlowDetail>('GET', `/flows/${id}`);
+      const send = (ifMatch: string | null) => api.request(method, `/flows/${id}/${what}`, { body, ifMatch, once: method === 'POST' });
+      const outcome = await guarded<FlowDetail, unknown>({ name: this.detail.name, seen: this.detail, etag: this.#etag, read, send });
+      if (!outcome.done) {
+        if (outcome.theirs) this.#take(outcome.theirs, outcome.etag);
+        return false;
+      }
+      const { data, etag } = await read();
       this.detail = data;
       this.#etag = etag;
       this.#kept = sent;

@@ -3,9 +3,16 @@ import { fromClock, further, holds, toClock, weekdayName, weekdays } from './hou
 
 it('reads back what it shows, midnight as the end of a day too', () => {
   for (const minute of [0, 1, 539, 1439]) expect(fromClock(toClock(minute), false)).toBe(minute);
-  expect(toClock(1440)).toBe('00:00');
+  expect(toClock(1440)).toBe('24:00');
+  expect(fromClock('24:00', true)).toBe(1440);
+  expect(fromClock('24:00', false)).toBeNull();
   expect(fromClock('00:00', true)).toBe(1440);
   expect(fromClock('', true)).toBeNull();
+});
+
+it('reads times as people type them, in the digits of any language', () => {
+  expect(['8', '8:30', '0830', '830', '8.30', '۸:۳۰', '٠٨:٣٠'].map((text) => fromClock(text, false))).toEqual([480, 510, 510, 510, 510, 510, 510]);
+  expect(['25', '8:60', '24:01', 'noon', '8:3', '-1'].map((text) => fromClock(text, true))).toEqual([null, null, null, null, null, null]);
 });
 
 it('knows hours in order from hours over each other', () => {

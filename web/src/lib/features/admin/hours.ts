@@ -1,19 +1,21 @@
-/** Opening hours as they are typed: minutes after midnight to `HH:MM` and back. Midnight at the end is 1440. */
+/** Opening hours as they are typed: minutes after midnight to `HH:MM` and back. Midnight at the end is 24:00. */
 import type { Interval } from '$lib/api';
+import { western } from '$lib/i18n/format';
 
 export const DAY_MIN = 1440;
 const OFFICE: Interval = { from_min: 540, until_min: 1020 };
 
 export function toClock(minute: number): string {
-  const within = minute % DAY_MIN;
-  return `${String(Math.floor(within / 60)).padStart(2, '0')}:${String(within % 60).padStart(2, '0')}`;
+  return `${String(Math.floor(minute / 60)).padStart(2, '0')}:${String(minute % 60).padStart(2, '0')}`;
 }
 
-/** Minutes of `HH:MM`; `end` reads midnight as the end of the day. `null` for what is no time. */
+/** Minutes of `8`, `8:30`, `0830` or `۸:۳۰`; `end` reads midnight as the end of the day. `null` for what is no time. */
 export function fromClock(text: string, end: boolean): number | null {
-  const match = /^(\d\d):(\d\d)$/.exec(text);
+  const match = /^(\d{1,2})(?:[:.٫٬,h ]?(\d\d))?$/.exec(western(text).trim());
   if (!match) return null;
-  const minute = Number(match[1]) * 60 + Number(match[2]);
+  const [hours, minutes] = [Number(match[1]), Number(match[2] ?? 0)];
+  const minute = hours * 60 + minutes;
+  if (minutes > 59 || minute > DAY_MIN || (minute === DAY_MIN && !end)) return null;
   return end && minute === 0 ? DAY_MIN : minute;
 }
 

@@ -4,7 +4,7 @@ import type { Me } from '$lib/api';
 import { desk } from '$lib/features/desk/desk.svelte';
 import { telephone } from '$lib/features/session/telephone.svelte';
 import { theme } from '$lib/features/session/theme.svelte';
-import { LANGUAGE_NAMES, language, locales, m } from '$lib/i18n';
+import { LANGUAGE_NAMES, language, locales, m, western } from '$lib/i18n';
 import Check from '@lucide/svelte/icons/check';
 import Circle from '@lucide/svelte/icons/circle';
 import Coffee from '@lucide/svelte/icons/coffee';
@@ -79,7 +79,7 @@ export function commandsFor(me: Me, typed: string): CommandItem[] {
       ? { id: 'light', group, word: m.theme_light(), also: m.theme(), icon: icon(Sun), run: () => theme.set('light') }
       : { id: 'dark', group, word: m.theme_dark(), also: m.theme(), icon: icon(Moon), run: () => theme.set('dark') }
   );
-  const digits = typed.replace(/[^\d+]/g, '');
+  const digits = western(typed).replace(/[^\d+]/g, '');
   if (digits.length >= 3) {
     items.unshift({ id: 'look-up', group: m.commands_find(), word: m.calls_from_number({ number: digits }), icon: icon(Search), always: true, run: () => void goto(`/calls?q=${encodeURIComponent(digits)}`) });
   }

@@ -50,6 +50,10 @@ class Telephone {
   get ringsAloud(): boolean {
     return this.#phone?.soundOn ?? true;
   }
+  /** Who has the telephone while the line is `taken`. */
+  get takenBy(): 'tab' | 'computer' {
+    return this.#phone?.takenBy ?? 'tab';
+  }
   /** The page itself may not use a microphone: it is neither https nor on this machine. */
   get insecure(): boolean {
     return this.#phone?.fault === 'insecure_page';
@@ -77,8 +81,9 @@ class Telephone {
   setMuted(on: boolean): void {
     this.#phone?.setMuted(on);
   }
-  digit(key: string): void {
-    this.#phone?.digit(key);
+  /** Sends one key; false when the line does not take it. */
+  digit(key: string): boolean {
+    return this.#phone?.digit(key) ?? false;
   }
   ring(on: boolean): void {
     this.#phone?.ring(on);

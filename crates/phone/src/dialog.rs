@@ -124,6 +124,8 @@ pub struct Dialog {
     cancel: bool,
     provisional: bool,
     pending: Vec<Pending>,
+    /// What is offered when the offer under way is answered.
+    next_offer: Option<String>,
     answered: VecDeque<(String, String, Message)>,
     ack: Option<(u32, Message)>,
     outputs: VecDeque<Output>,
@@ -149,6 +151,7 @@ impl Dialog {
             cancel: false,
             provisional: false,
             pending: Vec::new(),
+            next_offer: None,
             answered: VecDeque::new(),
             ack: None,
             outputs: VecDeque::new(),
@@ -276,12 +279,23 @@ impl Dialog {
         }
     }
 
-    /// Offers a new session (re-INVITE).
+    /// Offers a new session (re-INVITE), after the one that is under way (RFC 3261 section 14.1).
     pub fn reinvite(&mut self, now_us: i64, sdp: String) {
-        if self.state == State::Up && self.invite.is_none() {
+        if self.state != State::Up {
+            return;
+        }
+        if self.invite.is_some() {
+            self.next_offer = Some(sdp);
+        } else {
             let invite = self.next_request("INVITE").with_sdp(sdp);
             self.invite = Some(invite.clone());
             self.transact(now_us, &invite);
+        }
+    }
+
+    fn offer_next(&mut self, now_us: i64) {
+        if let Some(sdp) = self.next_offer.take() {
+            self.reinvite(now_us, sdp);
         }
     }
 
@@ -422,6 +436,8 @@ impl Dialog {
                     487 if self.cancel => Ended::Cancelled,
                     _ => Ended::Refused(status),
                 });
+            } else {
+                self.offer_next(now_us);
             }
             return;
         }
@@ -436,7 +452,9 @@ impl Dialog {
         let body = (!response.body.is_empty()).then(|| response.body.clone());
         if !first {
             self.send_ack(None);
-            return self.outputs.push_back(Output::Reanswered(body));
+            self.outputs.push_back(Output::Reanswered(body));
+            self.offer_next(now_us);
+            return;
         }
         self.state = State::Up;
         let offered = invite.is_some_and(|invite| !invite.body.is_empty());

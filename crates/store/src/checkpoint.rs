@@ -1,8 +1,8 @@
 //! Moves what the write-ahead log holds into the database file, beside the writer, so that no
 //! transaction pays for it.
 //!
-//! Invariant: durability never depends on this. What is committed is in the synced log; a checkpoint
-//! only keeps that log short.
+//! Invariant: durability never depends on this. What is committed is in the synced log; a
+//! checkpoint only keeps that log short.
 
 use std::time::Duration;
 

@@ -176,9 +176,13 @@ fn a_session_is_changed_and_a_silent_peer_given_up() {
     pair.callee().answer(0, SDP.to_owned());
     pair.until(true, up);
     pair.caller.reinvite(0, "hold".to_owned());
+    pair.caller.reinvite(0, "back".to_owned());
     pair.until(false, |said| *said == Output::Reoffer(Some("hold".to_owned())));
     pair.callee().reanswer(0, "held".to_owned());
     pair.until(true, |said| *said == Output::Reanswered(Some("held".to_owned())));
+    pair.until(false, |said| *said == Output::Reoffer(Some("back".to_owned())));
+    pair.callee().reanswer(0, "there".to_owned());
+    pair.until(true, |said| *said == Output::Reanswered(Some("there".to_owned())));
     pair.loss_percent = 100;
     let now = pair.now_us;
     pair.caller.hang_up(now);

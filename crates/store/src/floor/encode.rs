@@ -13,9 +13,9 @@ use super::row::{CallRow, FloorBatch, FloorRow, RecordingRow};
 use crate::error::StoreError;
 use crate::text::word;
 
-/// Rows per statement, with [`CALL_COLUMNS`] each: far below SQLite's 32,766 and PostgreSQL's 65,535
-/// parameters. Every power of two has its statement, because a statement costs two changes of
-/// thread, whatever it writes.
+/// Rows per statement, with [`CALL_COLUMNS`] each: far below SQLite's 32,766 and PostgreSQL's
+/// 65,535 parameters. Every power of two has its statement, because a statement costs two changes
+/// of thread, whatever it writes.
 const ROWS_PER_STATEMENT: usize = 64;
 const SIZES: usize = ROWS_PER_STATEMENT.ilog2() as usize + 1;
 const CALL_COLUMNS: usize = 24;

@@ -225,7 +225,7 @@ export async function chirps(folder, code, seconds, rate = 48_000) {
 /** A house that was started by `serve`, for tests of the very first start. */
 export function serve(data, { cwd, args = [] } = {}) {
   return new Program(ANTIPHON, ['serve', '--data', data, '--http', '127.0.0.1:0', '--sip', '127.0.0.1:0', ...args], {
-    env: { ...process.env, ...ANY_PORT, ...this.env },
+    env: { ...process.env, ...ANY_PORT },
     cwd
   });
 }

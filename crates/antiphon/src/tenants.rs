@@ -69,11 +69,16 @@ pub(crate) async fn add(
         first_only: false,
     };
     let sound = |document: &str, config: &TenantConfig| Hub::check_flow(document, config).is_ok();
-    let tenant = api::found_company(store, &starter, company, &sound, at).await?;
+    let (tenant, furnished) = api::found_company(store, &starter, company, &sound, at).await?;
     if let Some(hub) = hub {
         let known = hub.config_changed(tenant).await;
-        known.context("the tenant was made, but the house does not know it yet: restart it")?;
+        known.with_context(|| {
+            format!("tenant {tenant} was made, but the house does not know it yet: restart it")
+        })?;
     }
+    furnished.with_context(|| {
+        format!("tenant {tenant} was made, but without the shipped sounds and its first flow")
+    })?;
     Ok(tenant.to_string())
 }
 

@@ -1,7 +1,8 @@
 //! A new company and what it begins with: the same for the first start and for the operator's
 //! command.
 //!
-//! Invariant: a company is made whole, with an administrator who can sign in, or not at all.
+//! Invariant: a company has an administrator who can sign in, or it is not made at all. Its sounds
+//! and its first flow follow; without them it can be repaired on the page.
 
 use model::config::{Clip, Prompt};
 use model::media::ClipId;
@@ -48,18 +49,18 @@ pub type FlowCheck<'a> = &'a (dyn Fn(&str, &TenantConfig) -> bool + Send + Sync)
 /// the flow that speaks them.
 ///
 /// # Errors
-/// What is wrong with a field; a domain that another tenant has; faults of the record. When only
-/// the sounds failed, the company exists without them.
+/// What is wrong with a field; a domain that another tenant has; faults of the record. The inner
+/// result says whether the sounds and the flow failed: the company exists without them then.
 pub async fn found_company(
     store: &Store,
     starter: &[StarterSound],
     new: NewCompany,
     sound: FlowCheck<'_>,
     now: Timestamp,
-) -> Result<TenantId, Problem> {
+) -> Result<(TenantId, Result<(), Problem>), Problem> {
     let (tenant, user) = found(store, starter, new, now).await?;
-    install_sounds(store, starter, (tenant, &user.language), sound, now).await?;
-    Ok(tenant)
+    let furnished = install_sounds(store, starter, (tenant, &user.language), sound, now).await;
+    Ok((tenant, furnished))
 }
 
 fn check(new: &NewCompany) -> Result<(), Problem> {

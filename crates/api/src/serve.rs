@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -144,7 +146,13 @@ async fn converse(
         request.extensions_mut().insert(Arc::clone(&place));
         let app = app.clone();
         async move {
-            Ok::<_, Infallible>(app.oneshot(request).await.unwrap_or_else(|never| match never {}))
+            // In a task of its own: what a client that leaves has begun is brought to its end, or
+            // what is saved and what the house knows would part.
+            let answer = tokio::spawn(app.oneshot(request)).await;
+            Ok::<_, Infallible>(answer.map_or_else(
+                |_| StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+                |answer| answer.unwrap_or_else(|never| match never {}),
+            ))
         }
     });
     let connection = hyper::server::conn::http1::Builder::new()
@@ -165,6 +173,7 @@ async fn converse(
 mod tests {
     use super::*;
     use axum::routing::get;
+    use std::sync::atomic::{AtomicBool, Ordering};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::time::{Instant, timeout};
 
@@ -174,15 +183,48 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, mut stopped) = watch::channel(false);
-        let app = Router::new().route(
-            "/",
-            get(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.ip().to_string() }),
-        );
+        let app =
+            Router::new()
+                .route(
+                    "/",
+                    get(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move {
+                        peer.ip().to_string()
+                    }),
+                )
+                .route("/slow", get(slow));
         tokio::spawn(async move {
             let door = Door { proxies: vec![], per_address, total: 100 };
             door.serve(listener, app, async move { _ = stopped.wait_for(|stop| *stop).await }).await
         });
         (address, stop)
+    }
+
+    static BEGUN: AtomicBool = AtomicBool::new(false);
+    static ENDED: AtomicBool = AtomicBool::new(false);
+
+    async fn slow() {
+        BEGUN.store(true, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        ENDED.store(true, Ordering::SeqCst);
+    }
+
+    async fn becomes(flag: &AtomicBool) {
+        let wait = async {
+            while !flag.load(Ordering::SeqCst) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(PATIENCE, wait).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_a_client_began_is_ended_when_it_leaves() {
+        let (address, _stop) = open(2).await;
+        let mut wire = TcpStream::connect(address).await.unwrap();
+        wire.write_all(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        becomes(&BEGUN).await;
+        drop(wire);
+        becomes(&ENDED).await;
     }
 
     async fn ask(wire: &mut TcpStream) -> String {

@@ -25,6 +25,15 @@ pub struct Claim {
     pub take: bool,
 }
 
+/// Who had the telephone before an offer that is not answered yet.
+#[derive(Debug)]
+struct Before {
+    tab: String,
+    epoch: u64,
+    up: bool,
+    gone_since: Option<Timestamp>,
+}
+
 #[derive(Debug)]
 struct Phone {
     leg: LegId,
@@ -32,6 +41,7 @@ struct Phone {
     epoch: u64,
     /// Whether media flows.
     up: bool,
+    before: Option<Before>,
     /// Whether the cell believes that the telephone is up. It outlives a renewed offer, so that
     /// whatever ends that offer badly still tells the cell.
     told: bool,
@@ -79,7 +89,11 @@ impl Phones {
         }
         let leg = known.map_or(fresh, |phone| phone.leg);
         let told = known.is_some_and(|phone| phone.told);
-        let phone = Phone { leg, tab, epoch, up: false, told, gone_since: None };
+        let before = self.by_owner.remove(&owner).map(|phone| {
+            let Phone { tab, epoch, up, gone_since, .. } = phone;
+            phone.before.unwrap_or(Before { tab, epoch, up, gone_since })
+        });
+        let phone = Phone { leg, tab, epoch, up: false, before, told, gone_since: None };
         self.by_owner.insert(owner, phone);
         self.waiting.entry(leg).or_default().push_back(reply);
         self.owners.insert(leg, owner);
@@ -93,7 +107,20 @@ impl Phones {
 
     /// The media plane answered.
     pub(crate) fn answered(&mut self, leg: LegId, sdp: String) {
+        if let Some((_, phone)) = self.of_leg(leg) {
+            phone.before = None;
+        }
         self.reply(leg, Ok(sdp));
+    }
+
+    /// The media plane had no room for the offer: the page before still has its telephone.
+    pub(crate) fn crowded(&mut self, leg: LegId) {
+        if let Some((_, phone)) = self.of_leg(leg)
+            && let Some(Before { tab, epoch, up, gone_since }) = phone.before.take()
+        {
+            (phone.tab, phone.epoch, phone.up, phone.gone_since) = (tab, epoch, up, gone_since);
+        }
+        self.reply(leg, Err(Refusal::Overloaded));
     }
 
     /// The media plane could not use the offer.
@@ -265,6 +292,20 @@ mod tests {
         assert_eq!(second.try_recv(), Ok(Err(Refusal::NoDevice)));
         desk.phones.gone(desk.owner, "b", 10, NOW);
         assert_eq!(desk.offer("c", 1).0, Taken::Leg(leg), "a slower clock is no lock");
+    }
+
+    #[test]
+    fn a_takeover_without_room_leaves_the_telephone_where_it_was() {
+        let mut desk = Desk::new();
+        let (Taken::Leg(leg), _) = desk.offer("a", 1) else { panic!("first") };
+        desk.phones.answered(leg, "for a".to_owned());
+        assert_eq!(desk.phones.up(leg), Some(desk.owner));
+        let (_, mut second) = desk.take("b", 2);
+        desk.phones.crowded(leg);
+        assert_eq!(second.try_recv(), Ok(Err(Refusal::Overloaded)));
+        assert_eq!(desk.phones.gone(desk.owner, "b", 2, NOW), None, "it never had it");
+        assert_eq!(desk.phones.gone(desk.owner, "a", 1, NOW), Some(leg));
+        assert_eq!(desk.phones.back(desk.owner, "a", 1), Some(leg), "its media never went");
     }
 
     #[test]

@@ -16,8 +16,8 @@ use store::FloorRow;
 /// An answer to a command, held until its events are saved.
 pub(crate) type Promise = (RequestId, Result<(), Refusal>);
 
-/// Rows in the order in which they are written, with one row per call: the newest, in the place of
-/// the first, because what refers to a call comes after it.
+/// Rows in the order in which they came, with one row per call: the newest, in the place of the
+/// first. What is written of them, and when in the transaction, is the store's business.
 #[derive(Debug, Default)]
 struct Rows {
     list: Vec<FloorRow>,

@@ -219,7 +219,7 @@ impl Switchboard {
                     self.direct(MediaCommand::ClipGone { clip });
                 }
             }
-            Request::BrowserRefused(leg) => self.phones.refused(leg, Refusal::Overloaded),
+            Request::BrowserRefused(leg) => self.phones.crowded(leg),
             // Answered by the loop, which has the streams.
             Request::Drain(_) => {}
             Request::Effect { tenant, effect, recording_file } => {
@@ -231,7 +231,7 @@ impl Switchboard {
                 if let Taken::Leg(leg) = taken
                     && self.offers.send((leg, sdp)).is_err()
                 {
-                    self.phones.refused(leg, Refusal::Overloaded);
+                    self.phones.crowded(leg);
                 }
             }
             Request::BrowserGone { tenant, agent, tab, epoch } => {

@@ -172,7 +172,8 @@ pub fn parse(datagram: &[u8]) -> Result<Option<PeerTime>, Malformed> {
             RECEIVER_REPORT => 8,
             _ => 4,
         };
-        let blocks = if kind <= RECEIVER_REPORT { count * BLOCK_BYTES } else { 0 };
+        let reports = matches!(kind, SENDER_REPORT | RECEIVER_REPORT);
+        let blocks = if reports { count * BLOCK_BYTES } else { 0 };
         if packet.len() < fixed + blocks {
             return Err(Malformed::Length);
         }
@@ -235,6 +236,16 @@ mod tests {
         ] {
             assert_eq!(parse(&written(sender, block)), Ok(told));
         }
+    }
+
+    #[test]
+    fn packets_of_other_kinds_behind_the_report_are_passed_over() {
+        // RFC 5450: jitter of each stream, in one word each.
+        let jitter = [0x81, 195, 0, 1, 0, 0, 0, 9];
+        let mut bytes = written(Some(SENDER), None);
+        bytes.extend(jitter);
+        let time = PeerTime { ssrc: 0xdead_beef, middle: 0x2233_4455 };
+        assert_eq!(parse(&bytes), Ok(Some(time)));
     }
 
     #[test]

@@ -28,7 +28,7 @@ const GROUP_TIME_MAX: Duration = Duration::from_millis(10);
 /// Least time from one floor transaction to the next: what comes in between shares the next one. A
 /// quiet house does not wait at all.
 const GROUP_PAUSE: Duration = Duration::from_millis(8);
-/// So many batches do not wait.
+/// When so many batches wait already, the next transaction begins at once.
 const GROUP_BATCHES: usize = 128;
 /// A transaction longer than this is reported.
 const TRANSACTION_TIME_MAX: Duration = Duration::from_millis(20);
@@ -420,8 +420,8 @@ impl Unit<'_> {
                     taken.push(item);
                     let item = taken.last().expect("it was pushed just now");
                     group.add(conn, &item.batch).await?;
-                    next =
-                        (began.elapsed() < GROUP_TIME_MAX).then(|| lane.try_recv().ok()).flatten();
+                    let room = began.elapsed() < GROUP_TIME_MAX && !group.is_full();
+                    next = room.then(|| lane.try_recv().ok()).flatten();
                 }
                 group.flush(conn).await
             }

@@ -88,8 +88,11 @@ pub(crate) async fn begin(
     app.with_setup(|setup| *setup = None);
     let sound =
         |document: &str, config: &TenantConfig| app.floor.check_flow(document, config).is_ok();
-    install_sounds(&app.store, &app.starter, (tenant, &user.language), &sound, now).await?;
+    let furnished =
+        install_sounds(&app.store, &app.starter, (tenant, &user.language), &sound, now).await;
+    // The company exists either way, and its administrator can sign in.
     app.floor.config_changed(tenant).await;
+    furnished?;
     respond(&app, &parts, tenant, user).await
 }
 

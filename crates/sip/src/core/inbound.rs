@@ -1,6 +1,7 @@
 //! Incoming calls, from INVITE to the ACK of our 200.
 
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering::Relaxed;
 
 use model::LegId;
 use model::domain::Domain;
@@ -30,6 +31,9 @@ impl Core {
         let key = (message::call_id(request).to_owned(), from_tag);
         let refusal = if self.by_call.contains_key(&key) {
             Some((482, Why::Merged))
+        } else if self.env.shared.draining.load(Relaxed) {
+            // It came past the filter just before the stop.
+            Some((503, Why::ShuttingDown))
         } else if dialled(request).is_none() {
             Some((404, Why::NoSuchNumber))
         } else if self.legs.len() >= self.env.shared.config.legs_max {

@@ -140,7 +140,16 @@ pub(crate) struct Group {
     calls: BTreeMap<(TenantId, CallId), CallRow>,
 }
 
+/// So many gathered calls and parties end the taking of batches: they are written after it, and a
+/// transaction is to stay short.
+const GATHERED_MAX: usize = 256;
+
 impl Group {
+    /// Whether what is gathered is enough for one transaction.
+    pub(crate) fn is_full(&self) -> bool {
+        self.calls.len() + self.parties.len() >= GATHERED_MAX
+    }
+
     /// Takes a batch in, and writes what fills a statement or has one of its own.
     pub(crate) async fn add(
         &mut self,

@@ -22,7 +22,7 @@ export type PhoneState =
 /** Milliseconds between two readings of the meters. */
 const METER_MS = 100;
 const SOUND_KEY = 'antiphon-phone-sound';
-/** Set while this browser has the telephone: it outlives a reload, not a takeover elsewhere. */
+/** Set while this tab has the telephone: it outlives a reload, not the tab and not a takeover. */
 const HERE_KEY = 'antiphon-phone-here';
 const MICROPHONE_KEY = 'antiphon-phone-microphone';
 const SPEAKER_KEY = 'antiphon-phone-speaker';
@@ -99,8 +99,7 @@ export class Phone {
   /** Lets go of everything. A call that is up loses its agent's side. */
   stop(): void {
     this.#letGo();
-    // A tab that only watched leaves the mark of the one that has it.
-    if (this.#ownership?.owned) this.#platform.storage.removeItem(HERE_KEY);
+    this.#platform.session.removeItem(HERE_KEY);
     this.#ownership?.close();
     this.#ownership = null;
     this.state = 'off';
@@ -171,7 +170,7 @@ export class Phone {
     this.#meters = setInterval(() => this.#readMeters(), METER_MS);
     const { storage } = this.#platform;
     // After a reload nobody has to be asked: the telephone was here.
-    const take = this.#takesOver || storage.getItem(HERE_KEY) !== null;
+    const take = this.#takesOver || this.#platform.session.getItem(HERE_KEY) !== null;
     line.open(track, nextEpoch(storage, Date.now()), take);
     await this.#listDevices();
   }
@@ -246,16 +245,16 @@ export class Phone {
   #lineBecame(state: LineState): void {
     if (state === 'taken') {
       // The lock is kept: a tab waiting in line here must not jump in.
-      this.#platform.storage.removeItem(HERE_KEY);
       this.#letGo();
       this.#elsewhere('computer');
     } else if (state !== 'closed') {
-      if (state === 'up') this.#platform.storage.setItem(HERE_KEY, 'yes');
+      if (state === 'up') this.#platform.session.setItem(HERE_KEY, 'yes');
       this.state = state;
     }
   }
 
   #elsewhere(where: 'tab' | 'computer'): void {
+    this.#platform.session.removeItem(HERE_KEY);
     this.#takesOver = false;
     this.takenBy = where;
     this.state = 'taken';

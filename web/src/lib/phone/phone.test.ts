@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Connection } from './connection';
 import { FakeLocks, FakePeer, FakeRadio, FakeSignalling, fakeStorage } from './fakes';
+import type { StorageLike } from './ownership';
 import { Phone } from './phone.svelte';
 import type { Platform, SoundLike } from './platform';
 
@@ -41,12 +42,13 @@ class Machine {
     for (const listener of [...this.changed]) listener();
   }
 
-  tab() {
+  /** A reloaded tab has the session of the one before. */
+  tab(session = fakeStorage()) {
     const signalling = new FakeSignalling();
-    return { signalling, phone: new Phone(signalling, this.#platform()) };
+    return { signalling, session, phone: new Phone(signalling, this.#platform(session)) };
   }
 
-  #platform(): Platform {
+  #platform(session: StorageLike): Platform {
     const sound: SoundLike = {
       onNeedsGesture: null,
       speak: () => {},
@@ -76,6 +78,7 @@ class Machine {
       devices: devices as unknown as NonNullable<Platform['devices']>,
       locks: this.locks,
       storage: this.storage,
+      session,
       channel: () => this.radio.channel(),
       connection: (microphone) => {
         const peer = new FakePeer(this.peers.length + 1, microphone);
@@ -92,8 +95,8 @@ describe('the telephone', () => {
   let machine: Machine;
   const settle = (ms = 0) => vi.advanceTimersByTimeAsync(ms);
   const lastTrack = () => machine.tracks.at(-1) as FakeTrack;
-  const connected = async () => {
-    const tab = machine.tab();
+  const connected = async (session = fakeStorage()) => {
+    const tab = machine.tab(session);
     await tab.phone.start();
     tab.signalling.receive({ type: 'rtc.answer', sdp: 'answer' });
     await settle();
@@ -216,21 +219,24 @@ describe('the telephone', () => {
     await settle(2_000);
     expect(other.signalling.sent[0]?.['take']).toBe(true);
     expect([first.phone.state, first.phone.takenBy]).toEqual(['taken', 'tab']);
+    other.signalling.receive({ type: 'rtc.answer', sdp: 'answer' });
+    await settle();
+    machine.peers.at(-1)?.become('up');
     // A reload: the lock is free again, nobody says goodbye.
     machine.locks = new FakeLocks();
-    const reloaded = await connected();
+    const reloaded = await connected(other.session);
     expect(reloaded.signalling.sent[0]?.['take']).toBe(true);
     reloaded.signalling.receive({ type: 'rtc.taken' });
     expect([reloaded.phone.state, reloaded.phone.takenBy]).toEqual(['taken', 'computer']);
     machine.locks = new FakeLocks();
-    const again = await connected();
+    const again = await connected(other.session);
     expect(again.signalling.sent[0]?.['take'], 'what was lost elsewhere is not taken back unasked').toBe(false);
   });
 
   it('leaves nothing behind when it is signed out', async () => {
     const first = await connected();
     first.phone.stop();
-    const next = await connected();
+    const next = await connected(first.session);
     expect(next.signalling.sent[0]?.['take']).toBe(false);
   });
 

@@ -16,7 +16,10 @@ export interface Platform {
   devices: MediaDevicesLike | undefined;
   /** `undefined` on such a page too. */
   locks: LocksLike | undefined;
+  /** Shared by the tabs of this browser. */
   storage: StorageLike;
+  /** Of this tab alone: it outlives a reload and ends with the tab. */
+  session: StorageLike;
   channel(): ChannelLike;
   connection(microphone: MediaStreamTrack): Connection;
   sound(): SoundLike;
@@ -29,6 +32,7 @@ export function browserPlatform(): Platform {
     devices: navigator.mediaDevices as MediaDevices | undefined,
     locks: navigator.locks as unknown as LocksLike | undefined,
     storage: localStorage,
+    session: sessionStorage,
     channel: () => new BroadcastChannel('antiphon-phone') as unknown as ChannelLike,
     connection: (microphone) => {
       const codecs = RTCRtpReceiver.getCapabilities('audio')?.codecs ?? [];

@@ -81,7 +81,6 @@ const scenario = (listenMs, keys) => `<?xml version="1.0" encoding="ISO-8859-1" 
   ]]></send>
   <pause milliseconds="${listenMs}"/>
   ${keys.map(press).join('\n  ')}
-  <pause milliseconds="1000"/>
   <nop><action><exec play_pcap_audio="${VOICE}"/></action></nop>
   <recv request="BYE" timeout="60000"/>
   <send><![CDATA[

@@ -101,6 +101,8 @@ async function theAgentReadsIt(stage) {
   shows(card, 'the offer card');
   await desk.accept();
   shows(await desk.conversation.innerText(), 'the call in progress');
+  // SIPp takes a BYE only once it has played everything.
+  await desk.listen('remote', 1_500);
   await desk.hangUp();
   await within('the end of sipp', caller.ended, 20_000);
   assert.equal(caller.exited, 0, caller.errors);

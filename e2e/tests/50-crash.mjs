@@ -150,9 +150,9 @@ async function crashes(stage, say) {
     figures.push(await round(stage, house, desk, n, random));
     say(`round ${n + 1} (${((Date.now() - since) / 1_000).toFixed(1)} s): ${JSON.stringify(figures.at(-1))}`);
   }
-  // A slow start or two show a busy machine, not a slow house; each makes new passwords for every account.
-  const readyMs = percentile(figures.map((one) => one.readyMs), 50);
-  say(`${figures.length} rounds; ready again within ${readyMs} ms at the median (goal ${READY_MS_MAX} ms), at most ${Math.max(...figures.map((one) => one.lostMs))} ms of sound lost`);
+  // One start in ten may meet a busy machine; each makes new passwords for every account as well.
+  const readyMs = percentile(figures.map((one) => one.readyMs), 90);
+  say(`${figures.length} rounds; ready again within ${readyMs} ms in nine of ten (goal ${READY_MS_MAX} ms), at most ${Math.max(...figures.map((one) => one.lostMs))} ms of sound lost`);
   assert(readyMs <= READY_MS_MAX);
   // The flight log, torn by each crash, still replays to the same decisions.
   await house.program.stop();

@@ -34,7 +34,8 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
     let temporary = (!args.serve.names_data()).then(tempfile::tempdir).transpose()?;
     let mut settings = args.serve.settings()?;
     if let Some(dir) = &temporary {
-        dir.path().clone_into(&mut settings.data.dir);
+        // A folder in it, which the house makes for its own eyes.
+        settings.data.dir = dir.path().join("data");
     }
     let house = House::start(&settings, FirstStart::Furnished).await?;
     let founded = company::found(&house.store, house.hub.now()).await?;

@@ -98,5 +98,6 @@ export function stepsOf(call: CallDetail, extent: Extent): Step[] {
       .map((span) => ({ at: span.from, lane: lane.lane, who: lane.label, kind: span.kind, label: span.label, detail: span.detail, length: span.open ? null : span.until - span.from }))
   );
   const marks = call.ladder.marks.map((mark) => ({ at: secondsAt(extent, mark.at), lane: 'mark' as const, who: '', kind: mark.kind, label: mark.label, detail: null, length: null }));
-  return [...steps, ...marks].sort((a, b) => a.at - b.at);
+  // A key comes before the wait that it led to, though both are of the same instant.
+  return [...marks, ...steps].sort((a, b) => a.at - b.at);
 }

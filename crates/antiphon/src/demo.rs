@@ -20,12 +20,8 @@ use crate::company::{self, Founded};
 use crate::house::{FirstStart, House};
 use crate::{say, tell};
 
-/// How long a synthetic customer waits for an agent, counted from the answer of the house, seconds.
-const PATIENCE_S: std::ops::Range<u64> = 40..180;
-/// How long one talks, seconds.
-const TALK_S: std::ops::Range<u64> = 25..80;
-/// The music is over and nobody speaks: somebody has answered, and it is the customer's turn.
-const THEIR_TURN: Duration = Duration::from_secs(1);
+/// Longest a synthetic customer stays on the line, in seconds, waiting included.
+const STAY_S: std::ops::Range<u64> = 35..150;
 /// Which menu key how often: sales, support, repairs with an order number, complaints.
 const CHOICES: [&str; 6] = ["1", "2", "2", "3", "3", "4"];
 
@@ -115,21 +111,16 @@ fn customer(house: SocketAddr, number: &str, speech: &[Arc<[i16]>], random: &mut
         let typed = first + Duration::from_secs(5);
         keys.extend(order.chars().map(|key| (Moment::Answer(typed), key)));
     }
+    let stay = STAY_S.start + random.below(STAY_S.end - STAY_S.start);
     let subscriber = 1_000_000 + random.below(8_999_999);
     Plan {
         number: format!("+30210{subscriber}"),
         sound: pick(random, speech).map_or(Sound::Silence, |clip| Sound::Loop(clip.clone())),
         keys,
-        say_from: Some(Moment::Quiet(THEIR_TURN)),
-        patience: Some(within(random, PATIENCE_S)),
-        talk: Some(within(random, TALK_S)),
+        hang_up: Some(Moment::Answer(Duration::from_secs(stay))),
         keep: false,
         ..Plan::new(house, number)
     }
-}
-
-fn within(random: &mut Random, seconds: std::ops::Range<u64>) -> Duration {
-    Duration::from_secs(seconds.start + random.below(seconds.end - seconds.start))
 }
 
 fn pick<'a, T>(random: &mut Random, from: &'a [T]) -> Option<&'a T> {

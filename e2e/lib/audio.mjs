@@ -63,8 +63,8 @@ export async function hear(folder, samples) {
   return { periods, codes: [...periods.keys()].sort((a, b) => a - b), file, lengthMs: found.length_ms };
 }
 
-/** Two clocks may disagree by so much that what was heard seems to come before it was said. */
-const CLOCKS_MS_MAX = 100;
+/** Two clocks may disagree by so much that what was heard seems to come before it was said. Kept small: a delay of nearly a period looks the same. */
+const CLOCKS_MS_MAX = 30;
 
 /**
  * How far `later` lies behind `earlier` on a clock that goes round once a period: from a little

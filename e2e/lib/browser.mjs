@@ -149,8 +149,7 @@ export class Desk {
       socket.on('framereceived', note('<-'));
     });
     page.on('console', (message) => {
-      // A commit that was late on a loaded machine is refused, as promised, and is no fault of the page.
-      if (message.type() === 'error' && !/401 \(Unauthorized\)|503 \(Service Unavailable\)/.test(message.text())) this.problems.push(`console: ${message.text()}`);
+      if (message.type() === 'error' && !/401 \(Unauthorized\)/.test(message.text())) this.problems.push(`console: ${message.text()}`);
     });
   }
 
@@ -185,15 +184,22 @@ export class Desk {
     const is = (state) => this.page.locator(`.own .st.${state}`).count();
     const button = this.button('ready').first();
     let clickedAt = 0;
+    let clicks = 0;
     await until('the desk is ready', async () => {
       if ((await is('ready')) || (await is('offered'))) return true;
       // A disk that is late refuses a promise; a person clicks again.
       if (Date.now() - clickedAt > AGAIN_MS && (await button.count()) && (await button.isEnabled())) {
         clickedAt = Date.now();
+        clicks += 1;
         await button.click({ timeout: AGAIN_MS }).catch(() => {});
       }
       return false;
     }, 30_000);
+    // Each click that had to be repeated may have been refused in the browser's words as well; no other refusal is excused.
+    for (let again = 1; again < clicks; again += 1) {
+      const at = this.problems.findLastIndex((problem) => /503 \(Service Unavailable\)/.test(problem));
+      if (at >= 0) this.problems.splice(at, 1);
+    }
   }
 
   /** Signed in, telephone connected, ready. */

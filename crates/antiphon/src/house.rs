@@ -19,6 +19,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::company;
 use crate::control::Control;
+use crate::floor_thread::FloorThread;
 use crate::ports::{Files, Running};
 use crate::settings::Settings;
 use crate::tell;
@@ -52,6 +53,7 @@ pub(crate) struct House {
     server: JoinHandle<std::io::Result<()>>,
     stop_server: tokio::sync::watch::Sender<bool>,
     control: Option<Control>,
+    floor: FloorThread,
 }
 
 /// Logs to the error stream; the SIP stack only from warnings up, because it prints whole messages
@@ -85,22 +87,23 @@ impl House {
         let http = listener.local_addr()?;
         let (media_events, from_media) = mpsc::channel(MEDIA_EVENTS_WAITING);
         let media = Arc::new(media::start(media_config(settings), media_events)?);
-        let (sip, from_sip) = sip::start(sip_config).await?;
+        let floor = FloorThread::start()?;
+        let (sip, from_sip) = floor.run(sip::start(sip_config)).await?;
         let sip = Arc::new(sip);
         let (to_sip, to_media) = (sip.clone(), media.clone());
         let ports = Ports {
             sip: Arc::new(move |command| to_sip.send(command).is_ok()),
             media: Arc::new(move |command| to_media.send(command).is_ok()),
         };
-        let hub = Hub::start(hub::Parts {
+        let parts = hub::Parts {
             store: store.clone(),
             data_dir: dir.clone(),
             key,
             ports,
             sip_events: from_sip,
             media_events: from_media,
-        })
-        .await?;
+        };
+        let hub = floor.run(Hub::start(parts)).await?;
         let control = Control::open(dir, store.clone(), hub.clone())
             .inspect_err(|error| tracing::warn!("commands beside the house fail: {error:#}"))
             .ok();
@@ -123,7 +126,7 @@ impl House {
             let _ = stopped.wait_for(|stop| *stop).await;
         }));
         let sip_address = sip.local_addr();
-        Ok(Self { store, hub, http, sip_address, sip, media, server, stop_server, control })
+        Ok(Self { store, hub, http, sip_address, sip, media, server, stop_server, control, floor })
     }
 
     /// Runs until an interrupt, a request to terminate, a failed disk or a fault that leaves the
@@ -137,12 +140,12 @@ impl House {
         tokio::select! {
             interrupted = tokio::signal::ctrl_c() => interrupted?,
             _ = terminate.recv() => {}
-            task = self.hub.failed() => {
+            part = self.deaf() => {
                 if let Err(error) = self.stop().await {
                     tracing::error!("{error:#}");
                 }
                 bail!(
-                    "a fault of the program ended its {task}, so calls could not be heard any more \
+                    "a fault of the program ended its {part}, so calls could not be heard any more \
                      and the house was stopped: start it again, and report the lines of the log \
                      before this one"
                 );
@@ -159,6 +162,15 @@ impl House {
         }
         tell("stopping: no new calls, saving what is open");
         self.stop().await
+    }
+
+    /// Waits until a part has failed without which no call is heard, and names it.
+    async fn deaf(&self) -> &'static str {
+        tokio::select! {
+            part = self.hub.failed() => part,
+            part = self.sip.failed() => part,
+            part = self.media.failed() => part,
+        }
     }
 
     /// Stops everything in the order that loses nothing: no new requests and calls, then the
@@ -195,6 +207,7 @@ impl House {
         if timeout_at(began + STORE_ENDS, self.store.close()).await.is_err() {
             late.push("the record");
         }
+        drop(self.floor);
         if late.is_empty() {
             return Ok(());
         }

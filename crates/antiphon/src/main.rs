@@ -4,6 +4,7 @@ mod cli;
 mod company;
 mod control;
 mod demo;
+mod floor_thread;
 mod house;
 mod manage;
 mod ports;

@@ -112,7 +112,13 @@ impl Floor for Running {
         let record = (health.degraded > 0).then(|| {
             "the disk does not keep what happens; calls go on, nothing more is promised".to_owned()
         });
-        vec![Check { name: "floor", fault: floor }, Check { name: "record", fault: record }]
+        let gone = |part: Option<&str>| part.map(|part| format!("a fault ended the {part}"));
+        vec![
+            Check { name: "floor", fault: floor },
+            Check { name: "sip", fault: gone(self.sip.fault()) },
+            Check { name: "media", fault: gone(self.media.fault()) },
+            Check { name: "record", fault: record },
+        ]
     }
 
     fn metrics(&self) -> String {

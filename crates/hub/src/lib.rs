@@ -36,6 +36,7 @@ use model::sip::SipEvent;
 use model::view::{AgentView, QueueView};
 use model::{Input, Topic};
 use store::Store;
+use tokio::runtime::Handle;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 pub use browser::Claim;
@@ -97,6 +98,8 @@ struct House {
     /// What the media plane holds for us.
     clips: Mutex<Clips>,
     watch: Watch,
+    /// Where cells run, whoever starts them.
+    floor: Handle,
 }
 
 /// The running house. Cheap to clone.

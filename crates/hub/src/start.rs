@@ -15,6 +15,7 @@ use model::media::{ClipId, MediaCommand};
 use model::time::{Span, Timestamp};
 use model::{Input, TenantConfig};
 use store::{Ctx, FloorBatch, Store, StoreError, TenantDb};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use crate::cell_task::{self, CellTask};
@@ -45,7 +46,8 @@ const CLIP_TRIES: usize = 50;
 const CLIP_PAUSE: Duration = Duration::from_millis(20);
 
 impl Hub {
-    /// Starts the house: closes what a crash left open, then runs a cell for every tenant.
+    /// Starts the house: closes what a crash left open, then runs a cell for every tenant. Cells and
+    /// switchboard run on the runtime of the caller, also the cells that are started later.
     ///
     /// # Errors
     /// When the record cannot be read.
@@ -69,6 +71,7 @@ impl Hub {
             changing: tokio::sync::Mutex::new(()),
             clips: Mutex::default(),
             watch,
+            floor: Handle::current(),
         };
         let hub = Self { house: Arc::new(house) };
         for tenant in hub.house.store.tenants().await? {
@@ -135,7 +138,7 @@ impl Hub {
             seed: random_seed(),
             degraded: degraded.clone(),
         };
-        house.watch.over("cell", tokio::spawn(CellTask::new(parts).run()));
+        house.watch.over("cell", house.floor.spawn(CellTask::new(parts).run()));
         mailbox.input(Input::Config(config.clone()));
         for (agent, command) in wanted(&config, &intents) {
             mailbox.input(Input::Command { request: None, agent, command });

@@ -23,6 +23,7 @@ mod lock;
 mod metrics;
 mod stream;
 mod sys;
+mod vital;
 
 pub use engine::{Full, MediaConfig, MediaError, MediaHandle, start};
 pub use metrics::{Metrics, Refused, TICK_LATE_BOUNDS_US};

@@ -33,6 +33,7 @@ pub(crate) enum Count {
     ClipsUnknown,
     Panics,
     CpuMicros,
+    Overloaded,
     Realtime,
 }
 
@@ -65,7 +66,7 @@ impl Counters {
         cell.store(cell.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 
-    fn get(&self, what: Count) -> u64 {
+    pub(crate) fn get(&self, what: Count) -> u64 {
         self.counts[what as usize].load(Ordering::Relaxed)
     }
 }

@@ -7,6 +7,7 @@
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsRawFd, FromRawFd as _, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Readiness of many descriptors, level-triggered.
@@ -103,22 +104,29 @@ impl AsRawFd for Ticker {
 #[derive(Debug)]
 pub(crate) struct Waker {
     file: File,
+    /// A wake-up is on its way: another would only cost the system call.
+    pending: AtomicBool,
 }
 
 impl Waker {
     pub(crate) fn new() -> io::Result<Self> {
         // SAFETY: no pointers.
         let fd = own(unsafe { libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) })?;
-        Ok(Self { file: File::from(fd) })
+        Ok(Self { file: File::from(fd), pending: AtomicBool::new(false) })
     }
 
+    /// What was queued before this call is seen by whoever calls [`Self::clear`] next.
     pub(crate) fn wake(&self) {
-        // A full counter is a wake-up that is already on its way.
-        let _ = (&self.file).write(&1_u64.to_ne_bytes());
+        if !self.pending.swap(true, Ordering::AcqRel) {
+            // A full counter is a wake-up that is already on its way.
+            let _ = (&self.file).write(&1_u64.to_ne_bytes());
+        }
     }
 
+    /// Call it before looking into the queue, not after.
     pub(crate) fn clear(&self) {
         let _ = (&self.file).read(&mut [0; 8]);
+        self.pending.swap(false, Ordering::AcqRel);
     }
 }
 

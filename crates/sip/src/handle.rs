@@ -12,7 +12,8 @@ use rsipstack::sip::Transport;
 use rsipstack::transaction::endpoint::{EndpointInnerRef, EndpointOption};
 use rsipstack::transport::udp::{UdpConnection, UdpInner};
 use rsipstack::transport::{SipAddr, SipConnection, TransportLayer};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::SipConfig;
@@ -24,6 +25,8 @@ use crate::tags::Tags;
 
 /// Commands and events that may wait between the hub and this plane, each way.
 const QUEUED_MAX: usize = 8_192;
+/// How long a stop waits until the last task has let go of the socket.
+const SOCKET_CLOSES: Duration = Duration::from_secs(1);
 
 /// Why the SIP plane did not start.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +55,7 @@ pub struct Full;
 pub struct SipHandle {
     commands: mpsc::Sender<SipCommand>,
     shared: Arc<Shared>,
+    failed: watch::Receiver<Option<&'static str>>,
     /// `None` once it was told to stop.
     running: Mutex<Option<Running>>,
 }
@@ -69,7 +73,9 @@ impl std::fmt::Debug for Running {
     }
 }
 
-/// Binds the socket and starts the plane on a thread of its own.
+/// Binds the socket and starts the plane's tasks on the runtime of the caller: one with a single
+/// thread serves it best, because a message passes through four tasks, and waking each on another
+/// core costs more than its work.
 ///
 /// # Errors
 /// When the address cannot be bound, or is a wildcard and nothing is advertised.
@@ -95,52 +101,37 @@ pub async fn start(config: SipConfig) -> Result<(SipHandle, mpsc::Receiver<SipEv
         tags: Tags::default(),
         draining: AtomicBool::new(false),
     });
+    let socket =
+        tokio::net::UdpSocket::from_std(socket).map_err(|error| SipError::Socket(local, error))?;
+    let port = Arc::new(Port::new(socket, Arc::clone(&shared)));
     let (commands, commanded) = mpsc::channel(QUEUED_MAX);
     let (events, heard) = mpsc::channel(QUEUED_MAX);
     let (stop, stopped) = oneshot::channel();
-    let (ready, up) = oneshot::channel();
     let (gone, ended) = oneshot::channel();
-    let plane = Plane { shared: Arc::clone(&shared), socket, commanded, events, stopped };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| SipError::Stack(error.to_string()))?;
-    std::thread::Builder::new()
-        .name("sip".to_owned())
-        .spawn(move || {
-            runtime.block_on(plane.run(ready));
-            drop(runtime);
-            // Nobody waits for it when the handle was dropped.
-            let _ = gone.send(());
-        })
-        .map_err(|error| SipError::Stack(error.to_string()))?;
-    let endpoint = up.await.map_err(|_| SipError::Stack("its thread ended".to_owned()))??;
+    let (fault, failed) = watch::channel(None);
+    let plane = Plane { shared: Arc::clone(&shared), port, commanded, events, stopped };
+    let endpoint = plane.run(gone, fault).await?;
     let running = Mutex::new(Some(Running { stop, ended, endpoint }));
-    Ok((SipHandle { commands, shared, running }, heard))
+    Ok((SipHandle { commands, shared, failed, running }, heard))
 }
 
-/// What the thread of the SIP plane takes with it. One thread of its own, with one scheduler:
-/// a message passes through four tasks, and waking each on another core costs more than its work.
+/// What the tasks of the plane take with them.
 struct Plane {
     shared: Arc<Shared>,
-    socket: std::net::UdpSocket,
+    port: Arc<Port>,
     commanded: mpsc::Receiver<SipCommand>,
     events: mpsc::Sender<SipEvent>,
     stopped: oneshot::Receiver<()>,
 }
 
 impl Plane {
-    /// Sets up `rsipstack` on our socket, reports, and runs the core until it is stopped.
-    async fn run(self, ready: oneshot::Sender<Result<EndpointInnerRef, SipError>>) {
-        let Self { shared, socket, commanded, events, stopped } = self;
-        let socket = match tokio::net::UdpSocket::from_std(socket) {
-            Ok(socket) => socket,
-            Err(error) => {
-                let _ = ready.send(Err(SipError::Socket(shared.local, error)));
-                return;
-            }
-        };
-        let port = Arc::new(Port::new(socket, Arc::clone(&shared)));
+    /// Sets up `rsipstack` on our socket and runs the core until it is stopped.
+    async fn run(
+        self,
+        gone: oneshot::Sender<()>,
+        fault: watch::Sender<Option<&'static str>>,
+    ) -> Result<EndpointInnerRef, SipError> {
+        let Self { shared, port, commanded, events, stopped } = self;
         let (notes, noted) = mpsc::unbounded_channel();
         let cancel = CancellationToken::new();
         let inner = UdpInner { conn: Arc::clone(&port) as _, addr: udp_addr(shared.advertise) };
@@ -155,22 +146,38 @@ impl Plane {
             .with_transport_inspector(Box::new(Watch { notes: notes.clone() }))
             .with_option(timers(&shared.config))
             .build();
-        let transactions = match endpoint.incoming_transactions() {
-            Ok(transactions) => transactions,
-            Err(error) => {
-                let _ = ready.send(Err(SipError::Stack(error.to_string())));
-                return;
-            }
-        };
+        let transactions = endpoint
+            .incoming_transactions()
+            .map_err(|error| SipError::Stack(error.to_string()))?;
         let stack = Arc::clone(&endpoint.inner);
-        tokio::spawn(async move { endpoint.serve().await });
-        if ready.send(Ok(Arc::clone(&stack))).is_err() {
-            return;
-        }
-        let env = Env { shared, port, endpoint: stack, connection, notes };
-        let inlets = Inlets { commands: commanded, transactions, notes: noted, stop: stopped };
-        Core::new(env, Events::new(events)).run(inlets).await;
-        cancel.cancel();
+        let serving = tokio::spawn(async move { endpoint.serve().await });
+        let held = Arc::downgrade(&port);
+        let env = Env {
+            shared,
+            port,
+            endpoint: Arc::clone(&stack),
+            connection,
+            notes,
+            cancel: cancel.clone(),
+        };
+        let inlets =
+            Inlets { commands: commanded, transactions, notes: noted, stop: stopped, serving };
+        let core = tokio::spawn(Core::new(env, Events::new(events)).run(inlets));
+        tokio::spawn(async move {
+            // A panic in the core, or a stack that no longer reads, leaves the house deaf.
+            if let Some(what) = core.await.unwrap_or(Some("SIP core")) {
+                tracing::error!(what, "the SIP plane failed; no call is heard any more");
+                fault.send_replace(Some(what));
+            }
+            cancel.cancel();
+            let patience = Instant::now() + SOCKET_CLOSES;
+            while held.strong_count() > 0 && Instant::now() < patience {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            // Nobody waits for it when the handle was dropped.
+            let _ = gone.send(());
+        });
+        Ok(stack)
     }
 }
 
@@ -214,6 +221,23 @@ impl SipHandle {
         self.shared.tally.snapshot(transactions.unwrap_or(0))
     }
 
+    /// Waits until a part without which no call is heard has failed, and names it. Never resolves
+    /// after an orderly stop.
+    pub async fn failed(&self) -> &'static str {
+        let mut failed = self.failed.clone();
+        let told = failed.wait_for(Option::is_some).await.ok().and_then(|what| *what);
+        match told {
+            Some(what) => what,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// The part that failed, if any did.
+    #[must_use]
+    pub fn fault(&self) -> Option<&'static str> {
+        *self.failed.borrow()
+    }
+
     /// Refuses new calls with 503, hangs up every leg, and waits for the answers at most
     /// `SipConfig::shutdown_timeout`. Whoever holds the handle may call it; only the first call
     /// does anything.
@@ -225,5 +249,21 @@ impl SipHandle {
         if stop.send(()).is_ok() {
             let _ = ended.await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_stop_is_no_fault_and_gives_the_port_back() {
+        let bind = "127.0.0.1:0".parse().expect("an address");
+        let config = SipConfig { bind, ..SipConfig::default() };
+        let (handle, _events) = start(config).await.expect("the plane starts");
+        let address = handle.local_addr();
+        handle.shutdown().await;
+        assert_eq!(handle.fault(), None);
+        std::net::UdpSocket::bind(address).expect("the port is free again");
     }
 }

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use async_trait::async_trait;
 use rsipstack::platform::net::UdpSocket;
@@ -54,12 +54,30 @@ pub(crate) struct Port {
     shared: Arc<Shared>,
     seen: Recent,
     sent: Recent,
+    /// Whether somebody waits for a datagram.
+    reading: AtomicBool,
+    /// Datagrams handed to `rsipstack`.
+    reads: AtomicU64,
 }
 
 impl Port {
     pub(crate) fn new(socket: tokio::net::UdpSocket, shared: Arc<Shared>) -> Self {
         let filter = Filter::new(Arc::clone(&shared));
-        Self { socket, filter, shared, seen: Recent::new(), sent: Recent::new() }
+        Self {
+            socket,
+            filter,
+            shared,
+            seen: Recent::new(),
+            sent: Recent::new(),
+            reading: AtomicBool::new(true),
+            reads: AtomicU64::new(0),
+        }
+    }
+
+    /// How many datagrams were read when nobody waits for the next one. Handling a datagram takes
+    /// microseconds: the same number twice, seconds apart, means that its reader is gone.
+    pub(crate) fn stuck_after(&self) -> Option<u64> {
+        (!self.reading.load(Relaxed)).then(|| self.reads.load(Relaxed))
     }
 
     /// Sends without waiting. A full socket buffer loses the datagram, as the network may.
@@ -83,6 +101,7 @@ impl Port {
 #[async_trait]
 impl UdpSocket for Port {
     async fn recv_from(&self, buf: &mut [u8]) -> rsipstack::Result<(usize, SocketAddr)> {
+        self.reading.store(true, Relaxed);
         loop {
             let (length, peer) = match self.socket.recv_from(buf).await {
                 Ok(read) => read,
@@ -98,6 +117,8 @@ impl UdpSocket for Port {
                     if self.seen.is_copy(&buf[..length], peer) {
                         self.shared.tally.retransmissions_in.fetch_add(1, Relaxed);
                     }
+                    self.reads.fetch_add(1, Relaxed);
+                    self.reading.store(false, Relaxed);
                     return Ok((length, peer));
                 }
                 Verdict::Reply(reply) => self.send(&reply, peer),

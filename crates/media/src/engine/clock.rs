@@ -37,16 +37,14 @@ pub(crate) struct Shed {
 }
 
 impl Shed {
-    fn tick(&mut self, late: Duration) {
+    /// Whether the last second was overloaded.
+    fn tick(&mut self, late: Duration) -> bool {
         self.ticks += 1;
         self.late += u64::from(late >= TICK_LATE_MAX);
         if self.ticks >= SECOND_TICKS {
             self.overloaded = self.late * 2 > self.ticks;
             (self.late, self.ticks) = (0, 0);
         }
-    }
-
-    pub(crate) fn overloaded(&self) -> bool {
         self.overloaded
     }
 }
@@ -71,7 +69,8 @@ impl Worker {
         let late = now.instant.saturating_duration_since(self.start).saturating_sub(due);
         self.counters.count(Count::Ticks);
         self.counters.tick_late(late);
-        self.shed.tick(late);
+        let overloaded = self.shed.tick(late);
+        self.counters.set(Count::Overloaded, u64::from(overloaded));
         for slot in 0..self.legs.len() as u32 {
             self.guarded(slot, |worker, slot| {
                 if let Some(Some(leg)) = worker.legs.get_mut(slot as usize)
@@ -92,11 +91,11 @@ impl Worker {
         self.settle_all(now);
         self.outbox.flush();
         self.tray.flush();
+        // What could wait until now woke nobody.
+        self.orders();
         if self.ticks.is_multiple_of(SECOND_TICKS) {
             let cpu = sys::thread_cpu().as_micros();
             self.counters.set(Count::CpuMicros, u64::try_from(cpu).unwrap_or(u64::MAX));
-            // Nobody wakes the thread when the handle is dropped.
-            self.orders();
         }
     }
 

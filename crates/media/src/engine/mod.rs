@@ -6,6 +6,7 @@
 mod call;
 mod clock;
 mod leg;
+mod maker;
 mod outbox;
 mod page;
 mod plan;
@@ -24,16 +25,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use model::media::{MediaCommand, MediaEvent};
+use model::LegId;
+use model::media::{MediaCommand, MediaDesc, MediaEvent, MediaFault};
 
 use crate::metrics::{Counters, Metrics};
 use crate::recording::writer::Writer;
 use crate::sys::{self, Waker};
+use crate::vital::Vitals;
 use crate::webrtc::BrowserLeg;
 
+use self::maker::Maker;
 use self::outbox::Outbox;
 use self::page::Pages;
-use self::ports::Ports;
 use self::record::Tray;
 use self::sound::Sound;
 use self::worker::{Order, Worker};
@@ -81,8 +84,11 @@ pub struct Full;
 #[derive(Debug)]
 pub struct MediaHandle {
     orders: SyncSender<Order>,
+    events: tokio::sync::mpsc::Sender<MediaEvent>,
+    maker: Arc<Maker>,
     waker: Arc<Waker>,
     counters: Arc<Counters>,
+    vitals: Vitals,
     /// `None` once they were stopped.
     threads: Mutex<Option<(JoinHandle<()>, Writer)>>,
     browser: SocketAddr,
@@ -103,7 +109,8 @@ pub fn start(
     let (orders, inbox) = sync_channel(ORDERS_MAX);
     let waker = Arc::new(Waker::new()?);
     let counters = Arc::new(Counters::default());
-    let ports = Arc::new(Ports::new(config.bind, &config.rtp_ports));
+    let vitals = Vitals::new();
+    let maker = Arc::new(Maker::new(&config, Arc::clone(&counters)));
     let socket = UdpSocket::bind(config.browser)?;
     let bound = socket.local_addr()?;
     let advertised = match config.browser_advertise {
@@ -113,19 +120,23 @@ pub fn start(
     };
     let browser = SocketAddr::new(advertised, bound.port());
     let pages = Pages::new(socket, browser)?;
-    let (writer, link) = Writer::start(events.clone())?;
-    let ends = (Outbox::new(events, Arc::clone(&counters)), Tray::new(link));
+    let (writer, link) = Writer::start(events.clone(), &vitals)?;
+    let ends = (Outbox::new(events.clone(), Arc::clone(&counters)), Tray::new(link));
     let worker = Worker::new(
         config,
-        (ports, pages),
+        (Arc::clone(&maker), pages),
         inbox,
         Arc::clone(&waker),
         Arc::clone(&counters),
         ends,
     )?;
-    let thread = std::thread::Builder::new().name("media-0".into()).spawn(move || worker.run())?;
+    let pulse = vitals.pulse("media thread");
+    let thread = std::thread::Builder::new().name("media-0".into()).spawn(move || {
+        let _pulse = pulse;
+        worker.run();
+    })?;
     let threads = Mutex::new(Some((thread, writer)));
-    Ok(MediaHandle { orders, waker, counters, threads, browser })
+    Ok(MediaHandle { orders, events, maker, waker, counters, vitals, threads, browser })
 }
 
 impl MediaHandle {
@@ -136,6 +147,9 @@ impl MediaHandle {
     pub fn send(&self, command: MediaCommand) -> Result<(), Full> {
         // A prompt is encoded here, on the caller's thread: it may take milliseconds.
         let order = match command {
+            MediaCommand::Prepare { leg, remote } if !self.maker.knows(leg) => {
+                return self.prepare(leg, remote);
+            }
             MediaCommand::Clip { clip, samples } => {
                 Order::Sound(clip, Arc::new(Sound::encode(&samples)))
             }
@@ -167,6 +181,7 @@ impl MediaHandle {
     pub fn stop(&self) {
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         let Some((thread, writer)) = threads.take() else { return };
+        self.vitals.stop();
         let mut order = Order::Stop;
         // The queue may be full of work that is done first.
         while let Err(TrySendError::Full(back)) = self.orders.try_send(order) {
@@ -180,9 +195,66 @@ impl MediaHandle {
         writer.join();
     }
 
-    fn order(&self, order: Order) -> Result<(), Full> {
-        self.orders.try_send(order).map_err(|_| Full)?;
-        self.waker.wake();
+    /// Waits until a thread without which nothing is heard has failed, and names it. Never resolves
+    /// after an orderly stop.
+    pub async fn failed(&self) -> &'static str {
+        self.vitals.wait().await
+    }
+
+    /// The thread that failed, if any did.
+    #[must_use]
+    pub fn fault(&self) -> Option<&'static str> {
+        self.vitals.failed()
+    }
+
+    /// Makes the leg here and tells it at once. The media thread learns of it with its next turn.
+    fn prepare(&self, leg: LegId, remote: Option<MediaDesc>) -> Result<(), Full> {
+        // The hub that does not fetch its events gets no more work done.
+        let room = self.events.try_reserve().map_err(|_| Full)?;
+        room.send(match self.maker.make(leg, remote.as_ref()) {
+            Ok(made) => {
+                let local = made.local().clone();
+                if self.order(Order::Leg(Box::new(made))).is_err() {
+                    self.maker.forget(leg);
+                    return Err(Full);
+                }
+                MediaEvent::Prepared { leg, local }
+            }
+            // A port may be in the hands of a leg whose end waits for the media thread.
+            Err(MediaFault::NoPort) => {
+                return self.order(Order::Command(MediaCommand::Prepare { leg, remote }));
+            }
+            Err(why) => MediaEvent::PrepareFailed { leg, why },
+        });
         Ok(())
+    }
+
+    fn order(&self, order: Order) -> Result<(), Full> {
+        let urgent = is_urgent(&order);
+        self.orders.try_send(order).map_err(|_| Full)?;
+        if urgent {
+            self.waker.wake();
+        }
+        Ok(())
+    }
+}
+
+/// Whether somebody would hear the difference between now and the next tick, at most 20 ms later.
+/// Waking the thread costs more than most orders.
+fn is_urgent(order: &Order) -> bool {
+    !matches!(
+        order,
+        Order::Leg(_)
+            | Order::Command(
+                MediaCommand::Close { .. }
+                    | MediaCommand::CallEnded { .. }
+                    | MediaCommand::ClipGone { .. }
+            )
+    )
+}
+
+impl Drop for MediaHandle {
+    fn drop(&mut self) {
+        self.vitals.stop();
     }
 }

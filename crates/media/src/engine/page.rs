@@ -200,11 +200,11 @@ impl Worker {
             leg.renew_page(page)?;
             slot
         } else {
-            if self.shed.overloaded() {
+            if self.counters.get(Count::Overloaded) > 0 {
                 return Err(MediaFault::Overloaded);
             }
             let leg = Leg::browser(id, page, self.pages.advertised, now)?;
-            self.insert(leg)
+            self.insert(Box::new(leg))
         };
         self.pages.routes.add(slot, &ufrag);
         self.pages.live.insert(slot);

@@ -16,9 +16,9 @@ use model::{CallId, LegId};
 use super::MediaConfig;
 use super::call::Call;
 use super::leg::{Leg, Now, Taken, Wire};
+use super::maker::Maker;
 use super::outbox::Outbox;
 use super::page::Pages;
-use super::ports::Ports;
 use super::record::Tray;
 use super::sound::{Sound, Sounds};
 use crate::dtmf::Reception;
@@ -43,6 +43,8 @@ const TOKEN_RTCP: u64 = 1 << 32;
 #[derive(Debug)]
 pub(crate) enum Order {
     Command(MediaCommand),
+    /// A leg that was made and told by whoever asked for it.
+    Leg(Box<Leg>),
     Sound(ClipId, Arc<Sound>),
     /// A page's offer, with the stack that answers it.
     Page(LegId, Result<(Box<BrowserLeg>, String), MediaFault>),
@@ -65,7 +67,7 @@ pub(crate) struct Worker {
     pub(super) ticks: u64,
     pub(super) shed: super::clock::Shed,
     free: Vec<u32>,
-    ports: Arc<Ports>,
+    maker: Arc<Maker>,
     inbox: Receiver<Order>,
     waker: Arc<Waker>,
     poller: Poller,
@@ -76,7 +78,7 @@ pub(crate) struct Worker {
 impl Worker {
     pub(crate) fn new(
         config: MediaConfig,
-        (ports, pages): (Arc<Ports>, Pages),
+        (maker, pages): (Arc<Maker>, Pages),
         inbox: Receiver<Order>,
         waker: Arc<Waker>,
         counters: Arc<Counters>,
@@ -89,7 +91,7 @@ impl Worker {
         poller.add(pages.socket(), TOKEN_PAGES)?;
         Ok(Self {
             config,
-            start: Instant::now(),
+            start: maker.start,
             legs: Vec::new(),
             slots: BTreeMap::new(),
             calls: BTreeMap::new(),
@@ -101,7 +103,7 @@ impl Worker {
             ticks: 0,
             shed: super::clock::Shed::default(),
             free: Vec::new(),
-            ports,
+            maker,
             inbox,
             waker,
             poller,
@@ -127,7 +129,10 @@ impl Worker {
             let mut now = Now::read(self.start);
             for index in 0..ready {
                 match self.poller.token(index) {
-                    TOKEN_WAKE => self.orders(),
+                    TOKEN_WAKE => {
+                        self.waker.clear();
+                        self.orders();
+                    }
                     TOKEN_TICK => {
                         let elapsed = self.ticker.elapsed();
                         self.advance(elapsed);
@@ -160,18 +165,23 @@ impl Worker {
         {
             // It cannot even be ended in order: its sockets are closed, the rest is forgotten.
             self.slots.remove(&leg.id);
+            self.maker.forget(leg.id);
             self.free.push(slot);
         }
     }
 
     /// Carries out what was asked for, a part at a time.
     pub(super) fn orders(&mut self) {
-        self.waker.clear();
         for _ in 0..ORDERS_PER_TURN {
             match self.inbox.try_recv() {
                 Ok(Order::Command(command)) => {
                     // The command is gone with a panic in it; the loop and the calls are not.
                     if catch_unwind(AssertUnwindSafe(|| self.command(command))).is_err() {
+                        self.counters.count(Count::Panics);
+                    }
+                }
+                Ok(Order::Leg(leg)) => {
+                    if catch_unwind(AssertUnwindSafe(|| self.add_leg(leg))).is_err() {
                         self.counters.count(Count::Panics);
                     }
                 }
@@ -223,14 +233,14 @@ impl Worker {
         }
     }
 
-    /// Makes a leg, or answers anew for a leg that is there.
+    /// Answers anew for a leg that is there, or makes one when no port was free a moment ago.
     fn prepare(&mut self, id: LegId, remote: Option<&MediaDesc>) {
         let now = Now::read(self.start);
         let prepared = match self.slot(id).and_then(|slot| self.leg_mut(slot)) {
             Some(leg) => remote
                 .map_or(Ok(()), |remote| leg.answer(remote, now))
                 .map(|()| leg.local().clone()),
-            None => self.new_leg(id, remote, now),
+            None => self.maker.make(id, remote).and_then(|leg| self.new_leg(Box::new(leg))),
         };
         self.outbox.tell(match prepared {
             Ok(local) => MediaEvent::Prepared { leg: id, local },
@@ -238,17 +248,7 @@ impl Worker {
         });
     }
 
-    fn new_leg(
-        &mut self,
-        id: LegId,
-        remote: Option<&MediaDesc>,
-        now: Now,
-    ) -> Result<MediaDesc, MediaFault> {
-        if self.shed.overloaded() {
-            return Err(MediaFault::Overloaded);
-        }
-        let pair = self.ports.take().ok_or(MediaFault::NoPort)?;
-        let leg = Leg::rtp(id, pair, self.config.advertise, remote, now)?;
+    fn new_leg(&mut self, leg: Box<Leg>) -> Result<MediaDesc, MediaFault> {
         let local = leg.local().clone();
         let slot = self.insert(leg);
         if self.watch_sockets(slot).is_err() {
@@ -258,14 +258,22 @@ impl Worker {
         Ok(local)
     }
 
+    /// A leg that was told before it came here: if it cannot be had, it is closed again.
+    fn add_leg(&mut self, leg: Box<Leg>) {
+        let id = leg.id;
+        if self.new_leg(leg).is_err() {
+            tracing::error!(leg = %id, "the sockets of a leg cannot be watched; it is closed");
+        }
+    }
+
     /// Gives a leg its slot; a graph may have named it before.
-    pub(super) fn insert(&mut self, leg: Leg) -> u32 {
+    pub(super) fn insert(&mut self, leg: Box<Leg>) -> u32 {
         let id = leg.id;
         let slot = self.free.pop().unwrap_or(self.legs.len() as u32);
         if slot as usize == self.legs.len() {
             self.legs.push(None);
         }
-        self.legs[slot as usize] = Some(Box::new(leg));
+        self.legs[slot as usize] = Some(leg);
         self.slots.insert(id, slot);
         self.counters.set(Count::Legs, self.slots.len() as u64);
         self.adopt(id);
@@ -289,6 +297,7 @@ impl Worker {
         let Some(leg) = taken else { return };
         self.forget_page(slot);
         self.slots.remove(&leg.id);
+        self.maker.forget(leg.id);
         self.free.push(slot);
         self.counters.set(Count::Legs, self.slots.len() as u64);
         self.outbox.tell(MediaEvent::Closed { leg: leg.id, quality: leg.quality() });
@@ -413,6 +422,7 @@ impl Worker {
 mod tests {
     use super::*;
     use crate::recording::writer::Writer;
+    use crate::vital::Vitals;
     use model::id::Id as _;
     use model::media::{Graph, Hears, RecordWish};
     use model::{RecordingId, TenantId};
@@ -437,16 +447,17 @@ mod tests {
     fn a_fault_ends_its_own_call_in_order_and_no_other() {
         let folder = tempfile::tempdir().expect("a folder");
         let (sender, mut events) = tokio::sync::mpsc::channel(100);
-        let (writer, link) = Writer::start(sender.clone()).expect("threads");
+        let vitals = Vitals::new();
+        let (writer, link) = Writer::start(sender.clone(), &vitals).expect("threads");
         let counters = Arc::new(Counters::default());
-        let ports = Arc::new(Ports::new(LOOPBACK, &(0..=0)));
+        let maker = Arc::new(Maker::new(&config(), Arc::clone(&counters)));
         let socket = UdpSocket::bind((LOOPBACK, 0)).expect("a socket");
         let pages = Pages::new(socket, (LOOPBACK, 1).into()).expect("pages");
         let (_orders, inbox) = std::sync::mpsc::sync_channel(1);
         let waker = Arc::new(Waker::new().expect("a waker"));
         let ends = (Outbox::new(sender, Arc::clone(&counters)), Tray::new(link));
         let mut worker =
-            Worker::new(config(), (ports, pages), inbox, waker, Arc::clone(&counters), ends)
+            Worker::new(config(), (maker, pages), inbox, waker, Arc::clone(&counters), ends)
                 .expect("a worker");
         let leg = |n| LegId::from_uuid(Uuid::from_u128(n));
         let call = |n| CallId::from_uuid(Uuid::from_u128(n));

@@ -22,6 +22,7 @@ use tokio::sync::mpsc::error::TrySendError;
 
 use super::tape::Block;
 use super::{BLOCK_SAMPLES, BlockHeader, FileHeader};
+use crate::vital::Vitals;
 
 /// Blocks that may wait for the writer: some 20 s of 200 recordings.
 const MESSAGES_MAX: usize = 6_500;
@@ -75,12 +76,19 @@ impl Link {
 }
 
 impl Writer {
-    pub(crate) fn start(events: Sender<MediaEvent>) -> io::Result<(Self, Link)> {
+    pub(crate) fn start(
+        events: Sender<MediaEvent>,
+        vitals: &Vitals,
+    ) -> io::Result<(Self, Link)> {
         let (messages, inbox) = sync_channel(MESSAGES_MAX);
         let (returned, spare) = sync_channel(SPARE_MAX);
         let (syncs, to_sync) = mpsc::channel();
-        let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
-            std::thread::Builder::new().name(name.into()).spawn(work)
+        let spawn = |name: &'static str, work: Box<dyn FnOnce() + Send>| {
+            let pulse = vitals.pulse(name);
+            std::thread::Builder::new().name(name.into()).spawn(move || {
+                let _pulse = pulse;
+                work();
+            })
         };
         let desk = Desk { reels: BTreeMap::new(), syncs, returned };
         let threads = vec![

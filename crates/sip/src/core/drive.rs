@@ -94,9 +94,8 @@ impl Env {
     pub(super) fn serve(&self, mut transaction: Transaction, leg: LegId, cseq: u32) -> ServerTx {
         let handle =
             ServerTx { request: transaction.original.clone(), driven: driven(&transaction) };
-        let (counted, notes) = (Counted::new(&self.shared), self.notes.clone());
-        tokio::spawn(async move {
-            let _counted = counted;
+        let notes = self.notes.clone();
+        self.drive(async move {
             while let Some(message) = transaction.receive().await {
                 let SipMessage::Request(request) = message else { continue };
                 if request.method == Method::Cancel {
@@ -141,10 +140,21 @@ impl Env {
 
     /// Sends the one response of a transaction that nobody drives.
     pub(super) fn respond(&self, mut transaction: Transaction, response: Response) {
-        let counted = Counted::new(&self.shared);
+        self.drive(async move {
+            let _ = transaction.respond(response).await;
+        });
+    }
+
+    /// Runs until it is finished or the plane has ended; what is dropped then lets go of the socket.
+    fn drive(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let (counted, cancel) = (Counted::new(&self.shared), self.cancel.clone());
         tokio::spawn(async move {
             let _counted = counted;
-            let _ = transaction.respond(response).await;
+            tokio::select! {
+                biased;
+                () = task => {}
+                () = cancel.cancelled() => {}
+            }
         });
     }
 
@@ -159,11 +169,7 @@ impl Env {
             Transaction::new_client(key, request, Arc::clone(&self.endpoint), connection);
         transaction.destination = Some(SipAddr::from(peer));
         let handle = driven(&transaction);
-        let (counted, driving) = (Counted::new(&self.shared), drive(transaction));
-        tokio::spawn(async move {
-            let _counted = counted;
-            driving.await;
-        });
+        self.drive(drive(transaction));
         Some(handle)
     }
 }

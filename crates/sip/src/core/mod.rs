@@ -22,7 +22,9 @@ use rsipstack::transaction::endpoint::EndpointInnerRef;
 use rsipstack::transaction::transaction::Transaction;
 use rsipstack::transport::SipConnection;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
 
 pub(crate) use drive::{Note, Success, Watch};
 pub(crate) use events::Events;
@@ -33,6 +35,8 @@ use crate::socket::Port;
 
 /// A second wake-up while nothing is due; the timer is moved when something is.
 const IDLE: Duration = Duration::from_secs(3_600);
+/// How often the core looks whether the socket is still read.
+const READER_LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// What the core works with; the same for its whole life.
 pub(crate) struct Env {
@@ -41,6 +45,8 @@ pub(crate) struct Env {
     pub(crate) endpoint: EndpointInnerRef,
     pub(crate) connection: SipConnection,
     pub(crate) notes: mpsc::UnboundedSender<Note>,
+    /// Ends the tasks that drive transactions.
+    pub(crate) cancel: CancellationToken,
 }
 
 /// Where the core hears from.
@@ -49,6 +55,8 @@ pub(crate) struct Inlets {
     pub(crate) transactions: mpsc::UnboundedReceiver<Transaction>,
     pub(crate) notes: mpsc::UnboundedReceiver<Note>,
     pub(crate) stop: oneshot::Receiver<()>,
+    /// The transaction layer at work; it ends only with the plane.
+    pub(crate) serving: JoinHandle<()>,
 }
 
 /// All legs, and the ways to find one.
@@ -75,10 +83,14 @@ impl Core {
         }
     }
 
-    /// Runs until it is told to stop or the handle is gone, then hangs up whatever is left.
-    pub(crate) async fn run(mut self, mut inlets: Inlets) {
+    /// Runs until it is told to stop or the handle is gone, then hangs up whatever is left. Names
+    /// the part that failed, if that is why it ended.
+    pub(crate) async fn run(mut self, mut inlets: Inlets) -> Option<&'static str> {
         let timer = tokio::time::sleep(IDLE);
         tokio::pin!(timer);
+        let mut look = interval(READER_LOOK_EVERY);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut reads = None;
         loop {
             let due = self.deadlines.first().map_or_else(|| Instant::now() + IDLE, |(at, _)| *at);
             if timer.deadline() != due && (timer.deadline() > due || timer.is_elapsed()) {
@@ -98,10 +110,19 @@ impl Core {
                 },
                 () = self.events.flush(), if self.events.is_waiting() => {}
                 () = &mut timer => self.timeouts(),
+                _ = &mut inlets.serving => return Some("SIP transaction layer"),
+                _ = look.tick() => {
+                    let stuck = self.env.port.stuck_after();
+                    if stuck.is_some() && stuck == reads {
+                        return Some("SIP reader");
+                    }
+                    reads = stuck;
+                }
             }
             self.count();
         }
         self.stop(&mut inlets).await;
+        None
     }
 
     fn count(&self) {

@@ -80,8 +80,15 @@ impl Filter {
         Self { shared, rates: Mutex::new(rates), started: Instant::now() }
     }
 
-    /// Judges `buf[..length]`. A message without Content-Length gets one, in place.
-    pub(crate) fn judge(&self, buf: &mut [u8], length: usize, source: SocketAddr) -> Verdict {
+    /// Judges `buf[..length]`. A message without Content-Length gets one, in place. `is_copy` says
+    /// that the same datagram passed shortly before.
+    pub(crate) fn judge(
+        &self,
+        buf: &mut [u8],
+        length: usize,
+        source: SocketAddr,
+        is_copy: bool,
+    ) -> Verdict {
         let datagram = &buf[..length];
         if datagram == PING {
             return Verdict::Reply(PONG.to_vec());
@@ -96,7 +103,7 @@ impl Filter {
         let judged = if head.start.starts_with("SIP/") {
             self.response(&head, length)
         } else {
-            self.request(&head, datagram, source)
+            self.request(&head, datagram, source, is_copy)
         };
         match judged {
             Ok(Some(end)) => Verdict::Pass(end),
@@ -160,12 +167,18 @@ impl Filter {
         head: &Head<'_>,
         datagram: &[u8],
         source: SocketAddr,
+        is_copy: bool,
     ) -> Check<Option<usize>> {
         let to_tag = head
             .first(Name::To)
             .and_then(addr::name_addr)
             .and_then(|to| addr::param(to.params, "tag"));
         let ours = to_tag.is_some_and(|tag| self.shared.tags.is_ours(tag));
+        if is_copy {
+            // Its transaction answers it (RFC 3261 section 17.2.1). A refusal from here, because
+            // the house has filled up since, would end a call that is being set up.
+            return body_end(head, datagram.len());
+        }
         if !ours {
             self.rate(head, source)?;
         }

@@ -63,6 +63,9 @@ pub const DOMAIN_LABEL_CHARS_MAX: usize = 63;
 pub const SIP_MESSAGE_BYTES_MAX: usize = 8_000;
 /// SIP requests outside a dialog that one source address may send per second.
 pub const SIP_REQUESTS_PER_SOURCE_PER_SECOND_MAX: u32 = 200;
+/// How many times as many requests inside its dialogs, copies included, a source address may send:
+/// a call is ten messages and as many copies, and its keys come on top.
+pub const SIP_REQUESTS_INSIDE_FACTOR: u32 = 20;
 /// Source addresses whose rate is kept; the oldest leave first.
 pub const SIP_SOURCES_MAX: usize = 10_000;
 /// SIP legs at once in the whole process.

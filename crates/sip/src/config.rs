@@ -16,7 +16,8 @@ pub struct SipConfig {
     pub advertise: Option<SocketAddr>,
     /// Sources that may begin calls. Others get 403 for INVITE, without any state kept.
     pub trusted: Vec<Cidr>,
-    /// Requests outside a dialog that one source address may send per second.
+    /// Requests outside a dialog that one source address may send per second; inside its dialogs
+    /// `limits::SIP_REQUESTS_INSIDE_FACTOR` times as many.
     pub rate_per_source: u32,
     /// Legs at once; over it INVITE gets 503 with Retry-After.
     pub legs_max: usize,

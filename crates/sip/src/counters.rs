@@ -20,6 +20,7 @@ pub(crate) enum Why {
     BadSdp,
     Untrusted,
     Rate,
+    RateInside,
     NoDialog,
     Loop,
     Merged,
@@ -34,7 +35,7 @@ pub(crate) enum Why {
     Answered,
 }
 
-const WHYS: [(Why, &str); 25] = [
+const WHYS: [(Why, &str); 26] = [
     (Why::TooLong, "too_long"),
     (Why::NotSip, "not_sip"),
     (Why::Malformed, "malformed"),
@@ -49,6 +50,7 @@ const WHYS: [(Why, &str); 25] = [
     (Why::BadSdp, "bad_sdp"),
     (Why::Untrusted, "untrusted"),
     (Why::Rate, "rate"),
+    (Why::RateInside, "rate_inside"),
     (Why::NoDialog, "no_dialog"),
     (Why::Loop, "loop"),
     (Why::Merged, "merged"),

@@ -64,20 +64,27 @@ struct Request<'a> {
     method: &'a str,
     source: SocketAddr,
     body: &'a [u8],
-    /// The tag of the To header.
-    to_tag: Option<&'a str>,
 }
 
 pub(crate) struct Filter {
     shared: Arc<Shared>,
-    rates: Mutex<Rates>,
+    rates: Mutex<Shares>,
     started: Instant,
+}
+
+/// What each source may send.
+struct Shares {
+    outside: Rates,
+    inside: Rates,
 }
 
 impl Filter {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        let rates = Rates::new(shared.config.rate_per_source, limits::SIP_SOURCES_MAX);
-        Self { shared, rates: Mutex::new(rates), started: Instant::now() }
+        let outside = shared.config.rate_per_source;
+        let inside = outside.saturating_mul(limits::SIP_REQUESTS_INSIDE_FACTOR);
+        let rates = |per_second| Rates::new(per_second, limits::SIP_SOURCES_MAX);
+        let rates = Mutex::new(Shares { outside: rates(outside), inside: rates(inside) });
+        Self { shared, rates, started: Instant::now() }
     }
 
     /// Judges `buf[..length]`. A message without Content-Length gets one, in place. `is_copy` says
@@ -144,6 +151,11 @@ impl Filter {
         if head.fault.is_some() || head.only(Name::CSeq).and_then(cseq).is_none() {
             return silent(Why::Malformed);
         }
+        // Every request of ours carries a tag of ours in From: who does not know one answers
+        // nothing that we asked.
+        if !self.has_our_tag(head, Name::From) {
+            return silent(Why::NotOurResponse);
+        }
         let once = [Name::From, Name::To, Name::CallId];
         if once.iter().any(|name| head.only(*name).is_none()) {
             return silent(Why::Malformed);
@@ -169,18 +181,12 @@ impl Filter {
         source: SocketAddr,
         is_copy: bool,
     ) -> Check<Option<usize>> {
-        let to_tag = head
-            .first(Name::To)
-            .and_then(addr::name_addr)
-            .and_then(|to| addr::param(to.params, "tag"));
-        let ours = to_tag.is_some_and(|tag| self.shared.tags.is_ours(tag));
+        let ours = self.has_our_tag(head, Name::To);
+        self.rate(head, source, ours || is_copy)?;
         if is_copy {
             // Its transaction answers it (RFC 3261 section 17.2.1). A refusal from here, because
             // the house has filled up since, would end a call that is being set up.
             return body_end(head, datagram.len());
-        }
-        if !ours {
-            self.rate(head, source)?;
         }
         let (method, uri) = start_line(head)?;
         if datagram.len() > limits::SIP_MESSAGE_BYTES_MAX {
@@ -189,7 +195,7 @@ impl Filter {
         let end = body_end(head, datagram.len());
         let body =
             &datagram[head.body_at..end.as_ref().ok().copied().flatten().unwrap_or(datagram.len())];
-        let request = Request { head, method, source, body, to_tag };
+        let request = Request { head, method, source, body };
         known_method(&request)?;
         let end = end?;
         mandatory(&request)?;
@@ -199,7 +205,7 @@ impl Filter {
             return Err(Stop::Answer(Why::MethodNotAllowed, refusal));
         }
         extensions(&request)?;
-        if request.to_tag.is_some() && !ours {
+        if tag(head, Name::To).is_some() && !ours {
             return answer(Why::NoDialog, 481, "Call/Transaction Does Not Exist");
         }
         match method {
@@ -216,12 +222,23 @@ impl Filter {
         Ok(end)
     }
 
-    /// A source over its rate is dropped; a trusted one that begins calls hears 503.
-    fn rate(&self, head: &Head<'_>, source: SocketAddr) -> Check {
+    /// Whether the tag of this header was minted by us.
+    fn has_our_tag(&self, head: &Head<'_>, name: Name) -> bool {
+        tag(head, name).is_some_and(|tag| self.shared.tags.is_ours(tag))
+    }
+
+    /// A source over its rate is dropped; a trusted one that begins calls hears 503. What belongs
+    /// to a dialog of ours, and a copy of what passed, has a rate of its own: a flood of new calls
+    /// must not keep anybody from hanging up.
+    fn rate(&self, head: &Head<'_>, source: SocketAddr, inside: bool) -> Check {
         let second = self.started.elapsed().as_secs();
         let ip = source.ip().to_canonical();
         let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
-        if rates.admit(ip, second) {
+        if inside {
+            let admitted = rates.inside.admit(ip, second);
+            return if admitted { Ok(()) } else { Err(Stop::Silent(Why::RateInside)) };
+        }
+        if rates.outside.admit(ip, second) {
             return Ok(());
         }
         if head.start.starts_with("INVITE ") && self.is_trusted(source) {
@@ -271,6 +288,11 @@ impl Filter {
         }
         Ok(())
     }
+}
+
+/// The tag of a From or To header.
+fn tag<'a>(head: &'a Head<'_>, name: Name) -> Option<&'a str> {
+    head.first(name).and_then(addr::name_addr).and_then(|name| addr::param(name.params, "tag"))
 }
 
 fn busy(retry_after_s: u32) -> Refusal {

@@ -152,6 +152,47 @@ async fn a_call_outlives_a_flood() {
 }
 
 #[tokio::test]
+async fn a_response_to_nothing_of_ours_goes_no_further() {
+    let (plane, _events) = start(quick()).await.unwrap();
+    let peer = Peer::new(plane.local_addr()).await;
+    let via = format!("SIP/2.0/UDP {};branch=z9hG4bK1", plane.local_addr());
+    for (n, tag) in ["", ";tag=a1", ";tag=0123456789abcdef0123456789abcdef"].iter().enumerate() {
+        peer.send(&format!(
+            "SIP/2.0 200 OK\r\nVia: {via}\r\nFrom: <sip:a@x>{tag}\r\nTo: <sip:b@x>;tag=b\r\n\
+             Call-ID: c\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n"
+        ))
+        .await;
+        until("counted", || plane.counters().refused["not_our_response"] == n as u64 + 1).await;
+    }
+    plane.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_belongs_to_a_dialog_has_a_rate_of_its_own() {
+    let (plane, mut events) = start(SipConfig { rate_per_source: 10, ..config() }).await.unwrap();
+    let peer = Peer::new(plane.local_addr()).await;
+    let mut call = peer.call("talker");
+    call.invite(1, "1", SDP).await;
+    let SipEvent::Incoming { leg, .. } = next(&mut events).await else { panic!("no call") };
+    plane.send(SipCommand::Answer { leg, local: desc(9000) }).unwrap();
+    call.adopt(&peer.status(200).await);
+    call.ack(1, "2", "").await;
+    // Ten times the rate outside is fair.
+    for n in 0..100 {
+        call.send("INFO", 2 + n, &n.to_string(), "", "").await;
+        peer.status(200).await;
+    }
+    assert_eq!(plane.counters().refused["rate_inside"], 0);
+    let copy = call.text("INFO", 2_000, "copied", "", "");
+    for n in 0..4_000 {
+        peer.send(&copy).await;
+        call.send("INFO", 3_000 + n, &format!("n{n}"), "", "").await;
+    }
+    until("a flood is cut", || plane.counters().refused["rate_inside"] > 0).await;
+    plane.shutdown().await;
+}
+
+#[tokio::test]
 async fn strangers_may_ask_but_not_call() {
     let config = SipConfig { trusted: vec!["192.0.2.0/24".parse().unwrap()], ..config() };
     let (plane, mut events) = start(config).await.unwrap();

@@ -66,8 +66,18 @@ pub const SIP_REQUESTS_PER_SOURCE_PER_SECOND_MAX: u32 = 200;
 /// How many times as many requests inside its dialogs, copies included, a source address may send:
 /// a call is ten messages and as many copies, and its keys come on top.
 pub const SIP_REQUESTS_INSIDE_FACTOR: u32 = 20;
-/// Source addresses whose rate is kept; the oldest leave first.
+/// Source addresses whose rate, conduct or ban is kept; the oldest leave first.
 pub const SIP_SOURCES_MAX: usize = 10_000;
+/// Length of the first ban of a SIP source, in seconds; each that follows is twice as long.
+pub const SIP_BAN_S: u64 = 60;
+/// Length of the longest ban of a SIP source, in seconds.
+pub const SIP_BAN_S_MAX: u64 = 3_600;
+/// Window in which the garbage of a SIP source is counted, in seconds.
+pub const SIP_BAN_WINDOW_S: u64 = 10;
+/// Messages in a window, most of them garbage, for which a SIP source is banned.
+pub const SIP_BAN_MESSAGES_MIN: u32 = 100;
+/// Seconds in a row over its rate for which a SIP source is banned.
+pub const SIP_BAN_OVER_RATE_S: u32 = 10;
 /// SIP legs at once in the whole process.
 pub const SIP_LEGS_MAX: usize = 20_000;
 /// Payload types of one media offer that are looked at.

@@ -1,16 +1,17 @@
 //! The stateless judge of every datagram: pass, answer at once, or drop; each refusal is counted.
 //!
 //! Nothing is allocated for a sender before its datagram is well-formed, wanted and within its
-//! rate. The one table kept, of rates, is bounded.
+//! rate. The tables kept, of rates and bans, are bounded.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use model::limits;
 
 use crate::addr;
+use crate::ban::{Bans, Conduct};
 use crate::counters::Why;
 use crate::rate::Rates;
 use crate::reply::{self, ALLOW, Refusal};
@@ -68,14 +69,15 @@ struct Request<'a> {
 
 pub(crate) struct Filter {
     shared: Arc<Shared>,
-    rates: Mutex<Shares>,
+    sources: Mutex<Sources>,
     started: Instant,
 }
 
-/// What each source may send.
-struct Shares {
+/// What is known of each source.
+struct Sources {
     outside: Rates,
     inside: Rates,
+    bans: Bans,
 }
 
 impl Filter {
@@ -83,8 +85,9 @@ impl Filter {
         let outside = shared.config.rate_per_source;
         let inside = outside.saturating_mul(limits::SIP_REQUESTS_INSIDE_FACTOR);
         let rates = |per_second| Rates::new(per_second, limits::SIP_SOURCES_MAX);
-        let rates = Mutex::new(Shares { outside: rates(outside), inside: rates(inside) });
-        Self { shared, rates, started: Instant::now() }
+        let bans = Bans::new(shared.config.ban.as_secs().max(1), limits::SIP_SOURCES_MAX);
+        let sources = Sources { outside: rates(outside), inside: rates(inside), bans };
+        Self { shared, sources: Mutex::new(sources), started: Instant::now() }
     }
 
     /// Judges `buf[..length]`. A message without Content-Length gets one, in place. `is_copy` says
@@ -97,6 +100,13 @@ impl Filter {
         is_copy: bool,
     ) -> Verdict {
         let datagram = &buf[..length];
+        let second = self.started.elapsed().as_secs();
+        let (ip, trusted) = (source.ip().to_canonical(), self.is_trusted(source));
+        let banned = !trusted && self.sources().bans.is_banned(ip, second);
+        if banned && !self.belongs(datagram) {
+            self.shared.tally.refuse(Why::Banned);
+            return Verdict::Drop;
+        }
         if datagram == PING {
             return Verdict::Reply(PONG.to_vec());
         }
@@ -105,6 +115,7 @@ impl Filter {
         }
         let Some(head) = wire::read(datagram) else {
             self.shared.tally.refuse(Why::NotSip);
+            self.note(ip, second, trusted, Some(Why::NotSip));
             return Verdict::Drop;
         };
         let judged = if head.start.starts_with("SIP/") {
@@ -112,6 +123,11 @@ impl Filter {
         } else {
             self.request(&head, datagram, source, is_copy)
         };
+        let why = match &judged {
+            Ok(_) => None,
+            Err(Stop::Silent(why) | Stop::Answer(why, _)) => Some(*why),
+        };
+        self.note(ip, second, trusted, why);
         match judged {
             Ok(Some(end)) => Verdict::Pass(end),
             Ok(None) => {
@@ -126,6 +142,30 @@ impl Filter {
                 self.shared.tally.refuse(why);
                 self.write(&head, &refusal, source)
             }
+        }
+    }
+
+    fn sources(&self) -> MutexGuard<'_, Sources> {
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a message belongs to a dialog of ours: such a one is heard whoever has been using
+    /// its source address.
+    fn belongs(&self, datagram: &[u8]) -> bool {
+        wire::read(datagram).is_some_and(|head| {
+            let response = head.start.starts_with("SIP/");
+            self.has_our_tag(&head, if response { Name::From } else { Name::To })
+        })
+    }
+
+    /// Takes note of how a source behaves. A trusted one is never banned: its address is where
+    /// the calls come from, and addresses can be forged.
+    fn note(&self, ip: IpAddr, second: u64, trusted: bool, why: Option<Why>) {
+        if trusted {
+            return;
+        }
+        if self.sources().bans.note(ip, second, why.map_or(Conduct::Fair, conduct)) {
+            self.shared.tally.bans.fetch_add(1, Relaxed);
         }
     }
 
@@ -171,7 +211,7 @@ impl Filter {
     fn is_our_address(&self, host: &str, port: Option<u16>) -> bool {
         let own = self.shared.advertise;
         port.unwrap_or(addr::SIP_PORT) == own.port()
-            && host.parse().is_ok_and(|ip: std::net::IpAddr| ip == own.ip())
+            && host.parse().is_ok_and(|ip: IpAddr| ip == own.ip())
     }
 
     fn request(
@@ -233,7 +273,7 @@ impl Filter {
     fn rate(&self, head: &Head<'_>, source: SocketAddr, inside: bool) -> Check {
         let second = self.started.elapsed().as_secs();
         let ip = source.ip().to_canonical();
-        let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rates = self.sources();
         if inside {
             let admitted = rates.inside.admit(ip, second);
             return if admitted { Ok(()) } else { Err(Stop::Silent(Why::RateInside)) };
@@ -287,6 +327,23 @@ impl Filter {
             return Err(Stop::Answer(Why::Full, busy(5)));
         }
         Ok(())
+    }
+}
+
+/// What a refusal says about its sender. An old telephone that asks for what we cannot do, or a
+/// proxy whose dialogs did not outlive our restart, is fair.
+const fn conduct(why: Why) -> Conduct {
+    match why {
+        Why::Rate | Why::RateInside => Conduct::Over,
+        Why::NotSip
+        | Why::Malformed
+        | Why::TooLong
+        | Why::Version
+        | Why::UnknownMethod
+        | Why::UriScheme
+        | Why::NotOurResponse
+        | Why::Untrusted => Conduct::Garbage,
+        _ => Conduct::Fair,
     }
 }
 

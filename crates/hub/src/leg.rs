@@ -29,6 +29,17 @@ pub(crate) struct Leg {
     state: State,
     /// Our description once media made a port.
     local: Option<MediaDesc>,
+    /// A change of the session that the SIP plane has not settled yet.
+    change: Option<Change>,
+}
+
+/// A session as it will be if the far side takes our answer.
+#[derive(Debug)]
+struct Change {
+    number: u32,
+    local: MediaDesc,
+    /// `None` where we offer: the answer comes with `Confirmed`.
+    remote: Option<MediaDesc>,
 }
 
 #[derive(Debug)]
@@ -60,7 +71,7 @@ impl Leg {
     ) -> (Self, Vec<LegOutput>) {
         let state = State::Arriving { dialled, caller, party };
         let prepare = MediaCommand::Prepare { leg, remote: offer };
-        (Self { leg, state, local: None }, vec![LegOutput::Media(prepare)])
+        (Self { leg, state, local: None, change: None }, vec![LegOutput::Media(prepare)])
     }
 
     /// A leg to a device that we are about to ring.
@@ -72,7 +83,7 @@ impl Leg {
         let caller = Caller { number: caller, name: None };
         let state = State::Preparing { target, caller };
         let prepare = MediaCommand::Prepare { leg, remote: None };
-        (Self { leg, state, local: None }, vec![LegOutput::Media(prepare)])
+        (Self { leg, state, local: None, change: None }, vec![LegOutput::Media(prepare)])
     }
 
     /// Media made a port.
@@ -168,7 +179,8 @@ impl Leg {
                 State::Answered => self.up(remote),
                 _ => Vec::new(),
             },
-            SipEvent::Reoffered { offer, .. } => self.reoffered(offer),
+            SipEvent::Reoffered { change, offer, .. } => self.reoffered(change, offer),
+            SipEvent::ChangeEnded { change, taken, .. } => self.change_ended(change, taken),
             // With telephone-event agreed on the key comes by RTP as well: once is enough.
             SipEvent::Digit { .. } if self.keys_by_rtp() => Vec::new(),
             SipEvent::Digit { digit, .. } => vec![LegOutput::Cell(Input::Digit { leg, digit })],
@@ -206,18 +218,28 @@ impl Leg {
         outputs
     }
 
-    fn reoffered(&mut self, offer: Option<MediaDesc>) -> Vec<LegOutput> {
+    /// Answers a change. Media follows once the answer is out: a change that is cancelled leaves
+    /// no trace (RFC 3261 section 14.1).
+    fn reoffered(&mut self, number: u32, offer: Option<MediaDesc>) -> Vec<LegOutput> {
         let leg = self.leg;
-        let Some(local) = &self.local else { return Vec::new() };
-        let Some(offer) = offer else {
-            return vec![LegOutput::Sip(SipCommand::Reanswer { leg, local: local.clone() })];
+        let Some(standing) = &self.local else { return Vec::new() };
+        let local = match &offer {
+            Some(offer) => answer_to(standing, offer),
+            None => standing.clone(),
         };
-        let local = answer_to(local, &offer);
-        self.local = Some(local.clone());
-        vec![
-            LegOutput::Media(MediaCommand::Remote { leg, remote: offer }),
-            LegOutput::Sip(SipCommand::Reanswer { leg, local }),
-        ]
+        self.change = Some(Change { number, local: local.clone(), remote: offer });
+        vec![LegOutput::Sip(SipCommand::Reanswer { leg, change: number, local })]
+    }
+
+    fn change_ended(&mut self, number: u32, taken: bool) -> Vec<LegOutput> {
+        let leg = self.leg;
+        let change = self.change.take_if(|change| change.number == number);
+        let Some(Change { local, remote, .. }) = change.filter(|_| taken) else {
+            return Vec::new();
+        };
+        self.local = Some(local);
+        let command = |remote| LegOutput::Media(MediaCommand::Remote { leg, remote });
+        remote.map(command).into_iter().collect()
     }
 
     fn ended(&mut self, cause: LegCause) -> Vec<LegOutput> {
@@ -325,6 +347,37 @@ mod tests {
         assert_eq!(answer.direction, Direction::RecvOnly);
         assert_eq!(answer.codecs, [Codec::Pcma]);
         assert_eq!(answer.port, local.port);
+    }
+
+    fn up() -> Leg {
+        let mut leg = arrived();
+        leg.prepared(desc(Direction::SendRecv, &[Codec::Pcmu]));
+        leg.answer();
+        leg.sip(SipEvent::Confirmed { leg: leg_id(), remote: None });
+        leg
+    }
+
+    fn change_ended(leg: &mut Leg, change: u32, taken: bool) -> Vec<LegOutput> {
+        leg.sip(SipEvent::ChangeEnded { leg: leg_id(), change, taken })
+    }
+
+    #[test]
+    fn media_follows_a_change_once_the_answer_is_out() {
+        let mut leg = up();
+        let moved = MediaDesc { port: 6_000, ..desc(Direction::SendRecv, &[Codec::Pcma]) };
+        let offer =
+            |change| SipEvent::Reoffered { leg: leg_id(), change, offer: Some(moved.clone()) };
+        assert_eq!(words(&leg.sip(offer(2))), ["sip Reanswer"]);
+        assert_eq!(words(&change_ended(&mut leg, 2, false)), [""; 0], "the old session stands");
+        assert_eq!(leg.local, Some(desc(Direction::SendRecv, &[Codec::Pcmu])));
+        assert_eq!(words(&leg.sip(offer(3))), ["sip Reanswer"]);
+        assert_eq!(words(&change_ended(&mut leg, 2, true)), [""; 0], "another change");
+        let outputs = change_ended(&mut leg, 3, true);
+        let [LegOutput::Media(MediaCommand::Remote { remote, .. })] = outputs.as_slice() else {
+            panic!("{outputs:?}")
+        };
+        assert_eq!(remote, &moved);
+        assert_eq!(leg.local, Some(desc(Direction::SendRecv, &[Codec::Pcma])));
     }
 
     #[test]

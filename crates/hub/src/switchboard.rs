@@ -362,6 +362,7 @@ impl Switchboard {
             | SipEvent::Answered { leg, .. }
             | SipEvent::Confirmed { leg, .. }
             | SipEvent::Reoffered { leg, .. }
+            | SipEvent::ChangeEnded { leg, .. }
             | SipEvent::Digit { leg, .. }
             | SipEvent::Ended { leg, .. } => *leg,
         };

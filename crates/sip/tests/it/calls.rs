@@ -21,6 +21,7 @@ fn by_leg(events: &[SipEvent]) -> BTreeMap<LegId, Vec<&SipEvent>> {
         | SipEvent::Answered { leg, .. }
         | SipEvent::Confirmed { leg, .. }
         | SipEvent::Reoffered { leg, .. }
+        | SipEvent::ChangeEnded { leg, .. }
         | SipEvent::Digit { leg, .. }
         | SipEvent::Ended { leg, .. }) = event;
         legs.entry(*leg).or_default().push(event);

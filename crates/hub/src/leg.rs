@@ -5,7 +5,7 @@
 
 use model::Input;
 use model::id::{LegId, PartyId};
-use model::media::{Direction, MediaCommand, MediaDesc, MediaFault};
+use model::media::{MediaCommand, MediaDesc, MediaFault};
 use model::number::DialString;
 use model::sip::{Caller, LegCause, SipCommand, SipEvent, SipTarget};
 
@@ -208,11 +208,10 @@ impl Leg {
         let leg = self.leg;
         self.state = State::Up;
         let mut outputs = Vec::with_capacity(2);
-        if let Some(remote) = remote {
-            if let Some(local) = &mut self.local {
-                local.dtmf = remote.dtmf.and(local.dtmf);
-            }
-            outputs.push(LegOutput::Media(MediaCommand::Remote { leg, remote }));
+        if let (Some(remote), Some(local)) = (remote, &mut self.local) {
+            local.dtmf = remote.dtmf.and(local.dtmf);
+            let local = local.clone();
+            outputs.push(LegOutput::Media(MediaCommand::Remote { leg, local, remote }));
         }
         outputs.push(LegOutput::Cell(Input::LegUp { leg }));
         outputs
@@ -224,7 +223,7 @@ impl Leg {
         let leg = self.leg;
         let Some(standing) = &self.local else { return Vec::new() };
         let local = match &offer {
-            Some(offer) => answer_to(standing, offer),
+            Some(offer) => standing.answering(offer),
             None => standing.clone(),
         };
         self.change = Some(Change { number, local: local.clone(), remote: offer });
@@ -237,8 +236,8 @@ impl Leg {
         let Some(Change { local, remote, .. }) = change.filter(|_| taken) else {
             return Vec::new();
         };
-        self.local = Some(local);
-        let command = |remote| LegOutput::Media(MediaCommand::Remote { leg, remote });
+        self.local = Some(local.clone());
+        let command = |remote| LegOutput::Media(MediaCommand::Remote { leg, local, remote });
         remote.map(command).into_iter().collect()
     }
 
@@ -254,25 +253,12 @@ impl Leg {
     }
 }
 
-/// Our answer to a new offer in a running dialog (RFC 3264 section 8): same port, the peer's first
-/// codec that we have, its telephone-event number, its direction mirrored.
-fn answer_to(local: &MediaDesc, offer: &MediaDesc) -> MediaDesc {
-    let direction = match offer.direction {
-        Direction::SendRecv => Direction::SendRecv,
-        Direction::SendOnly => Direction::RecvOnly,
-        Direction::RecvOnly => Direction::SendOnly,
-        Direction::Inactive => Direction::Inactive,
-    };
-    let codecs = offer.codecs.first().map_or_else(|| local.codecs.clone(), |codec| vec![*codec]);
-    MediaDesc { codecs, dtmf: offer.dtmf, direction, ..local.clone() }
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
     use model::id::IdMint;
-    use model::media::Codec;
+    use model::media::{Codec, Direction};
     use model::time::Timestamp;
 
     use super::*;
@@ -339,16 +325,6 @@ mod tests {
         ));
     }
 
-    #[test]
-    fn hold_by_the_peer_is_mirrored_on_the_same_port() {
-        let local = desc(Direction::SendRecv, &[Codec::Pcmu]);
-        let offer = desc(Direction::SendOnly, &[Codec::Pcma, Codec::Pcmu]);
-        let answer = answer_to(&local, &offer);
-        assert_eq!(answer.direction, Direction::RecvOnly);
-        assert_eq!(answer.codecs, [Codec::Pcma]);
-        assert_eq!(answer.port, local.port);
-    }
-
     fn up() -> Leg {
         let mut leg = arrived();
         leg.prepared(desc(Direction::SendRecv, &[Codec::Pcmu]));
@@ -373,11 +349,12 @@ mod tests {
         assert_eq!(words(&leg.sip(offer(3))), ["sip Reanswer"]);
         assert_eq!(words(&change_ended(&mut leg, 2, true)), [""; 0], "another change");
         let outputs = change_ended(&mut leg, 3, true);
-        let [LegOutput::Media(MediaCommand::Remote { remote, .. })] = outputs.as_slice() else {
+        let [LegOutput::Media(MediaCommand::Remote { local, remote, .. })] = outputs.as_slice()
+        else {
             panic!("{outputs:?}")
         };
         assert_eq!(remote, &moved);
-        assert_eq!(leg.local, Some(desc(Direction::SendRecv, &[Codec::Pcma])));
+        assert_eq!(local, &desc(Direction::SendRecv, &[Codec::Pcma]));
     }
 
     #[test]

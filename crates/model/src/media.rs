@@ -26,6 +26,9 @@ pub enum Codec {
 }
 
 impl Codec {
+    /// Every codec of the house, in our order of preference.
+    pub const ALL: [Self; 2] = [Self::Pcmu, Self::Pcma];
+
     /// The static RTP payload type (RFC 3551 section 6).
     #[must_use]
     pub const fn payload_type(self) -> u8 {
@@ -66,6 +69,37 @@ pub struct MediaDesc {
     pub direction: Direction,
     /// Packet time in milliseconds, 20 unless told.
     pub ptime_ms: u8,
+}
+
+/// Payload type of telephone-event (RFC 4733) in our own offers.
+pub const KEYS_PAYLOAD_TYPE: u8 = 101;
+
+impl Direction {
+    /// The same as the other side writes it.
+    #[must_use]
+    pub const fn mirrored(self) -> Self {
+        match self {
+            Self::SendRecv => Self::SendRecv,
+            Self::SendOnly => Self::RecvOnly,
+            Self::RecvOnly => Self::SendOnly,
+            Self::Inactive => Self::Inactive,
+        }
+    }
+}
+
+impl MediaDesc {
+    /// Our answer to an offer (RFC 3264 section 6), where `self` is our description so far: the
+    /// same port, the peer's first codec, its telephone-event number, its direction mirrored.
+    #[must_use]
+    pub fn answering(&self, offer: &Self) -> Self {
+        let first = offer.codecs.first();
+        Self {
+            codecs: first.map_or_else(|| self.codecs.clone(), |codec| vec![*codec]),
+            dtmf: offer.dtmf,
+            direction: offer.direction.mirrored(),
+            ..self.clone()
+        }
+    }
 }
 
 /// A piece of sound: SHA-256 of the normalised 8 kHz mono 16 bit samples.
@@ -182,6 +216,8 @@ pub enum MediaCommand {
     Remote {
         /// An existing leg.
         leg: LegId,
+        /// Our description as it was last told to the peer.
+        local: MediaDesc,
         /// The newest description of the peer.
         remote: MediaDesc,
     },
@@ -347,4 +383,35 @@ pub struct LegQuality {
     pub packets_refused: u64,
     /// Interarrival jitter (RFC 3550 section 6.4.1), microseconds, highest seen.
     pub jitter_us_max: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_mirrors_the_offer_on_the_same_port() {
+        let ours = MediaDesc {
+            address: IpAddr::from([192, 0, 2, 1]),
+            port: 4_000,
+            codecs: vec![Codec::Pcmu],
+            dtmf: Some(101),
+            direction: Direction::SendRecv,
+            ptime_ms: 20,
+        };
+        let offer = MediaDesc {
+            port: 9_000,
+            codecs: vec![Codec::Pcma, Codec::Pcmu],
+            dtmf: Some(96),
+            direction: Direction::SendOnly,
+            ..ours.clone()
+        };
+        let expected = MediaDesc {
+            codecs: vec![Codec::Pcma],
+            dtmf: Some(96),
+            direction: Direction::RecvOnly,
+            ..ours.clone()
+        };
+        assert_eq!(ours.answering(&offer), expected);
+    }
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use model::limits::FRAME_SAMPLES;
-use model::media::{Codec, Direction, LegQuality, MediaDesc, MediaFault};
+use model::media::{Codec, Direction, KEYS_PAYLOAD_TYPE, LegQuality, MediaDesc, MediaFault};
 use model::{CallId, LegId};
 
 use super::page::{Kind, Page};
@@ -25,8 +25,9 @@ use crate::rtcp::{self, REPORT_BYTES_MAX};
 use crate::rtp::{self, HEADER_BYTES, Header, PACKET_BYTES_MAX};
 use crate::stream::{Incoming, OutStream, Source, Stamp};
 
-/// Payload type of telephone-event in our own offers.
-pub(crate) const DTMF_PAYLOAD_TYPE: u8 = 101;
+/// How long the key events of the session before a change are still taken, milliseconds: what is
+/// under way when the answer arrives, and the rest of a press.
+const OLD_KEYS_MS: u64 = 2_000;
 
 /// One point in time in the units the plane works with.
 #[derive(Debug, Clone, Copy)]
@@ -86,6 +87,8 @@ pub(crate) struct Leg {
     accepts: Vec<Codec>,
     /// The codec we send.
     codec: Codec,
+    /// Payload type of the key events of the session before, and until when it is taken.
+    old_keys: Option<(u8, u64)>,
     /// Payload type of key events that we send, if the peer takes them.
     dtmf_out: Option<u8>,
     sends: bool,
@@ -113,14 +116,16 @@ impl Leg {
         let local = MediaDesc {
             address: advertise,
             port: pair.port,
-            codecs: vec![Codec::Pcmu, Codec::Pcma],
-            dtmf: Some(DTMF_PAYLOAD_TYPE),
+            codecs: Codec::ALL.to_vec(),
+            dtmf: Some(KEYS_PAYLOAD_TYPE),
             direction: Direction::SendRecv,
             ptime_ms: 20,
         };
         let mut leg = Self::new(id, Wire::Rtp(pair), local, now)?;
         if let Some(remote) = remote {
             leg.answer(remote, now)?;
+            // There is no session before the first.
+            leg.old_keys = None;
         }
         Ok(leg)
     }
@@ -140,7 +145,7 @@ impl Leg {
             direction: Direction::SendRecv,
             ptime_ms: 20,
         };
-        let keys = page.takes_keys().then_some(DTMF_PAYLOAD_TYPE);
+        let keys = page.takes_keys().then_some(KEYS_PAYLOAD_TYPE);
         let leg = Self::new(id, Wire::Browser(Box::new(page)), local, now)?;
         Ok(Self { dtmf_out: keys, ..leg })
     }
@@ -165,6 +170,7 @@ impl Leg {
             lock: SourceLock::default(),
             accepts: Vec::new(),
             codec: Codec::Pcmu,
+            old_keys: None,
             dtmf_out: None,
             sends: false,
             expects: false,
@@ -181,19 +187,13 @@ impl Leg {
 
     /// Takes the peer's offer and narrows our description to the answer.
     pub(crate) fn answer(&mut self, remote: &MediaDesc, now: Now) -> Result<(), MediaFault> {
-        let codec = *remote.codecs.first().ok_or(MediaFault::NoCodec)?;
+        if remote.codecs.is_empty() {
+            return Err(MediaFault::NoCodec);
+        }
         if remote.port == 0 {
             return Err(MediaFault::BadDescription);
         }
-        self.local.codecs = vec![codec];
-        self.local.dtmf = remote.dtmf;
-        self.local.direction = match remote.direction {
-            Direction::SendRecv => Direction::SendRecv,
-            Direction::SendOnly => Direction::RecvOnly,
-            Direction::RecvOnly => Direction::SendOnly,
-            Direction::Inactive => Direction::Inactive,
-        };
-        self.remote(remote, now);
+        self.remote(self.local.answering(remote), remote, now);
         Ok(())
     }
 
@@ -207,8 +207,12 @@ impl Leg {
         self.codec
     }
 
-    /// Takes the peer's newest description. Unlocks the source lock.
-    pub(crate) fn remote(&mut self, remote: &MediaDesc, now: Now) {
+    /// Takes the session as it was agreed on. Unlocks the source lock.
+    pub(crate) fn remote(&mut self, local: MediaDesc, remote: &MediaDesc, now: Now) {
+        if local.dtmf != self.local.dtmf {
+            self.old_keys = self.local.dtmf.map(|number| (number, now.ms + OLD_KEYS_MS));
+        }
+        self.local = local;
         let reachable = remote.port != 0 && !remote.address.is_unspecified();
         let address = SocketAddr::new(remote.address, remote.port);
         self.lock.signal(reachable.then_some(address));
@@ -251,7 +255,7 @@ impl Leg {
             return refuse(&mut self.reception, Count::Malformed);
         };
         let codec = self.accepts.iter().copied().find(|c| c.payload_type() == header.payload_type);
-        if codec.is_none() && self.local.dtmf != Some(header.payload_type) {
+        if codec.is_none() && !self.is_key(now, header.payload_type) {
             return refuse(&mut self.reception, Count::PayloadType);
         }
         if !self.lock.admit(now.ms, source, header.sequence, header.ssrc) {
@@ -270,6 +274,11 @@ impl Leg {
                 Taken::Key { header, payload, reception }
             }
         }
+    }
+
+    fn is_key(&self, now: Now, payload_type: u8) -> bool {
+        self.local.dtmf == Some(payload_type)
+            || self.old_keys.is_some_and(|(old, until)| old == payload_type && now.ms < until)
     }
 
     fn receive_key(
@@ -329,7 +338,7 @@ impl Leg {
     /// `BadDescription` when this is no browser leg.
     pub(crate) fn renew_page(&mut self, page: Page) -> Result<(), MediaFault> {
         let Wire::Browser(old) = &mut self.wire else { return Err(MediaFault::BadDescription) };
-        self.dtmf_out = page.takes_keys().then_some(DTMF_PAYLOAD_TYPE);
+        self.dtmf_out = page.takes_keys().then_some(KEYS_PAYLOAD_TYPE);
         // The presses of the new page have a clock of their own.
         self.keys = dtmf::Receiver::default();
         **old = page;
@@ -440,7 +449,7 @@ impl Leg {
                 let Some(target) = self.lock.target() else { return };
                 let payload_type = match kind {
                     Kind::Sound => self.codec.payload_type(),
-                    Kind::Key => self.dtmf_out.unwrap_or(DTMF_PAYLOAD_TYPE),
+                    Kind::Key => self.dtmf_out.unwrap_or(KEYS_PAYLOAD_TYPE),
                 };
                 let header = Header {
                     marker: stamp.marker,

@@ -9,9 +9,9 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::Instant;
 
 use model::LegId;
-use model::media::{Codec, MediaEvent, MediaFault};
+use model::media::{Codec, KEYS_PAYLOAD_TYPE, MediaEvent, MediaFault};
 
-use super::leg::{DTMF_PAYLOAD_TYPE, Leg, Now, Wire};
+use super::leg::{Leg, Now, Wire};
 use super::worker::Worker;
 use crate::metrics::Count;
 use crate::rtp::{self, Header};
@@ -92,7 +92,7 @@ impl Page {
                 frames.extend(Frame::new(Kind::Sound, header, payload));
             }
             BrowserOut::Key { marker, timestamp, sequence, payload } => {
-                let (sequence, payload_type) = (sequence as u16, DTMF_PAYLOAD_TYPE);
+                let (sequence, payload_type) = (sequence as u16, KEYS_PAYLOAD_TYPE);
                 let header = Header { marker, payload_type, sequence, timestamp, ssrc };
                 frames.extend(Frame::new(Kind::Key, header, payload));
             }

@@ -199,10 +199,10 @@ impl Worker {
     fn command(&mut self, command: MediaCommand) {
         match command {
             MediaCommand::Prepare { leg, remote } => self.prepare(leg, remote.as_ref()),
-            MediaCommand::Remote { leg, remote } => {
+            MediaCommand::Remote { leg, local, remote } => {
                 let now = Now::read(self.start);
                 if let Some(leg) = self.slot(leg).and_then(|slot| self.leg_mut(slot)) {
-                    leg.remote(&remote, now);
+                    leg.remote(local, &remote, now);
                 }
             }
             // The handle turns these into orders of their own.

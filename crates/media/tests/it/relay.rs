@@ -252,7 +252,7 @@ fn our_offer_takes_the_answer_and_hold_stops_the_stream() {
     let offer = plane.prepared(a.leg);
     assert_eq!((&offer.codecs[..], offer.dtmf), (&[Codec::Pcmu, Codec::Pcma][..], Some(101)));
     a.server = (offer.address, offer.port).into();
-    plane.send(MediaCommand::Remote { leg: a.leg, remote: a.desc() });
+    plane.send(MediaCommand::Remote { leg: a.leg, local: offer, remote: a.desc() });
     let call = id();
     plane.connect(call, 1, &a, &b);
     let (at_a, _) = talk(&mut a, &mut b, 5);

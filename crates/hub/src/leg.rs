@@ -177,6 +177,8 @@ impl Leg {
             },
             SipEvent::Confirmed { remote, .. } => match self.state {
                 State::Answered => self.up(remote),
+                // The answer to an offer that the far side asked for.
+                State::Up => self.agreed(remote).into_iter().collect(),
                 _ => Vec::new(),
             },
             SipEvent::Reoffered { change, offer, .. } => self.reoffered(change, offer),
@@ -207,14 +209,16 @@ impl Leg {
     fn up(&mut self, remote: Option<MediaDesc>) -> Vec<LegOutput> {
         let leg = self.leg;
         self.state = State::Up;
-        let mut outputs = Vec::with_capacity(2);
-        if let (Some(remote), Some(local)) = (remote, &mut self.local) {
-            local.dtmf = remote.dtmf.and(local.dtmf);
-            let local = local.clone();
-            outputs.push(LegOutput::Media(MediaCommand::Remote { leg, local, remote }));
-        }
-        outputs.push(LegOutput::Cell(Input::LegUp { leg }));
-        outputs
+        let agreed = self.agreed(remote);
+        agreed.into_iter().chain([LegOutput::Cell(Input::LegUp { leg })]).collect()
+    }
+
+    /// The far side answered our offer.
+    fn agreed(&mut self, remote: Option<MediaDesc>) -> Option<LegOutput> {
+        let (leg, remote, local) = (self.leg, remote?, self.local.as_mut()?);
+        local.dtmf = remote.dtmf.and(local.dtmf);
+        let local = local.clone();
+        Some(LegOutput::Media(MediaCommand::Remote { leg, local, remote }))
     }
 
     /// Answers a change. Media follows once the answer is out: a change that is cancelled leaves
@@ -224,7 +228,7 @@ impl Leg {
         let Some(standing) = &self.local else { return Vec::new() };
         let local = match &offer {
             Some(offer) => standing.answering(offer),
-            None => standing.clone(),
+            None => standing.offering(),
         };
         self.change = Some(Change { number, local: local.clone(), remote: offer });
         vec![LegOutput::Sip(SipCommand::Reanswer { leg, change: number, local })]
@@ -355,6 +359,33 @@ mod tests {
         };
         assert_eq!(remote, &moved);
         assert_eq!(local, &desc(Direction::SendRecv, &[Codec::Pcma]));
+    }
+
+    #[test]
+    fn asked_for_an_offer_we_offer_everything_and_media_learns_the_answer() {
+        let mut leg = up();
+        let held = SipEvent::Reoffered {
+            leg: leg_id(),
+            change: 2,
+            offer: Some(desc(Direction::SendOnly, &[Codec::Pcma])),
+        };
+        leg.sip(held);
+        change_ended(&mut leg, 2, true);
+        let outputs = leg.sip(SipEvent::Reoffered { leg: leg_id(), change: 3, offer: None });
+        let [LegOutput::Sip(SipCommand::Reanswer { local, .. })] = outputs.as_slice() else {
+            panic!("{outputs:?}")
+        };
+        assert_eq!(local, &desc(Direction::SendRecv, &Codec::ALL));
+        assert_eq!(words(&change_ended(&mut leg, 3, true)), [""; 0], "nothing is agreed on yet");
+        let answer = MediaDesc { port: 6_000, ..desc(Direction::SendRecv, &[Codec::Pcma]) };
+        let remote = Some(answer.clone());
+        let outputs = leg.sip(SipEvent::Confirmed { leg: leg_id(), remote });
+        let [LegOutput::Media(MediaCommand::Remote { local, remote, .. })] = outputs.as_slice()
+        else {
+            panic!("{outputs:?}")
+        };
+        assert_eq!(remote, &answer);
+        assert_eq!(local, &desc(Direction::SendRecv, &Codec::ALL));
     }
 
     #[test]

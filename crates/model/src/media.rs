@@ -100,6 +100,19 @@ impl MediaDesc {
             ..self.clone()
         }
     }
+
+    /// Our offer in a running session, where `self` is our description so far: everything that we
+    /// can do, whatever was agreed on before (RFC 3261 section 14.2, RFC 6337 section 3.2.1). The
+    /// telephone-event number in use is kept (RFC 3264 section 8.3.2).
+    #[must_use]
+    pub fn offering(&self) -> Self {
+        Self {
+            codecs: Codec::ALL.to_vec(),
+            dtmf: self.dtmf.or(Some(KEYS_PAYLOAD_TYPE)),
+            direction: Direction::SendRecv,
+            ..self.clone()
+        }
+    }
 }
 
 /// A piece of sound: SHA-256 of the normalised 8 kHz mono 16 bit samples.
@@ -413,5 +426,13 @@ mod tests {
             ..ours.clone()
         };
         assert_eq!(ours.answering(&offer), expected);
+        let full = MediaDesc {
+            codecs: Codec::ALL.to_vec(),
+            direction: Direction::SendRecv,
+            ..expected.clone()
+        };
+        assert_eq!(expected.offering(), full, "an offer is whole again");
+        let deaf = MediaDesc { dtmf: None, ..expected };
+        assert_eq!(deaf.offering().dtmf, Some(KEYS_PAYLOAD_TYPE));
     }
 }

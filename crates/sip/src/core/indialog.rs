@@ -214,7 +214,9 @@ impl Core {
         let shared = &self.env.shared;
         match pending {
             Pending::Invite { tx, cseq, body, offer } => {
-                state.local_body = message::describe(offer.as_ref(), local, &mut state.origin);
+                // Also an offer of ours has the media lines of the session (RFC 3264 section 8).
+                let shape = offer.as_ref().or(state.remote.as_ref());
+                state.local_body = message::describe(shape, local, &mut state.origin);
                 let reply = message::reply(shared, &tx.request, 200, "").with_target(shared);
                 tx.respond(reply.with_sdp(&state.local_body));
                 state.reinvited = Some((cseq, offer.is_none()));

@@ -97,6 +97,27 @@ async fn an_update_and_a_reinvite_without_offer() {
 }
 
 #[tokio::test]
+async fn our_offer_in_a_session_keeps_its_media_lines() {
+    let (plane, mut events) = start(quick()).await.unwrap();
+    let peer = Peer::new(plane.local_addr()).await;
+    let (call, leg, _) = up(&peer, &plane, &mut events, "shape").await;
+    let video = format!("{SDP}m=video 6100 RTP/AVP 31\r\n");
+    call.send("UPDATE", 2, "3", DESCRIBED, &video).await;
+    next(&mut events).await;
+    plane.send(SipCommand::Reanswer { leg, change: 2, local: desc(9000) }).unwrap();
+    peer.status(200).await;
+    call.invite(3, "4", "").await;
+    assert!(matches!(next(&mut events).await, SipEvent::ChangeEnded { change: 2, .. }));
+    assert!(matches!(next(&mut events).await, SipEvent::Reoffered { change: 3, .. }));
+    plane.send(SipCommand::Reanswer { leg, change: 3, local: desc(9000) }).unwrap();
+    let ok = peer.status(200).await;
+    let lines: Vec<&str> = ok.body().lines().filter(|line| line.starts_with("m=")).collect();
+    assert_eq!(lines, ["m=audio 9000 RTP/AVP 0 101", "m=video 0 RTP/AVP 31"]);
+    call.ack(3, "5", &video).await;
+    finish(&call, 4, plane).await;
+}
+
+#[tokio::test]
 async fn overlapping_changes_and_old_requests_are_refused() {
     let (plane, mut events) = start(quick()).await.unwrap();
     let peer = Peer::new(plane.local_addr()).await;

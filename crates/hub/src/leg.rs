@@ -3,9 +3,11 @@
 //! The SIP plane knows dialogs, the media plane knows ports, the cell knows calls; this machine is
 //! the only place where the three meet. It never waits: every input gives outputs at once.
 
+use std::net::IpAddr;
+
 use model::Input;
 use model::id::{LegId, PartyId};
-use model::media::{MediaCommand, MediaDesc, MediaFault};
+use model::media::{MediaCommand, MediaDesc, MediaFault, Peer};
 use model::number::DialString;
 use model::sip::{Caller, LegCause, SipCommand, SipEvent, SipTarget};
 
@@ -29,6 +31,8 @@ pub(crate) struct Leg {
     state: State,
     /// Our description once media made a port.
     local: Option<MediaDesc>,
+    /// Where the far side's SIP messages come from.
+    source: IpAddr,
     /// A change of the session that the SIP plane has not settled yet.
     change: Option<Change>,
 }
@@ -40,6 +44,7 @@ struct Change {
     local: MediaDesc,
     /// `None` where we offer: the answer comes with `Confirmed`.
     remote: Option<MediaDesc>,
+    source: IpAddr,
 }
 
 #[derive(Debug)]
@@ -68,10 +73,12 @@ impl Leg {
         dialled: DialString,
         caller: Option<DialString>,
         offer: Option<MediaDesc>,
+        source: IpAddr,
     ) -> (Self, Vec<LegOutput>) {
         let state = State::Arriving { dialled, caller, party };
-        let prepare = MediaCommand::Prepare { leg, remote: offer };
-        (Self { leg, state, local: None, change: None }, vec![LegOutput::Media(prepare)])
+        let remote = offer.map(|desc| Peer { desc, signalled_from: Some(source) });
+        let prepare = MediaCommand::Prepare { leg, remote };
+        (Self { leg, state, local: None, source, change: None }, vec![LegOutput::Media(prepare)])
     }
 
     /// A leg to a device that we are about to ring.
@@ -81,9 +88,10 @@ impl Leg {
         caller: Option<DialString>,
     ) -> (Self, Vec<LegOutput>) {
         let caller = Caller { number: caller, name: None };
+        let source = target.address.ip();
         let state = State::Preparing { target, caller };
         let prepare = MediaCommand::Prepare { leg, remote: None };
-        (Self { leg, state, local: None, change: None }, vec![LegOutput::Media(prepare)])
+        (Self { leg, state, local: None, source, change: None }, vec![LegOutput::Media(prepare)])
     }
 
     /// Media made a port.
@@ -171,8 +179,11 @@ impl Leg {
         match event {
             // An offer rings by its own clock, whatever the telephone says.
             SipEvent::Incoming { .. } | SipEvent::Ringing { .. } => Vec::new(),
-            SipEvent::Answered { remote, .. } => match self.state {
-                State::Dialling => self.up(Some(remote)),
+            SipEvent::Answered { remote, source, .. } => match self.state {
+                State::Dialling => {
+                    self.source = source.ip();
+                    self.up(Some(remote))
+                }
                 _ => Vec::new(),
             },
             SipEvent::Confirmed { remote, .. } => match self.state {
@@ -181,7 +192,9 @@ impl Leg {
                 State::Up => self.agreed(remote).into_iter().collect(),
                 _ => Vec::new(),
             },
-            SipEvent::Reoffered { change, offer, .. } => self.reoffered(change, offer),
+            SipEvent::Reoffered { change, offer, source, .. } => {
+                self.reoffered(change, offer, source.ip())
+            }
             SipEvent::ChangeEnded { change, taken, .. } => self.change_ended(change, taken),
             // With telephone-event agreed on the key comes by RTP as well: once is enough.
             SipEvent::Digit { .. } if self.keys_by_rtp() => Vec::new(),
@@ -215,34 +228,43 @@ impl Leg {
 
     /// The far side answered our offer.
     fn agreed(&mut self, remote: Option<MediaDesc>) -> Option<LegOutput> {
-        let (leg, remote, local) = (self.leg, remote?, self.local.as_mut()?);
+        let (remote, local) = (remote?, self.local.as_mut()?);
         local.dtmf = remote.dtmf.and(local.dtmf);
         let local = local.clone();
-        Some(LegOutput::Media(MediaCommand::Remote { leg, local, remote }))
+        Some(self.session(local, remote))
+    }
+
+    /// Tells media the session as it stands.
+    fn session(&self, local: MediaDesc, desc: MediaDesc) -> LegOutput {
+        let remote = Peer { desc, signalled_from: Some(self.source) };
+        LegOutput::Media(MediaCommand::Remote { leg: self.leg, local, remote })
     }
 
     /// Answers a change. Media follows once the answer is out: a change that is cancelled leaves
     /// no trace (RFC 3261 section 14.1).
-    fn reoffered(&mut self, number: u32, offer: Option<MediaDesc>) -> Vec<LegOutput> {
+    fn reoffered(
+        &mut self,
+        number: u32,
+        offer: Option<MediaDesc>,
+        source: IpAddr,
+    ) -> Vec<LegOutput> {
         let leg = self.leg;
         let Some(standing) = &self.local else { return Vec::new() };
         let local = match &offer {
             Some(offer) => standing.answering(offer),
             None => standing.offering(),
         };
-        self.change = Some(Change { number, local: local.clone(), remote: offer });
+        self.change = Some(Change { number, local: local.clone(), remote: offer, source });
         vec![LegOutput::Sip(SipCommand::Reanswer { leg, change: number, local })]
     }
 
     fn change_ended(&mut self, number: u32, taken: bool) -> Vec<LegOutput> {
-        let leg = self.leg;
         let change = self.change.take_if(|change| change.number == number);
-        let Some(Change { local, remote, .. }) = change.filter(|_| taken) else {
+        let Some(Change { local, remote, source, .. }) = change.filter(|_| taken) else {
             return Vec::new();
         };
-        self.local = Some(local.clone());
-        let command = |remote| LegOutput::Media(MediaCommand::Remote { leg, local, remote });
-        remote.map(command).into_iter().collect()
+        (self.local, self.source) = (Some(local.clone()), source);
+        remote.map(|remote| self.session(local, remote)).into_iter().collect()
     }
 
     fn ended(&mut self, cause: LegCause) -> Vec<LegOutput> {
@@ -259,7 +281,7 @@ impl Leg {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{IpAddr, Ipv4Addr};
+    use std::net::{Ipv4Addr, SocketAddr};
 
     use model::id::IdMint;
     use model::media::{Codec, Direction};
@@ -272,6 +294,9 @@ mod tests {
         let codecs = codecs.to_vec();
         MediaDesc { address, port: 4_000, codecs, dtmf: Some(101), direction, ptime_ms: 20 }
     }
+
+    const FROM: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)), 5_060);
+    const MOVED: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 8)), 5_060);
 
     fn leg_id() -> LegId {
         IdMint::new(1).mint(Timestamp::from_micros(1))
@@ -294,8 +319,12 @@ mod tests {
         let party = IdMint::new(2).mint(Timestamp::from_micros(1));
         let dialled: DialString = "100".parse().expect("dialable");
         let offer = Some(desc(Direction::SendRecv, &[Codec::Pcmu]));
-        let (leg, outputs) = Leg::incoming(leg_id(), party, dialled, None, offer);
-        assert_eq!(words(&outputs), ["media Prepare"]);
+        let (leg, outputs) = Leg::incoming(leg_id(), party, dialled, None, offer, FROM.ip());
+        let [LegOutput::Media(MediaCommand::Prepare { remote: Some(remote), .. })] = &outputs[..]
+        else {
+            panic!("{outputs:?}")
+        };
+        assert_eq!(remote.signalled_from, Some(FROM.ip()));
         leg
     }
 
@@ -345,8 +374,10 @@ mod tests {
     fn media_follows_a_change_once_the_answer_is_out() {
         let mut leg = up();
         let moved = MediaDesc { port: 6_000, ..desc(Direction::SendRecv, &[Codec::Pcma]) };
-        let offer =
-            |change| SipEvent::Reoffered { leg: leg_id(), change, offer: Some(moved.clone()) };
+        let offer = |change| {
+            let (leg, offer, source) = (leg_id(), Some(moved.clone()), MOVED);
+            SipEvent::Reoffered { leg, change, offer, source }
+        };
         assert_eq!(words(&leg.sip(offer(2))), ["sip Reanswer"]);
         assert_eq!(words(&change_ended(&mut leg, 2, false)), [""; 0], "the old session stands");
         assert_eq!(leg.local, Some(desc(Direction::SendRecv, &[Codec::Pcmu])));
@@ -357,7 +388,7 @@ mod tests {
         else {
             panic!("{outputs:?}")
         };
-        assert_eq!(remote, &moved);
+        assert_eq!(remote, &Peer { desc: moved, signalled_from: Some(MOVED.ip()) });
         assert_eq!(local, &desc(Direction::SendRecv, &[Codec::Pcma]));
     }
 
@@ -368,10 +399,12 @@ mod tests {
             leg: leg_id(),
             change: 2,
             offer: Some(desc(Direction::SendOnly, &[Codec::Pcma])),
+            source: FROM,
         };
         leg.sip(held);
         change_ended(&mut leg, 2, true);
-        let outputs = leg.sip(SipEvent::Reoffered { leg: leg_id(), change: 3, offer: None });
+        let ask = SipEvent::Reoffered { leg: leg_id(), change: 3, offer: None, source: MOVED };
+        let outputs = leg.sip(ask);
         let [LegOutput::Sip(SipCommand::Reanswer { local, .. })] = outputs.as_slice() else {
             panic!("{outputs:?}")
         };
@@ -384,7 +417,7 @@ mod tests {
         else {
             panic!("{outputs:?}")
         };
-        assert_eq!(remote, &answer);
+        assert_eq!(remote, &Peer { desc: answer, signalled_from: Some(MOVED.ip()) });
         assert_eq!(local, &desc(Direction::SendRecv, &Codec::ALL));
     }
 

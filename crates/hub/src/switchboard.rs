@@ -4,6 +4,7 @@
 //! calls from the cells, legs from their small machines.
 
 use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use model::Input;
 use model::domain::Domain;
 use model::effect::Effect;
 use model::id::{AgentId, CallId, IdMint, LegId, PartyId, RecordingId, TenantId};
-use model::media::{ClipId, MediaCommand, MediaEvent, MediaFault};
+use model::media::{ClipId, MediaCommand, MediaDesc, MediaEvent, MediaFault};
 use model::number::DialString;
 use model::refusal::Refusal;
 use model::sip::{Caller, LegCause, SipCommand, SipEvent};
@@ -347,9 +348,11 @@ impl Switchboard {
     }
 
     fn sip(&mut self, event: SipEvent) {
-        if let SipEvent::Incoming { leg, caller, dialled, domain, offer, .. } = event {
+        if let SipEvent::Incoming { leg, caller, dialled, domain, offer, source, .. } = event {
             match self.whose(domain.as_ref(), &dialled) {
-                Ok((tenant, dialled)) => self.arrive(leg, tenant, caller, dialled, offer),
+                Ok((tenant, dialled)) => {
+                    self.arrive(leg, tenant, (caller, dialled), offer, source.ip());
+                }
                 Err((status, retry_after_s)) => {
                     self.signal(SipCommand::Reject { leg, status, retry_after_s });
                 }
@@ -376,14 +379,14 @@ impl Switchboard {
         &mut self,
         leg: LegId,
         tenant: TenantId,
-        caller: Caller,
-        dialled: DialString,
-        offer: Option<model::media::MediaDesc>,
+        (caller, dialled): (Caller, DialString),
+        offer: Option<MediaDesc>,
+        source: IpAddr,
     ) {
         let party: PartyId = self.mint.mint(self.clock.now());
         let number = caller.number.clone();
         self.callers.insert(leg, (party, caller));
-        let (machine, outputs) = Leg::incoming(leg, party, dialled, number, offer);
+        let (machine, outputs) = Leg::incoming(leg, party, dialled, number, offer, source);
         self.legs.insert(leg, (tenant, machine));
         self.carry_out(tenant, leg, outputs);
     }

@@ -115,6 +115,23 @@ impl MediaDesc {
     }
 }
 
+/// The far side of a plain RTP leg, as its signalling describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    /// Its own description.
+    pub desc: MediaDesc,
+    /// Where its SIP messages come from. Behind an address translation its description names a
+    /// private address, and its RTP comes from this one.
+    pub signalled_from: Option<IpAddr>,
+}
+
+impl From<MediaDesc> for Peer {
+    /// A peer of whose signalling nothing is known.
+    fn from(desc: MediaDesc) -> Self {
+        Self { desc, signalled_from: None }
+    }
+}
+
 /// A piece of sound: SHA-256 of the normalised 8 kHz mono 16 bit samples.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -222,8 +239,8 @@ pub enum MediaCommand {
     Prepare {
         /// The new leg.
         leg: LegId,
-        /// The peer's offer, or `None` when we offer first.
-        remote: Option<MediaDesc>,
+        /// The peer with its offer, or `None` when we offer first.
+        remote: Option<Peer>,
     },
     /// The peer's description arrived or changed (answer, re-INVITE). Unlocks the source lock.
     Remote {
@@ -231,8 +248,8 @@ pub enum MediaCommand {
         leg: LegId,
         /// Our description as it was last told to the peer.
         local: MediaDesc,
-        /// The newest description of the peer.
-        remote: MediaDesc,
+        /// The peer with its newest description.
+        remote: Peer,
     },
     /// Make or renew the browser leg from the page's offer. Answered by `BrowserAnswer`.
     BrowserOffer {

@@ -141,6 +141,8 @@ pub enum SipEvent {
         leg: LegId,
         /// The far side's description.
         remote: MediaDesc,
+        /// Where the answer came from.
+        source: SocketAddr,
     },
     /// Our 200 was acknowledged. `remote` is the answer where our 200 was the offer.
     Confirmed {
@@ -158,6 +160,8 @@ pub enum SipEvent {
         change: u32,
         /// The new offer, or `None` when it asks us to offer.
         offer: Option<MediaDesc>,
+        /// Where it came from.
+        source: SocketAddr,
     },
     /// What became of a change: our answer was sent, or the far side cancelled it, or the answer
     /// came too late and the session stands as it was (RFC 3261 section 14).

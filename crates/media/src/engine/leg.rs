@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use model::limits::FRAME_SAMPLES;
-use model::media::{Codec, Direction, KEYS_PAYLOAD_TYPE, LegQuality, MediaDesc, MediaFault};
+use model::media::{Codec, Direction, KEYS_PAYLOAD_TYPE, LegQuality, MediaDesc, MediaFault, Peer};
 use model::{CallId, LegId};
 
 use super::page::{Kind, Page};
@@ -110,7 +110,7 @@ impl Leg {
         id: LegId,
         pair: PortPair,
         advertise: std::net::IpAddr,
-        remote: Option<&MediaDesc>,
+        remote: Option<&Peer>,
         now: Now,
     ) -> Result<Self, MediaFault> {
         let local = MediaDesc {
@@ -186,14 +186,14 @@ impl Leg {
     }
 
     /// Takes the peer's offer and narrows our description to the answer.
-    pub(crate) fn answer(&mut self, remote: &MediaDesc, now: Now) -> Result<(), MediaFault> {
-        if remote.codecs.is_empty() {
+    pub(crate) fn answer(&mut self, remote: &Peer, now: Now) -> Result<(), MediaFault> {
+        if remote.desc.codecs.is_empty() {
             return Err(MediaFault::NoCodec);
         }
-        if remote.port == 0 {
+        if remote.desc.port == 0 {
             return Err(MediaFault::BadDescription);
         }
-        self.remote(self.local.answering(remote), remote, now);
+        self.remote(self.local.answering(&remote.desc), remote, now);
         Ok(())
     }
 
@@ -208,14 +208,15 @@ impl Leg {
     }
 
     /// Takes the session as it was agreed on. Unlocks the source lock.
-    pub(crate) fn remote(&mut self, local: MediaDesc, remote: &MediaDesc, now: Now) {
+    pub(crate) fn remote(&mut self, local: MediaDesc, peer: &Peer, now: Now) {
+        let remote = &peer.desc;
         if local.dtmf != self.local.dtmf {
             self.old_keys = self.local.dtmf.map(|number| (number, now.ms + OLD_KEYS_MS));
         }
         self.local = local;
         let reachable = remote.port != 0 && !remote.address.is_unspecified();
         let address = SocketAddr::new(remote.address, remote.port);
-        self.lock.signal(reachable.then_some(address));
+        self.lock.signal(reachable.then_some(address), peer.signalled_from);
         self.accepts =
             self.local.codecs.iter().copied().filter(|c| remote.codecs.contains(c)).collect();
         // A re-INVITE may bring another codec than the one agreed on first.

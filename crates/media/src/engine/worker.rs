@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
 use model::limits::FRAME_MS;
-use model::media::{ClipId, Codec, MediaCommand, MediaDesc, MediaEvent, MediaFault};
+use model::media::{ClipId, Codec, MediaCommand, MediaDesc, MediaEvent, MediaFault, Peer};
 use model::{CallId, LegId};
 
 use super::MediaConfig;
@@ -224,7 +224,7 @@ impl Worker {
     }
 
     /// Makes a leg, or answers anew for a leg that is there.
-    fn prepare(&mut self, id: LegId, remote: Option<&MediaDesc>) {
+    fn prepare(&mut self, id: LegId, remote: Option<&Peer>) {
         let now = Now::read(self.start);
         let prepared = match self.slot(id).and_then(|slot| self.leg_mut(slot)) {
             Some(leg) => remote
@@ -241,7 +241,7 @@ impl Worker {
     fn new_leg(
         &mut self,
         id: LegId,
-        remote: Option<&MediaDesc>,
+        remote: Option<&Peer>,
         now: Now,
     ) -> Result<MediaDesc, MediaFault> {
         if self.shed.overloaded() {

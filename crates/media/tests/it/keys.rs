@@ -40,7 +40,7 @@ fn keys_are_passed_on_with_the_payload_type_of_the_other_side() {
     let mut a = plane.peer(1, Codec::Pcmu);
     let mut b = Peer::new(2, Codec::Pcmu);
     let remote = MediaDesc { dtmf: Some(96), ..b.desc() };
-    plane.send(MediaCommand::Prepare { leg: b.leg, remote: Some(remote) });
+    plane.send(MediaCommand::Prepare { leg: b.leg, remote: Some(remote.into()) });
     let local = plane.prepared(b.leg);
     assert_eq!(local.dtmf, Some(96));
     b.server = (local.address, local.port).into();
@@ -67,7 +67,7 @@ fn a_peer_without_keys_gets_none_and_no_gap() {
     let mut a = plane.peer(1, Codec::Pcmu);
     let mut b = Peer::new(2, Codec::Pcmu);
     let remote = MediaDesc { dtmf: None, ..b.desc() };
-    plane.send(MediaCommand::Prepare { leg: b.leg, remote: Some(remote) });
+    plane.send(MediaCommand::Prepare { leg: b.leg, remote: Some(remote.into()) });
     b.server.set_port(plane.prepared(b.leg).port);
     plane.connect(id(), 1, &a, &b);
     a.say();
@@ -97,7 +97,7 @@ fn a_new_number_for_keys_is_taken_and_the_old_one_for_a_while() {
     assert_eq!(wait_digit(&mut plane, &a), '1');
     let renumbered = MediaDesc { dtmf: Some(96), ..a.desc() };
     let local = MediaDesc { port: a.server.port(), ..renumbered.clone() };
-    plane.send(MediaCommand::Remote { leg: a.leg, local, remote: renumbered });
+    plane.send(MediaCommand::Remote { leg: a.leg, local, remote: renumbered.into() });
     plane.graph(id(), 1, &[(&a, Hears::Silence)]);
     a.press_as(96, '2');
     assert_eq!(wait_digit(&mut plane, &a), '2');

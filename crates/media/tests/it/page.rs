@@ -214,7 +214,7 @@ fn keys_pass_between_a_page_and_a_caller_both_ways() {
     let (leg, call) = (id(), id());
     let mut caller = Peer::new(1, Codec::Pcmu);
     let remote = MediaDesc { dtmf: Some(96), ..caller.desc() };
-    plane.send(MediaCommand::Prepare { leg: caller.leg, remote: Some(remote) });
+    plane.send(MediaCommand::Prepare { leg: caller.leg, remote: Some(remote.into()) });
     let local = plane.prepared(caller.leg);
     caller.server = (local.address, local.port).into();
     let mut page = Page::open(&mut plane, leg, 2);

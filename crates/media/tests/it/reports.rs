@@ -18,7 +18,7 @@ fn peer_with_reports(plane: &mut Plane) -> (Peer, UdpSocket) {
         Some((peer, socket))
     });
     let (mut peer, socket) = found.expect("two ports in a row");
-    plane.send(MediaCommand::Prepare { leg: peer.leg, remote: Some(peer.desc()) });
+    plane.send(MediaCommand::Prepare { leg: peer.leg, remote: Some(peer.desc().into()) });
     peer.server.set_port(plane.prepared(peer.leg).port);
     socket.set_read_timeout(Some(PATIENCE)).expect("a time");
     (peer, socket)

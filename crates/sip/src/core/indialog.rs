@@ -158,6 +158,7 @@ impl Core {
         if let Some(source) = inbound::source(&transaction) {
             state.dialog.peer = source;
         }
+        let source = state.dialog.peer;
         let same = state.remote.is_some() && request.body == state.remote_body;
         let empty_update = !invite && request.body.is_empty();
         if empty_update || (same && !state.local_body.is_empty()) {
@@ -187,7 +188,7 @@ impl Core {
             state.pending = Some(pending);
         }
         self.set_deadline(leg, Some(Instant::now() + self.env.shared.config.reanswer_timeout));
-        self.tell(leg, SipEvent::Reoffered { leg, change: cseq, offer: media });
+        self.tell(leg, SipEvent::Reoffered { leg, change: cseq, offer: media, source });
     }
 
     /// Nothing changes: the description that stands is repeated (RFC 3261 section 14.2).

@@ -117,7 +117,7 @@ async fn outgoing_calls_ended_by_either_side() {
         let mut seen = Vec::new();
         while seen.iter().filter(|e| matches!(e, SipEvent::Ended { .. })).count() < 50 {
             let event = next(&mut events).await;
-            if let SipEvent::Answered { leg, remote } = &event {
+            if let SipEvent::Answered { leg, remote, .. } = &event {
                 assert_eq!(remote.dtmf, Some(101));
                 if cause == LegCause::Hangup {
                     plane.send(SipCommand::Hangup { leg: *leg, cause }).unwrap();

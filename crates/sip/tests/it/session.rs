@@ -47,9 +47,10 @@ async fn a_reinvite_is_offered_and_answered() {
     let (call, leg, first) = up(&peer, &plane, &mut events, "reinvite").await;
     let hold = format!("{SDP}a=sendonly\r\n");
     call.invite(2, "3", &hold).await;
-    let SipEvent::Reoffered { offer: Some(offer), .. } = next(&mut events).await else {
+    let SipEvent::Reoffered { offer: Some(offer), source, .. } = next(&mut events).await else {
         panic!("no offer")
     };
+    assert_eq!(source, peer.address);
     assert_eq!(offer.direction, Direction::SendOnly);
     let mut local = desc(9000);
     local.direction = Direction::RecvOnly;

@@ -53,6 +53,12 @@ impl SourceLock {
         self.locked.or(self.signalled)
     }
 
+    /// Whether this is the address that is heard, or the signalled one while none is.
+    #[must_use]
+    pub(crate) fn is_peer(&self, source: SocketAddr) -> bool {
+        self.target() == Some(source)
+    }
+
     /// Whether a valid packet of a negotiated payload type may be taken.
     pub(crate) fn admit(
         &mut self,

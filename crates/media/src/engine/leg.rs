@@ -51,8 +51,20 @@ impl Now {
 #[derive(Debug)]
 pub(crate) enum Taken<'a> {
     Nothing,
-    Audio { header: Header, codec: Codec, payload: &'a [u8] },
-    Key { header: Header, payload: &'a [u8], reception: dtmf::Reception },
+    Audio {
+        header: Header,
+        codec: Codec,
+        payload: &'a [u8],
+    },
+    Key {
+        header: Header,
+        payload: &'a [u8],
+        reception: dtmf::Reception,
+    },
+    /// A packet of the peer that nobody can use, comfort noise for one (RFC 3389).
+    Other {
+        header: Header,
+    },
 }
 
 /// How a leg reaches its peer.
@@ -227,15 +239,16 @@ impl Leg {
             }
         }
         self.dtmf_out = remote.dtmf;
-        let (to_us, from_us) = match remote.direction {
-            Direction::SendRecv => (true, true),
-            Direction::SendOnly => (true, false),
-            Direction::RecvOnly => (false, true),
-            Direction::Inactive => (false, false),
-        };
+        let from_us = matches!(remote.direction, Direction::SendRecv | Direction::RecvOnly);
         let usable = remote.port != 0 && !remote.codecs.is_empty();
         self.sends = usable && reachable && from_us;
-        self.expects = usable && to_us;
+        // Who holds us may send music or nothing (RFC 3264 section 8.4).
+        self.expects = usable && reachable && remote.direction == Direction::SendRecv;
+        self.hear_from(now);
+    }
+
+    /// A sign of life of the peer: the silence watchdog begins anew.
+    pub(crate) fn hear_from(&mut self, now: Now) {
         (self.heard_ms, self.silent_told_ms) = (now.ms, 0);
     }
 
@@ -257,13 +270,16 @@ impl Leg {
         };
         let codec = self.accepts.iter().copied().find(|c| c.payload_type() == header.payload_type);
         if codec.is_none() && !self.is_key(now, header.payload_type) {
+            if self.lock.is_peer(source) {
+                return self.take_other(now, header, counters);
+            }
             return refuse(&mut self.reception, Count::PayloadType);
         }
         if !self.lock.admit(now.ms, source, header.sequence, header.ssrc) {
             return refuse(&mut self.reception, Count::Stranger);
         }
         counters.count(Count::PacketsIn);
-        (self.heard_ms, self.silent_told_ms) = (now.ms, 0);
+        self.hear_from(now);
         self.reception.take(now.samples, &header, codec.is_some());
         match codec {
             Some(codec) => {
@@ -275,6 +291,19 @@ impl Leg {
                 Taken::Key { header, payload, reception }
             }
         }
+    }
+
+    /// A packet of a payload type that was not agreed on: a sign of life, and no loss where it is
+    /// part of the stream that is heard.
+    fn take_other<'a>(&mut self, now: Now, header: Header, counters: &Counters) -> Taken<'a> {
+        self.hear_from(now);
+        counters.count(Count::PayloadType);
+        self.reception.refused += 1;
+        if self.reception.heard().is_none_or(|heard| heard.ssrc != header.ssrc) {
+            return Taken::Nothing;
+        }
+        self.reception.take(now.samples, &header, false);
+        Taken::Other { header }
     }
 
     fn is_key(&self, now: Now, payload_type: u8) -> bool {
@@ -507,6 +536,7 @@ impl Leg {
         }
         let Ok(time) = rtcp::parse(datagram) else { return counters.count(Count::Malformed) };
         counters.count(Count::ReportsIn);
+        self.hear_from(now);
         self.reporter.take(now, source, time);
     }
 
@@ -518,11 +548,6 @@ impl Leg {
         }
         self.silent_told_ms = silent - silent % every_ms;
         Some(silent)
-    }
-
-    /// The silence watchdog begins anew.
-    pub(crate) fn expect_now(&mut self, now: Now) {
-        (self.heard_ms, self.silent_told_ms) = (now.ms, 0);
     }
 
     /// The figures so far.

@@ -312,6 +312,7 @@ impl Worker {
             Taken::Key { header, payload, reception } => {
                 self.key(now, slot, (header, payload), reception);
             }
+            Taken::Other { header } => self.spread_key(now, slot, (header, &[]), false),
         }
     }
 
@@ -336,6 +337,7 @@ impl Worker {
         self.give_back(slot, listeners);
     }
 
+    /// Passes a packet of a press on, or leaves it out without a gap.
     fn spread_key(&mut self, now: Now, slot: u32, key: (Header, &[u8]), pass: bool) {
         let source = Source::Relay(slot, key.0.ssrc);
         let listeners = self.listeners(slot);

@@ -10,6 +10,9 @@ use model::id::{LegId, PartyId};
 use model::media::{MediaCommand, MediaDesc, MediaFault, Peer};
 use model::number::DialString;
 use model::sip::{Caller, LegCause, SipCommand, SipEvent, SipTarget};
+use model::time::Timestamp;
+
+use crate::keys::Keys;
 
 /// What a leg machine wants done. Order matters.
 #[derive(Debug, Clone)]
@@ -35,6 +38,7 @@ pub(crate) struct Leg {
     source: IpAddr,
     /// A change of the session that the SIP plane has not settled yet.
     change: Option<Change>,
+    keys: Keys,
 }
 
 /// A session as it will be if the far side takes our answer.
@@ -78,7 +82,7 @@ impl Leg {
         let state = State::Arriving { dialled, caller, party };
         let remote = offer.map(|desc| Peer { desc, signalled_from: Some(source) });
         let prepare = MediaCommand::Prepare { leg, remote };
-        (Self { leg, state, local: None, source, change: None }, vec![LegOutput::Media(prepare)])
+        (Self::new(leg, state, source), vec![LegOutput::Media(prepare)])
     }
 
     /// A leg to a device that we are about to ring.
@@ -91,7 +95,11 @@ impl Leg {
         let source = target.address.ip();
         let state = State::Preparing { target, caller };
         let prepare = MediaCommand::Prepare { leg, remote: None };
-        (Self { leg, state, local: None, source, change: None }, vec![LegOutput::Media(prepare)])
+        (Self::new(leg, state, source), vec![LegOutput::Media(prepare)])
+    }
+
+    fn new(leg: LegId, state: State, source: IpAddr) -> Self {
+        Self { leg, state, local: None, source, change: None, keys: Keys::default() }
     }
 
     /// Media made a port.
@@ -174,8 +182,7 @@ impl Leg {
     }
 
     /// The SIP plane reports. `Incoming` makes a leg and never comes here.
-    pub(crate) fn sip(&mut self, event: SipEvent) -> Vec<LegOutput> {
-        let leg = self.leg;
+    pub(crate) fn sip(&mut self, now: Timestamp, event: SipEvent) -> Vec<LegOutput> {
         match event {
             // An offer rings by its own clock, whatever the telephone says.
             SipEvent::Incoming { .. } | SipEvent::Ringing { .. } => Vec::new(),
@@ -196,15 +203,23 @@ impl Leg {
                 self.reoffered(change, offer, source.ip())
             }
             SipEvent::ChangeEnded { change, taken, .. } => self.change_ended(change, taken),
-            // With telephone-event agreed on the key comes by RTP as well: once is enough.
-            SipEvent::Digit { .. } if self.keys_by_rtp() => Vec::new(),
-            SipEvent::Digit { digit, .. } => vec![LegOutput::Cell(Input::Digit { leg, digit })],
+            SipEvent::Digit { digit, .. } => {
+                let counts = self.keys.info(now, digit);
+                self.pressed(digit, counts)
+            }
             SipEvent::Ended { cause, .. } => self.ended(cause),
         }
     }
 
-    fn keys_by_rtp(&self) -> bool {
-        self.local.as_ref().is_some_and(|local| local.dtmf.is_some())
+    /// The media plane heard a key.
+    pub(crate) fn key(&mut self, now: Timestamp, digit: char) -> Vec<LegOutput> {
+        let counts = self.keys.rtp(now, digit);
+        self.pressed(digit, counts)
+    }
+
+    fn pressed(&self, digit: char, counts: bool) -> Vec<LegOutput> {
+        let input = Input::Digit { leg: self.leg, digit };
+        counts.then_some(LegOutput::Cell(input)).into_iter().collect()
     }
 
     /// The SIP plane would not take our INVITE.
@@ -235,7 +250,10 @@ impl Leg {
     }
 
     /// Tells media the session as it stands.
-    fn session(&self, local: MediaDesc, desc: MediaDesc) -> LegOutput {
+    fn session(&mut self, local: MediaDesc, desc: MediaDesc) -> LegOutput {
+        if desc.dtmf.is_none() {
+            self.keys.no_rtp();
+        }
         let remote = Peer { desc, signalled_from: Some(self.source) };
         LegOutput::Media(MediaCommand::Remote { leg: self.leg, local, remote })
     }
@@ -285,7 +303,6 @@ mod tests {
 
     use model::id::IdMint;
     use model::media::{Codec, Direction};
-    use model::time::Timestamp;
 
     use super::*;
 
@@ -297,6 +314,8 @@ mod tests {
 
     const FROM: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)), 5_060);
     const MOVED: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 8)), 5_060);
+
+    const NOW: Timestamp = Timestamp::from_micros(1);
 
     fn leg_id() -> LegId {
         IdMint::new(1).mint(Timestamp::from_micros(1))
@@ -336,16 +355,16 @@ mod tests {
         assert_eq!(words(&leg.answer()), ["sip Answer"]);
         assert_eq!(words(&leg.answer()), [""; 0], "answered once");
         let confirmed = SipEvent::Confirmed { leg: leg_id(), remote: None };
-        assert_eq!(words(&leg.sip(confirmed)), ["cell LegUp"]);
+        assert_eq!(words(&leg.sip(NOW, confirmed)), ["cell LegUp"]);
         let ended = SipEvent::Ended { leg: leg_id(), cause: LegCause::FarHangup, status: None };
-        assert_eq!(words(&leg.sip(ended)), ["media Close", "cell LegEnded", "finished"]);
+        assert_eq!(words(&leg.sip(NOW, ended)), ["media Close", "cell LegEnded", "finished"]);
     }
 
     #[test]
     fn a_caller_who_leaves_before_the_port_is_never_told_to_the_cell() {
         let mut leg = arrived();
         let ended = SipEvent::Ended { leg: leg_id(), cause: LegCause::Cancelled, status: None };
-        assert_eq!(words(&leg.sip(ended)), ["media Close", "finished"]);
+        assert_eq!(words(&leg.sip(NOW, ended)), ["media Close", "finished"]);
     }
 
     #[test]
@@ -362,12 +381,12 @@ mod tests {
         let mut leg = arrived();
         leg.prepared(desc(Direction::SendRecv, &[Codec::Pcmu]));
         leg.answer();
-        leg.sip(SipEvent::Confirmed { leg: leg_id(), remote: None });
+        leg.sip(NOW, SipEvent::Confirmed { leg: leg_id(), remote: None });
         leg
     }
 
     fn change_ended(leg: &mut Leg, change: u32, taken: bool) -> Vec<LegOutput> {
-        leg.sip(SipEvent::ChangeEnded { leg: leg_id(), change, taken })
+        leg.sip(NOW, SipEvent::ChangeEnded { leg: leg_id(), change, taken })
     }
 
     #[test]
@@ -378,10 +397,10 @@ mod tests {
             let (leg, offer, source) = (leg_id(), Some(moved.clone()), MOVED);
             SipEvent::Reoffered { leg, change, offer, source }
         };
-        assert_eq!(words(&leg.sip(offer(2))), ["sip Reanswer"]);
+        assert_eq!(words(&leg.sip(NOW, offer(2))), ["sip Reanswer"]);
         assert_eq!(words(&change_ended(&mut leg, 2, false)), [""; 0], "the old session stands");
         assert_eq!(leg.local, Some(desc(Direction::SendRecv, &[Codec::Pcmu])));
-        assert_eq!(words(&leg.sip(offer(3))), ["sip Reanswer"]);
+        assert_eq!(words(&leg.sip(NOW, offer(3))), ["sip Reanswer"]);
         assert_eq!(words(&change_ended(&mut leg, 2, true)), [""; 0], "another change");
         let outputs = change_ended(&mut leg, 3, true);
         let [LegOutput::Media(MediaCommand::Remote { local, remote, .. })] = outputs.as_slice()
@@ -401,10 +420,10 @@ mod tests {
             offer: Some(desc(Direction::SendOnly, &[Codec::Pcma])),
             source: FROM,
         };
-        leg.sip(held);
+        leg.sip(NOW, held);
         change_ended(&mut leg, 2, true);
         let ask = SipEvent::Reoffered { leg: leg_id(), change: 3, offer: None, source: MOVED };
-        let outputs = leg.sip(ask);
+        let outputs = leg.sip(NOW, ask);
         let [LegOutput::Sip(SipCommand::Reanswer { local, .. })] = outputs.as_slice() else {
             panic!("{outputs:?}")
         };
@@ -412,13 +431,23 @@ mod tests {
         assert_eq!(words(&change_ended(&mut leg, 3, true)), [""; 0], "nothing is agreed on yet");
         let answer = MediaDesc { port: 6_000, ..desc(Direction::SendRecv, &[Codec::Pcma]) };
         let remote = Some(answer.clone());
-        let outputs = leg.sip(SipEvent::Confirmed { leg: leg_id(), remote });
+        let outputs = leg.sip(NOW, SipEvent::Confirmed { leg: leg_id(), remote });
         let [LegOutput::Media(MediaCommand::Remote { local, remote, .. })] = outputs.as_slice()
         else {
             panic!("{outputs:?}")
         };
         assert_eq!(remote, &Peer { desc: answer, signalled_from: Some(MOVED.ip()) });
         assert_eq!(local, &desc(Direction::SendRecv, &Codec::ALL));
+    }
+
+    #[test]
+    fn keys_by_info_count_though_the_telephone_lists_telephone_event() {
+        let mut leg = up();
+        let info = |digit| SipEvent::Digit { leg: leg_id(), digit };
+        assert_eq!(words(&leg.sip(NOW, info('5'))), ["cell Digit"]);
+        assert_eq!(words(&leg.key(NOW, '5')), [""; 0], "the same press by RTP");
+        assert_eq!(words(&leg.key(NOW, '6')), ["cell Digit"]);
+        assert_eq!(words(&leg.sip(NOW, info('6'))), [""; 0], "RTP brings them");
     }
 
     #[test]

@@ -371,7 +371,7 @@ impl Switchboard {
         };
         let Some((tenant, machine)) = self.legs.get_mut(&leg) else { return };
         let tenant = *tenant;
-        let outputs = machine.sip(event);
+        let outputs = machine.sip(self.clock.now(), event);
         self.carry_out(tenant, leg, outputs);
     }
 
@@ -428,9 +428,8 @@ impl Switchboard {
                 self.about(call, Input::PlayEnded { call, play });
             }
             MediaEvent::Digit { leg, digit } => {
-                if let Some((tenant, _)) = self.legs.get(&leg) {
-                    self.tell(*tenant, Input::Digit { leg, digit });
-                }
+                let now = self.clock.now();
+                self.with_leg(leg, |machine| machine.key(now, digit));
             }
             MediaEvent::Silent { leg, silent_ms } => self.silent(leg, silent_ms),
             MediaEvent::RecordingEnded { call, recording, length_ms, sha256, complete } => {

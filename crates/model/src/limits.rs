@@ -38,6 +38,10 @@ pub const COLLECT_DIGITS_MAX: u8 = 32;
 /// Digits per second that one leg may send; the rest are dropped and counted by every plane.
 pub const DIGITS_PER_SECOND_MAX: u32 = 20;
 
+/// Time between the two ways of one key, SIP INFO and RTP, at most, in milliseconds: INFO is often
+/// sent when the key is let go and may be repeated.
+pub const KEY_TWIN_MS: i64 = 3_000;
+
 /// Time for which a contact is not offered again to an agent who declined it, in milliseconds. Not
 /// for ever: the only agent of a queue must not starve it.
 pub const OFFER_EXCLUSION_MS: i64 = 30_000;

@@ -265,12 +265,14 @@ impl Switchboard {
             }
             Effect::Media { call, rev, graph } => {
                 self.calls.insert(call, tenant);
-                if let Some(wish) = &graph.record {
-                    self.recordings.insert(wish.recording, tenant);
-                }
+                let new = graph.record.as_ref().map(|wish| wish.recording);
+                let new = new.filter(|new| self.recordings.insert(*new, tenant).is_none());
                 let command = MediaCommand::Graph { call, tenant, rev, graph, recording_file };
                 if !self.direct(command) {
                     tracing::error!(%call, rev, "the media plane refused a graph");
+                    if let Some(recording) = new {
+                        self.never_recorded(call, recording);
+                    }
                     self.tell(tenant, Input::CallFailed { call });
                 }
                 return;
@@ -308,10 +310,13 @@ impl Switchboard {
                 }
                 LegOutput::Media(command) => {
                     let preparing = matches!(command, MediaCommand::Prepare { .. });
-                    if !self.direct(command) && preparing {
-                        self.with_leg(leg, |machine| {
-                            machine.prepare_failed(MediaFault::Overloaded)
-                        });
+                    if !self.direct(command) {
+                        let step = |machine: &mut Leg| match preparing {
+                            true => machine.prepare_failed(MediaFault::Overloaded),
+                            // Its sound would go to where the far side no longer listens.
+                            false => machine.hang_up(LegCause::InternalError),
+                        };
+                        self.with_leg(leg, step);
                     }
                 }
                 LegOutput::Cell(input) => self.hand_in(tenant, leg, input),
@@ -433,12 +438,9 @@ impl Switchboard {
             }
             MediaEvent::Silent { leg, silent_ms } => self.silent(leg, silent_ms),
             MediaEvent::RecordingEnded { call, recording, length_ms, sha256, complete } => {
-                let tenant = self.recordings.remove(&recording);
-                if let Some(mailbox) = tenant.and_then(|tenant| self.cells.get(&tenant)) {
-                    let message =
-                        Message::RecordingEnded { call, recording, length_ms, sha256, complete };
-                    mailbox.post(message);
-                }
+                let message =
+                    Message::RecordingEnded { call, recording, length_ms, sha256, complete };
+                self.recorded(recording, message);
             }
             MediaEvent::Closed { leg, quality } => {
                 tracing::debug!(%leg, ?quality, "a leg was closed");
@@ -448,6 +450,21 @@ impl Switchboard {
                     self.tell(tenant, Input::DeviceDown { agent, leg });
                 }
             }
+        }
+    }
+
+    /// A recording whose graph the media plane never saw: nobody else will say that it ended, and
+    /// the books keep a call until all its recordings have.
+    fn never_recorded(&mut self, call: CallId, recording: RecordingId) {
+        let (length_ms, sha256, complete) = (0, String::new(), false);
+        let message = Message::RecordingEnded { call, recording, length_ms, sha256, complete };
+        self.recorded(recording, message);
+    }
+
+    fn recorded(&mut self, recording: RecordingId, ended: Message) {
+        let tenant = self.recordings.remove(&recording);
+        if let Some(mailbox) = tenant.and_then(|tenant| self.cells.get(&tenant)) {
+            mailbox.post(ended);
         }
     }
 
@@ -502,3 +519,6 @@ fn browser_maker(
     })?;
     Ok(offers)
 }
+
+#[cfg(test)]
+mod tests;

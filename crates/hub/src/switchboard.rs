@@ -67,8 +67,8 @@ pub(crate) enum Request {
     },
     /// The socket of the page that owns the phone is gone.
     BrowserGone { tenant: TenantId, agent: AgentId, tab: String, epoch: u64 },
-    /// The media plane would not take a page's offer.
-    BrowserRefused(LegId),
+    /// The media plane would not take a page's offer of this number.
+    BrowserRefused(u64),
     /// Take in every event that has arrived, then hand out the cells, so that they can be stopped.
     Drain(oneshot::Sender<Vec<Mailbox>>),
     /// A socket of the page that owns the phone is back.
@@ -89,7 +89,7 @@ pub(crate) struct Switchboard {
     calls: HashMap<CallId, TenantId>,
     recordings: HashMap<RecordingId, TenantId>,
     phones: Phones,
-    offers: std::sync::mpsc::Sender<(LegId, String)>,
+    offers: std::sync::mpsc::Sender<(LegId, u64, String)>,
     /// Endings that a plane was too busy for; losing one would leave somebody on a dead line.
     endings: VecDeque<Ending>,
 }
@@ -220,7 +220,7 @@ impl Switchboard {
                     self.direct(MediaCommand::ClipGone { clip });
                 }
             }
-            Request::BrowserRefused(leg) => self.phones.crowded(leg),
+            Request::BrowserRefused(offer) => self.phones.crowded(offer),
             // Answered by the loop, which has the streams.
             Request::Drain(_) => {}
             Request::Effect { tenant, effect, recording_file } => {
@@ -229,10 +229,10 @@ impl Switchboard {
             Request::BrowserOffer { tenant, agent, claim, sdp, reply } => {
                 let fresh = self.mint.mint(self.clock.now());
                 let taken = self.phones.offer((tenant, agent), claim, fresh, reply);
-                if let Taken::Leg(leg) = taken
-                    && self.offers.send((leg, sdp)).is_err()
+                if let Taken::Leg(leg, offer) = taken
+                    && self.offers.send((leg, offer, sdp)).is_err()
                 {
-                    self.phones.crowded(leg);
+                    self.phones.crowded(offer);
                 }
             }
             Request::BrowserGone { tenant, agent, tab, epoch } => {
@@ -413,10 +413,12 @@ impl Switchboard {
                 self.with_leg(leg, |machine| machine.prepared(local));
             }
             MediaEvent::PrepareFailed { leg, why } => {
-                self.phones.refused(leg, Refusal::NoDevice);
                 self.with_leg(leg, |machine| machine.prepare_failed(why));
             }
-            MediaEvent::BrowserAnswer { leg, sdp } => self.phones.answered(leg, sdp),
+            MediaEvent::BrowserAnswer { offer, sdp, .. } => self.phones.answered(offer, sdp),
+            MediaEvent::BrowserRefused { offer, .. } => {
+                self.phones.refused(offer, Refusal::NoDevice);
+            }
             MediaEvent::BrowserUp { leg } => {
                 if let Some((tenant, agent)) = self.phones.up(leg) {
                     self.tell(tenant, Input::DeviceUp { agent, leg });
@@ -506,14 +508,14 @@ impl Switchboard {
 fn browser_maker(
     ports: Ports,
     requests: mpsc::WeakUnboundedSender<Request>,
-) -> std::io::Result<std::sync::mpsc::Sender<(LegId, String)>> {
-    let (offers, received) = std::sync::mpsc::channel::<(LegId, String)>();
+) -> std::io::Result<std::sync::mpsc::Sender<(LegId, u64, String)>> {
+    let (offers, received) = std::sync::mpsc::channel::<(LegId, u64, String)>();
     std::thread::Builder::new().name("browser-legs".to_owned()).spawn(move || {
-        while let Ok((leg, sdp)) = received.recv() {
-            if !(ports.media)(MediaCommand::BrowserOffer { leg, sdp })
+        while let Ok((leg, offer, sdp)) = received.recv() {
+            if !(ports.media)(MediaCommand::BrowserOffer { leg, offer, sdp })
                 && let Some(requests) = requests.upgrade()
             {
-                let _ = requests.send(Request::BrowserRefused(leg));
+                let _ = requests.send(Request::BrowserRefused(offer));
             }
         }
     })?;

@@ -251,10 +251,13 @@ pub enum MediaCommand {
         /// The peer with its newest description.
         remote: Peer,
     },
-    /// Make or renew the browser leg from the page's offer. Answered by `BrowserAnswer`.
+    /// Make or renew the browser leg from the page's offer. Answered by `BrowserAnswer` or
+    /// `BrowserRefused` with the same number.
     BrowserOffer {
         /// A new leg, or an existing browser leg whose page was loaded anew.
         leg: LegId,
+        /// Tells this offer from every other.
+        offer: u64,
         /// The page's session description.
         sdp: String,
     },
@@ -317,8 +320,19 @@ pub enum MediaEvent {
     BrowserAnswer {
         /// The leg.
         leg: LegId,
+        /// Which offer is answered.
+        offer: u64,
         /// The session description for the page.
         sdp: String,
+    },
+    /// The page's offer was not taken; the leg, if there is one, keeps the page it has.
+    BrowserRefused {
+        /// The leg.
+        leg: LegId,
+        /// Which offer.
+        offer: u64,
+        /// Why.
+        why: MediaFault,
     },
     /// The page's media is up (ICE and DTLS done).
     BrowserUp {

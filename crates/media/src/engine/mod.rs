@@ -140,9 +140,9 @@ impl MediaHandle {
                 Order::Sound(clip, Arc::new(Sound::encode(&samples)))
             }
             // So does a stack: its keys and its parser are not the packets' concern.
-            MediaCommand::BrowserOffer { leg, sdp } => {
+            MediaCommand::BrowserOffer { leg, offer, sdp } => {
                 let stack = BrowserLeg::answer(&sdp, self.browser, Instant::now());
-                Order::Page(leg, stack.map(|(stack, answer)| (Box::new(stack), answer)))
+                Order::Page(leg, offer, stack.map(|(stack, answer)| (Box::new(stack), answer)))
             }
             command => Order::Command(command),
         };

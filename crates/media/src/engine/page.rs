@@ -182,11 +182,16 @@ impl Pages {
 
 impl Worker {
     /// Makes a browser leg, or gives an existing one its new page.
-    pub(super) fn page(&mut self, id: LegId, stack: Result<(BrowserLeg, String), MediaFault>) {
-        let told = stack.and_then(|(stack, sdp)| self.take_page(id, stack).map(|()| sdp));
+    pub(super) fn page(
+        &mut self,
+        leg: LegId,
+        offer: u64,
+        stack: Result<(BrowserLeg, String), MediaFault>,
+    ) {
+        let told = stack.and_then(|(stack, sdp)| self.take_page(leg, stack).map(|()| sdp));
         self.outbox.tell(match told {
-            Ok(sdp) => MediaEvent::BrowserAnswer { leg: id, sdp },
-            Err(why) => MediaEvent::PrepareFailed { leg: id, why },
+            Ok(sdp) => MediaEvent::BrowserAnswer { leg, offer, sdp },
+            Err(why) => MediaEvent::BrowserRefused { leg, offer, why },
         });
     }
 

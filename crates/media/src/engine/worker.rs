@@ -44,8 +44,8 @@ const TOKEN_RTCP: u64 = 1 << 32;
 pub(crate) enum Order {
     Command(MediaCommand),
     Sound(ClipId, Arc<Sound>),
-    /// A page's offer, with the stack that answers it.
-    Page(LegId, Result<(Box<BrowserLeg>, String), MediaFault>),
+    /// A page's numbered offer, with the stack that answers it.
+    Page(LegId, u64, Result<(Box<BrowserLeg>, String), MediaFault>),
     Stop,
 }
 
@@ -179,9 +179,9 @@ impl Worker {
                     self.sounds.hold(clip, sound);
                     self.counters.set(Count::Clips, self.sounds.len() as u64);
                 }
-                Ok(Order::Page(leg, stack)) => {
+                Ok(Order::Page(leg, offer, stack)) => {
                     let stack = stack.map(|(stack, sdp)| (*stack, sdp));
-                    if catch_unwind(AssertUnwindSafe(|| self.page(leg, stack))).is_err() {
+                    if catch_unwind(AssertUnwindSafe(|| self.page(leg, offer, stack))).is_err() {
                         self.counters.count(Count::Panics);
                     }
                 }

@@ -1,7 +1,7 @@
 //! Which page is whose telephone: one leg per agent and one owning tab, which keeps it until it
 //! goes or another one takes it over on purpose.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
 use model::id::{AgentId, LegId, TenantId};
 use model::refusal::Refusal;
@@ -39,6 +39,8 @@ struct Phone {
     leg: LegId,
     tab: String,
     epoch: u64,
+    /// The number of the offer by which it has the telephone.
+    offer: u64,
     /// Whether media flows.
     up: bool,
     before: Option<Before>,
@@ -53,10 +55,19 @@ type Answer = oneshot::Sender<Result<String, Refusal>>;
 /// What became of an offer.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Taken {
-    /// Hand the offer to the media plane under this leg.
-    Leg(LegId),
+    /// Hand the offer to the media plane under this leg and number.
+    Leg(LegId, u64),
     /// Another tab owns the telephone; the reply was given.
     Refused,
+}
+
+/// A page that waits for the answer to its offer.
+#[derive(Debug)]
+struct Waiting {
+    leg: LegId,
+    tab: String,
+    epoch: u64,
+    answer: Answer,
 }
 
 /// See the module.
@@ -64,8 +75,10 @@ pub(crate) enum Taken {
 pub(crate) struct Phones {
     by_owner: HashMap<Owner, Phone>,
     owners: HashMap<LegId, Owner>,
-    /// Who waits for an answer on a leg; the media plane answers in the order of the offers.
-    waiting: HashMap<LegId, VecDeque<Answer>>,
+    /// Who waits for an answer, by the number of the offer: what finds no room on its way is
+    /// refused before older offers are answered.
+    waiting: HashMap<u64, Waiting>,
+    last_offer: u64,
 }
 
 impl Phones {
@@ -93,11 +106,16 @@ impl Phones {
             let Phone { tab, epoch, up, gone_since, .. } = phone;
             phone.before.unwrap_or(Before { tab, epoch, up, gone_since })
         });
-        let phone = Phone { leg, tab, epoch, up: false, before, told, gone_since: None };
+        self.last_offer += 1;
+        let offer = self.last_offer;
+        // Who gave up waiting is not kept for an answer that may never come.
+        self.waiting.retain(|_, known| known.leg != leg || !known.answer.is_closed());
+        let waiting = Waiting { leg, tab: tab.clone(), epoch, answer: reply };
+        self.waiting.insert(offer, waiting);
+        let phone = Phone { leg, tab, epoch, offer, up: false, before, told, gone_since: None };
         self.by_owner.insert(owner, phone);
-        self.waiting.entry(leg).or_default().push_back(reply);
         self.owners.insert(leg, owner);
-        Taken::Leg(leg)
+        Taken::Leg(leg, offer)
     }
 
     fn of_leg(&mut self, leg: LegId) -> Option<(Owner, &mut Phone)> {
@@ -106,36 +124,35 @@ impl Phones {
     }
 
     /// The media plane answered.
-    pub(crate) fn answered(&mut self, leg: LegId, sdp: String) {
-        if let Some((_, phone)) = self.of_leg(leg) {
-            phone.before = None;
+    pub(crate) fn answered(&mut self, offer: u64, sdp: String) {
+        let Some(Waiting { leg, tab, epoch, answer }) = self.waiting.remove(&offer) else { return };
+        if let Some((_, phone)) = self.of_leg(leg)
+            && phone.before.is_some()
+        {
+            // Should a newer offer find no room, the page of this one has the telephone.
+            let page = Before { tab, epoch, up: false, gone_since: None };
+            phone.before = (phone.offer != offer).then_some(page);
         }
-        self.reply(leg, Ok(sdp));
+        // The page may have given up.
+        let _ = answer.send(Ok(sdp));
     }
 
     /// The media plane had no room for the offer: the page before still has its telephone.
-    pub(crate) fn crowded(&mut self, leg: LegId) {
+    pub(crate) fn crowded(&mut self, offer: u64) {
+        let Some(Waiting { leg, answer, .. }) = self.waiting.remove(&offer) else { return };
         if let Some((_, phone)) = self.of_leg(leg)
+            && phone.offer == offer
             && let Some(Before { tab, epoch, up, gone_since }) = phone.before.take()
         {
             (phone.tab, phone.epoch, phone.up, phone.gone_since) = (tab, epoch, up, gone_since);
         }
-        self.reply(leg, Err(Refusal::Overloaded));
+        let _ = answer.send(Err(Refusal::Overloaded));
     }
 
     /// The media plane could not use the offer.
-    pub(crate) fn refused(&mut self, leg: LegId, why: Refusal) {
-        self.reply(leg, Err(why));
-    }
-
-    fn reply(&mut self, leg: LegId, result: Result<String, Refusal>) {
-        let Some(waiting) = self.waiting.get_mut(&leg) else { return };
-        if let Some(answer) = waiting.pop_front() {
-            // The page may have given up.
-            let _ = answer.send(result);
-        }
-        if waiting.is_empty() {
-            self.waiting.remove(&leg);
+    pub(crate) fn refused(&mut self, offer: u64, why: Refusal) {
+        if let Some(Waiting { answer, .. }) = self.waiting.remove(&offer) {
+            let _ = answer.send(Err(why));
         }
     }
 
@@ -189,8 +206,8 @@ impl Phones {
         self.by_owner.retain(|_, phone| !old(phone));
         for leg in &legs {
             self.owners.remove(leg);
-            self.waiting.remove(leg);
         }
+        self.waiting.retain(|_, waiting| !legs.contains(&waiting.leg));
         legs
     }
 }
@@ -234,23 +251,30 @@ mod tests {
         }
     }
 
+    fn leg_of(taken: &Taken) -> Option<LegId> {
+        match taken {
+            Taken::Leg(leg, _) => Some(*leg),
+            Taken::Refused => None,
+        }
+    }
+
     #[test]
     fn a_phone_is_taken_over_on_purpose_only() {
         let mut desk = Desk::new();
-        let (Taken::Leg(leg), _) = desk.offer("a", 5) else { panic!("first") };
+        let (Taken::Leg(leg, _), _) = desk.offer("a", 5) else { panic!("first") };
         let (taken, mut answer) = desk.offer("b", 9);
         assert_eq!(taken, Taken::Refused, "a newer page alone is no reason");
         assert_eq!(answer.try_recv(), Ok(Err(Refusal::WrongState)));
-        assert_eq!(desk.take("b", 2).0, Taken::Leg(leg), "the leg stays, slow clock or not");
+        assert_eq!(leg_of(&desk.take("b", 2).0), Some(leg), "the leg stays, slow clock or not");
         assert_eq!(desk.offer("a", 6).0, Taken::Refused, "who lost it does not fight");
         assert_eq!(desk.phones.gone(desk.owner, "a", 5, NOW), None, "not the owner any more");
-        assert_eq!(desk.take("a", 6).0, Taken::Leg(leg), "and may have it back");
+        assert_eq!(leg_of(&desk.take("a", 6).0), Some(leg), "and may have it back");
     }
 
     #[test]
     fn a_takeover_in_mid_call_never_takes_the_device_down() {
         let mut desk = Desk::new();
-        let (Taken::Leg(leg), _) = desk.offer("a", 1) else { panic!("first") };
+        let (Taken::Leg(leg, _), _) = desk.offer("a", 1) else { panic!("first") };
         assert_eq!(desk.phones.up(leg), Some(desk.owner));
         desk.take("b", 1);
         assert_eq!(desk.phones.gone(desk.owner, "a", 1, NOW), None, "the old page is no matter");
@@ -260,48 +284,48 @@ mod tests {
     #[test]
     fn a_reload_goes_down_once_and_comes_up_again() {
         let mut desk = Desk::new();
-        let (Taken::Leg(leg), _) = desk.offer("a", 1) else { panic!("first") };
+        let (Taken::Leg(leg, _), _) = desk.offer("a", 1) else { panic!("first") };
         assert_eq!(desk.phones.up(leg), Some(desk.owner));
         assert_eq!(desk.phones.gone(desk.owner, "a", 1, NOW), Some(leg));
         assert_eq!(desk.phones.down(leg), None, "already told");
-        assert_eq!(desk.offer("a", 2).0, Taken::Leg(leg));
+        assert_eq!(leg_of(&desk.offer("a", 2).0), Some(leg));
         assert_eq!(desk.phones.up(leg), Some(desk.owner));
     }
 
     #[test]
     fn a_renewed_offer_that_fails_still_takes_the_device_down() {
         let mut desk = Desk::new();
-        let (Taken::Leg(leg), _) = desk.offer("a", 1) else { panic!("first") };
+        let (Taken::Leg(leg, _), _) = desk.offer("a", 1) else { panic!("first") };
         assert_eq!(desk.phones.up(leg), Some(desk.owner));
-        assert_eq!(desk.offer("a", 1).0, Taken::Leg(leg));
+        assert_eq!(leg_of(&desk.offer("a", 1).0), Some(leg));
         assert_eq!(desk.phones.down(leg), Some(desk.owner));
         assert_eq!(desk.phones.down(leg), None, "told once");
         assert_eq!(desk.phones.up(leg), Some(desk.owner));
-        assert_eq!(desk.take("b", 2).0, Taken::Leg(leg));
+        assert_eq!(leg_of(&desk.take("b", 2).0), Some(leg));
         assert_eq!(desk.phones.gone(desk.owner, "b", 2, NOW), Some(leg));
     }
 
     #[test]
     fn answers_go_to_who_offered_and_a_left_phone_is_free() {
         let mut desk = Desk::new();
-        let (Taken::Leg(leg), mut first) = desk.offer("a", 9) else { panic!("first") };
-        let (_, mut second) = desk.take("b", 10);
-        desk.phones.answered(leg, "for a".to_owned());
-        desk.phones.refused(leg, Refusal::NoDevice);
+        let (Taken::Leg(leg, first_offer), mut first) = desk.offer("a", 9) else { panic!("first") };
+        let (Taken::Leg(_, second_offer), mut second) = desk.take("b", 10) else { panic!("taken") };
+        desk.phones.refused(second_offer, Refusal::NoDevice);
+        desk.phones.answered(first_offer, "for a".to_owned());
         assert_eq!(first.try_recv(), Ok(Ok("for a".to_owned())));
         assert_eq!(second.try_recv(), Ok(Err(Refusal::NoDevice)));
         desk.phones.gone(desk.owner, "b", 10, NOW);
-        assert_eq!(desk.offer("c", 1).0, Taken::Leg(leg), "a slower clock is no lock");
+        assert_eq!(leg_of(&desk.offer("c", 1).0), Some(leg), "a slower clock is no lock");
     }
 
     #[test]
     fn a_takeover_without_room_leaves_the_telephone_where_it_was() {
         let mut desk = Desk::new();
-        let (Taken::Leg(leg), _) = desk.offer("a", 1) else { panic!("first") };
-        desk.phones.answered(leg, "for a".to_owned());
+        let (Taken::Leg(leg, first_offer), _) = desk.offer("a", 1) else { panic!("first") };
+        desk.phones.answered(first_offer, "for a".to_owned());
         assert_eq!(desk.phones.up(leg), Some(desk.owner));
-        let (_, mut second) = desk.take("b", 2);
-        desk.phones.crowded(leg);
+        let (Taken::Leg(_, second_offer), mut second) = desk.take("b", 2) else { panic!("taken") };
+        desk.phones.crowded(second_offer);
         assert_eq!(second.try_recv(), Ok(Err(Refusal::Overloaded)));
         assert_eq!(desk.phones.gone(desk.owner, "b", 2, NOW), None, "it never had it");
         assert_eq!(desk.phones.gone(desk.owner, "a", 1, NOW), Some(leg));
@@ -309,9 +333,25 @@ mod tests {
     }
 
     #[test]
+    fn an_offer_without_room_is_refused_before_older_ones_are_answered() {
+        let mut desk = Desk::new();
+        let (Taken::Leg(leg, one), mut first) = desk.offer("a", 1) else { panic!("first") };
+        let (Taken::Leg(_, two), mut second) = desk.take("b", 2) else { panic!("second") };
+        let (Taken::Leg(_, three), mut third) = desk.take("c", 3) else { panic!("third") };
+        desk.phones.crowded(two);
+        assert_eq!(second.try_recv(), Ok(Err(Refusal::Overloaded)), "and nobody else");
+        desk.phones.answered(one, "for a".to_owned());
+        assert_eq!(first.try_recv(), Ok(Ok("for a".to_owned())));
+        desk.phones.crowded(three);
+        assert_eq!(third.try_recv(), Ok(Err(Refusal::Overloaded)));
+        desk.phones.up(leg);
+        assert_eq!(desk.phones.gone(desk.owner, "a", 1, NOW), Some(leg), "it has the telephone");
+    }
+
+    #[test]
     fn a_short_loss_of_the_socket_keeps_the_leg() {
         let mut desk = Desk::new();
-        let (Taken::Leg(leg), _) = desk.offer("a", 1) else { panic!("first") };
+        let (Taken::Leg(leg, _), _) = desk.offer("a", 1) else { panic!("first") };
         desk.phones.up(leg);
         desk.phones.gone(desk.owner, "a", 1, NOW);
         assert_eq!(desk.phones.back(desk.owner, "a", 1), Some(leg));

@@ -3,11 +3,16 @@
 //! The SIP plane knows dialogs, the media plane knows ports, the cell knows calls; this machine is
 //! the only place where the three meet. It never waits: every input gives outputs at once.
 
+use std::net::IpAddr;
+
 use model::Input;
 use model::id::{LegId, PartyId};
-use model::media::{Direction, MediaCommand, MediaDesc, MediaFault};
+use model::media::{MediaCommand, MediaDesc, MediaFault, Peer};
 use model::number::DialString;
 use model::sip::{Caller, LegCause, SipCommand, SipEvent, SipTarget};
+use model::time::Timestamp;
+
+use crate::keys::Keys;
 
 /// What a leg machine wants done. Order matters.
 #[derive(Debug, Clone)]
@@ -29,6 +34,21 @@ pub(crate) struct Leg {
     state: State,
     /// Our description once media made a port.
     local: Option<MediaDesc>,
+    /// Where the far side's SIP messages come from.
+    source: IpAddr,
+    /// A change of the session that the SIP plane has not settled yet.
+    change: Option<Change>,
+    keys: Keys,
+}
+
+/// A session as it will be if the far side takes our answer.
+#[derive(Debug)]
+struct Change {
+    number: u32,
+    local: MediaDesc,
+    /// `None` where we offer: the answer comes with `Confirmed`.
+    remote: Option<MediaDesc>,
+    source: IpAddr,
 }
 
 #[derive(Debug)]
@@ -57,10 +77,12 @@ impl Leg {
         dialled: DialString,
         caller: Option<DialString>,
         offer: Option<MediaDesc>,
+        source: IpAddr,
     ) -> (Self, Vec<LegOutput>) {
         let state = State::Arriving { dialled, caller, party };
-        let prepare = MediaCommand::Prepare { leg, remote: offer };
-        (Self { leg, state, local: None }, vec![LegOutput::Media(prepare)])
+        let remote = offer.map(|desc| Peer { desc, signalled_from: Some(source) });
+        let prepare = MediaCommand::Prepare { leg, remote };
+        (Self::new(leg, state, source), vec![LegOutput::Media(prepare)])
     }
 
     /// A leg to a device that we are about to ring.
@@ -70,9 +92,14 @@ impl Leg {
         caller: Option<DialString>,
     ) -> (Self, Vec<LegOutput>) {
         let caller = Caller { number: caller, name: None };
+        let source = target.address.ip();
         let state = State::Preparing { target, caller };
         let prepare = MediaCommand::Prepare { leg, remote: None };
-        (Self { leg, state, local: None }, vec![LegOutput::Media(prepare)])
+        (Self::new(leg, state, source), vec![LegOutput::Media(prepare)])
+    }
+
+    fn new(leg: LegId, state: State, source: IpAddr) -> Self {
+        Self { leg, state, local: None, source, change: None, keys: Keys::default() }
     }
 
     /// Media made a port.
@@ -155,29 +182,44 @@ impl Leg {
     }
 
     /// The SIP plane reports. `Incoming` makes a leg and never comes here.
-    pub(crate) fn sip(&mut self, event: SipEvent) -> Vec<LegOutput> {
-        let leg = self.leg;
+    pub(crate) fn sip(&mut self, now: Timestamp, event: SipEvent) -> Vec<LegOutput> {
         match event {
             // An offer rings by its own clock, whatever the telephone says.
             SipEvent::Incoming { .. } | SipEvent::Ringing { .. } => Vec::new(),
-            SipEvent::Answered { remote, .. } => match self.state {
-                State::Dialling => self.up(Some(remote)),
+            SipEvent::Answered { remote, source, .. } => match self.state {
+                State::Dialling => {
+                    self.source = source.ip();
+                    self.up(Some(remote))
+                }
                 _ => Vec::new(),
             },
             SipEvent::Confirmed { remote, .. } => match self.state {
                 State::Answered => self.up(remote),
+                // The answer to an offer that the far side asked for.
+                State::Up => self.agreed(remote).into_iter().collect(),
                 _ => Vec::new(),
             },
-            SipEvent::Reoffered { offer, .. } => self.reoffered(offer),
-            // With telephone-event agreed on the key comes by RTP as well: once is enough.
-            SipEvent::Digit { .. } if self.keys_by_rtp() => Vec::new(),
-            SipEvent::Digit { digit, .. } => vec![LegOutput::Cell(Input::Digit { leg, digit })],
+            SipEvent::Reoffered { change, offer, source, .. } => {
+                self.reoffered(change, offer, source.ip())
+            }
+            SipEvent::ChangeEnded { change, taken, .. } => self.change_ended(change, taken),
+            SipEvent::Digit { digit, .. } => {
+                let counts = self.keys.info(now, digit);
+                self.pressed(digit, counts)
+            }
             SipEvent::Ended { cause, .. } => self.ended(cause),
         }
     }
 
-    fn keys_by_rtp(&self) -> bool {
-        self.local.as_ref().is_some_and(|local| local.dtmf.is_some())
+    /// The media plane heard a key.
+    pub(crate) fn key(&mut self, now: Timestamp, digit: char) -> Vec<LegOutput> {
+        let counts = self.keys.rtp(now, digit);
+        self.pressed(digit, counts)
+    }
+
+    fn pressed(&self, digit: char, counts: bool) -> Vec<LegOutput> {
+        let input = Input::Digit { leg: self.leg, digit };
+        counts.then_some(LegOutput::Cell(input)).into_iter().collect()
     }
 
     /// The SIP plane would not take our INVITE.
@@ -195,29 +237,52 @@ impl Leg {
     fn up(&mut self, remote: Option<MediaDesc>) -> Vec<LegOutput> {
         let leg = self.leg;
         self.state = State::Up;
-        let mut outputs = Vec::with_capacity(2);
-        if let Some(remote) = remote {
-            if let Some(local) = &mut self.local {
-                local.dtmf = remote.dtmf.and(local.dtmf);
-            }
-            outputs.push(LegOutput::Media(MediaCommand::Remote { leg, remote }));
-        }
-        outputs.push(LegOutput::Cell(Input::LegUp { leg }));
-        outputs
+        let agreed = self.agreed(remote);
+        agreed.into_iter().chain([LegOutput::Cell(Input::LegUp { leg })]).collect()
     }
 
-    fn reoffered(&mut self, offer: Option<MediaDesc>) -> Vec<LegOutput> {
+    /// The far side answered our offer.
+    fn agreed(&mut self, remote: Option<MediaDesc>) -> Option<LegOutput> {
+        let (remote, local) = (remote?, self.local.as_mut()?);
+        local.dtmf = remote.dtmf.and(local.dtmf);
+        let local = local.clone();
+        Some(self.session(local, remote))
+    }
+
+    /// Tells media the session as it stands.
+    fn session(&mut self, local: MediaDesc, desc: MediaDesc) -> LegOutput {
+        if desc.dtmf.is_none() {
+            self.keys.no_rtp();
+        }
+        let remote = Peer { desc, signalled_from: Some(self.source) };
+        LegOutput::Media(MediaCommand::Remote { leg: self.leg, local, remote })
+    }
+
+    /// Answers a change. Media follows once the answer is out: a change that is cancelled leaves
+    /// no trace (RFC 3261 section 14.1).
+    fn reoffered(
+        &mut self,
+        number: u32,
+        offer: Option<MediaDesc>,
+        source: IpAddr,
+    ) -> Vec<LegOutput> {
         let leg = self.leg;
-        let Some(local) = &self.local else { return Vec::new() };
-        let Some(offer) = offer else {
-            return vec![LegOutput::Sip(SipCommand::Reanswer { leg, local: local.clone() })];
+        let Some(standing) = &self.local else { return Vec::new() };
+        let local = match &offer {
+            Some(offer) => standing.answering(offer),
+            None => standing.offering(),
         };
-        let local = answer_to(local, &offer);
-        self.local = Some(local.clone());
-        vec![
-            LegOutput::Media(MediaCommand::Remote { leg, remote: offer }),
-            LegOutput::Sip(SipCommand::Reanswer { leg, local }),
-        ]
+        self.change = Some(Change { number, local: local.clone(), remote: offer, source });
+        vec![LegOutput::Sip(SipCommand::Reanswer { leg, change: number, local })]
+    }
+
+    fn change_ended(&mut self, number: u32, taken: bool) -> Vec<LegOutput> {
+        let change = self.change.take_if(|change| change.number == number);
+        let Some(Change { local, remote, source, .. }) = change.filter(|_| taken) else {
+            return Vec::new();
+        };
+        (self.local, self.source) = (Some(local.clone()), source);
+        remote.map(|remote| self.session(local, remote)).into_iter().collect()
     }
 
     fn ended(&mut self, cause: LegCause) -> Vec<LegOutput> {
@@ -232,26 +297,12 @@ impl Leg {
     }
 }
 
-/// Our answer to a new offer in a running dialog (RFC 3264 section 8): same port, the peer's first
-/// codec that we have, its telephone-event number, its direction mirrored.
-fn answer_to(local: &MediaDesc, offer: &MediaDesc) -> MediaDesc {
-    let direction = match offer.direction {
-        Direction::SendRecv => Direction::SendRecv,
-        Direction::SendOnly => Direction::RecvOnly,
-        Direction::RecvOnly => Direction::SendOnly,
-        Direction::Inactive => Direction::Inactive,
-    };
-    let codecs = offer.codecs.first().map_or_else(|| local.codecs.clone(), |codec| vec![*codec]);
-    MediaDesc { codecs, dtmf: offer.dtmf, direction, ..local.clone() }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::net::{IpAddr, Ipv4Addr};
+    use std::net::{Ipv4Addr, SocketAddr};
 
     use model::id::IdMint;
-    use model::media::Codec;
-    use model::time::Timestamp;
+    use model::media::{Codec, Direction};
 
     use super::*;
 
@@ -260,6 +311,11 @@ mod tests {
         let codecs = codecs.to_vec();
         MediaDesc { address, port: 4_000, codecs, dtmf: Some(101), direction, ptime_ms: 20 }
     }
+
+    const FROM: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)), 5_060);
+    const MOVED: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 8)), 5_060);
+
+    const NOW: Timestamp = Timestamp::from_micros(1);
 
     fn leg_id() -> LegId {
         IdMint::new(1).mint(Timestamp::from_micros(1))
@@ -282,8 +338,12 @@ mod tests {
         let party = IdMint::new(2).mint(Timestamp::from_micros(1));
         let dialled: DialString = "100".parse().expect("dialable");
         let offer = Some(desc(Direction::SendRecv, &[Codec::Pcmu]));
-        let (leg, outputs) = Leg::incoming(leg_id(), party, dialled, None, offer);
-        assert_eq!(words(&outputs), ["media Prepare"]);
+        let (leg, outputs) = Leg::incoming(leg_id(), party, dialled, None, offer, FROM.ip());
+        let [LegOutput::Media(MediaCommand::Prepare { remote: Some(remote), .. })] = &outputs[..]
+        else {
+            panic!("{outputs:?}")
+        };
+        assert_eq!(remote.signalled_from, Some(FROM.ip()));
         leg
     }
 
@@ -295,16 +355,16 @@ mod tests {
         assert_eq!(words(&leg.answer()), ["sip Answer"]);
         assert_eq!(words(&leg.answer()), [""; 0], "answered once");
         let confirmed = SipEvent::Confirmed { leg: leg_id(), remote: None };
-        assert_eq!(words(&leg.sip(confirmed)), ["cell LegUp"]);
+        assert_eq!(words(&leg.sip(NOW, confirmed)), ["cell LegUp"]);
         let ended = SipEvent::Ended { leg: leg_id(), cause: LegCause::FarHangup, status: None };
-        assert_eq!(words(&leg.sip(ended)), ["media Close", "cell LegEnded", "finished"]);
+        assert_eq!(words(&leg.sip(NOW, ended)), ["media Close", "cell LegEnded", "finished"]);
     }
 
     #[test]
     fn a_caller_who_leaves_before_the_port_is_never_told_to_the_cell() {
         let mut leg = arrived();
         let ended = SipEvent::Ended { leg: leg_id(), cause: LegCause::Cancelled, status: None };
-        assert_eq!(words(&leg.sip(ended)), ["media Close", "finished"]);
+        assert_eq!(words(&leg.sip(NOW, ended)), ["media Close", "finished"]);
     }
 
     #[test]
@@ -317,14 +377,77 @@ mod tests {
         ));
     }
 
+    fn up() -> Leg {
+        let mut leg = arrived();
+        leg.prepared(desc(Direction::SendRecv, &[Codec::Pcmu]));
+        leg.answer();
+        leg.sip(NOW, SipEvent::Confirmed { leg: leg_id(), remote: None });
+        leg
+    }
+
+    fn change_ended(leg: &mut Leg, change: u32, taken: bool) -> Vec<LegOutput> {
+        leg.sip(NOW, SipEvent::ChangeEnded { leg: leg_id(), change, taken })
+    }
+
     #[test]
-    fn hold_by_the_peer_is_mirrored_on_the_same_port() {
-        let local = desc(Direction::SendRecv, &[Codec::Pcmu]);
-        let offer = desc(Direction::SendOnly, &[Codec::Pcma, Codec::Pcmu]);
-        let answer = answer_to(&local, &offer);
-        assert_eq!(answer.direction, Direction::RecvOnly);
-        assert_eq!(answer.codecs, [Codec::Pcma]);
-        assert_eq!(answer.port, local.port);
+    fn media_follows_a_change_once_the_answer_is_out() {
+        let mut leg = up();
+        let moved = MediaDesc { port: 6_000, ..desc(Direction::SendRecv, &[Codec::Pcma]) };
+        let offer = |change| {
+            let (leg, offer, source) = (leg_id(), Some(moved.clone()), MOVED);
+            SipEvent::Reoffered { leg, change, offer, source }
+        };
+        assert_eq!(words(&leg.sip(NOW, offer(2))), ["sip Reanswer"]);
+        assert_eq!(words(&change_ended(&mut leg, 2, false)), [""; 0], "the old session stands");
+        assert_eq!(leg.local, Some(desc(Direction::SendRecv, &[Codec::Pcmu])));
+        assert_eq!(words(&leg.sip(NOW, offer(3))), ["sip Reanswer"]);
+        assert_eq!(words(&change_ended(&mut leg, 2, true)), [""; 0], "another change");
+        let outputs = change_ended(&mut leg, 3, true);
+        let [LegOutput::Media(MediaCommand::Remote { local, remote, .. })] = outputs.as_slice()
+        else {
+            panic!("{outputs:?}")
+        };
+        assert_eq!(remote, &Peer { desc: moved, signalled_from: Some(MOVED.ip()) });
+        assert_eq!(local, &desc(Direction::SendRecv, &[Codec::Pcma]));
+    }
+
+    #[test]
+    fn asked_for_an_offer_we_offer_everything_and_media_learns_the_answer() {
+        let mut leg = up();
+        let held = SipEvent::Reoffered {
+            leg: leg_id(),
+            change: 2,
+            offer: Some(desc(Direction::SendOnly, &[Codec::Pcma])),
+            source: FROM,
+        };
+        leg.sip(NOW, held);
+        change_ended(&mut leg, 2, true);
+        let ask = SipEvent::Reoffered { leg: leg_id(), change: 3, offer: None, source: MOVED };
+        let outputs = leg.sip(NOW, ask);
+        let [LegOutput::Sip(SipCommand::Reanswer { local, .. })] = outputs.as_slice() else {
+            panic!("{outputs:?}")
+        };
+        assert_eq!(local, &desc(Direction::SendRecv, &Codec::ALL));
+        assert_eq!(words(&change_ended(&mut leg, 3, true)), [""; 0], "nothing is agreed on yet");
+        let answer = MediaDesc { port: 6_000, ..desc(Direction::SendRecv, &[Codec::Pcma]) };
+        let remote = Some(answer.clone());
+        let outputs = leg.sip(NOW, SipEvent::Confirmed { leg: leg_id(), remote });
+        let [LegOutput::Media(MediaCommand::Remote { local, remote, .. })] = outputs.as_slice()
+        else {
+            panic!("{outputs:?}")
+        };
+        assert_eq!(remote, &Peer { desc: answer, signalled_from: Some(MOVED.ip()) });
+        assert_eq!(local, &desc(Direction::SendRecv, &Codec::ALL));
+    }
+
+    #[test]
+    fn keys_by_info_count_though_the_telephone_lists_telephone_event() {
+        let mut leg = up();
+        let info = |digit| SipEvent::Digit { leg: leg_id(), digit };
+        assert_eq!(words(&leg.sip(NOW, info('5'))), ["cell Digit"]);
+        assert_eq!(words(&leg.key(NOW, '5')), [""; 0], "the same press by RTP");
+        assert_eq!(words(&leg.key(NOW, '6')), ["cell Digit"]);
+        assert_eq!(words(&leg.sip(NOW, info('6'))), [""; 0], "RTP brings them");
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod clips;
 mod clock;
 mod flight;
 mod key;
+mod keys;
 mod ledger;
 mod leg;
 mod mailbox;

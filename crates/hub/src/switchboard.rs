@@ -4,6 +4,7 @@
 //! calls from the cells, legs from their small machines.
 
 use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use model::Input;
 use model::domain::Domain;
 use model::effect::Effect;
 use model::id::{AgentId, CallId, IdMint, LegId, PartyId, RecordingId, TenantId};
-use model::media::{ClipId, MediaCommand, MediaEvent, MediaFault};
+use model::media::{ClipId, MediaCommand, MediaDesc, MediaEvent, MediaFault};
 use model::number::DialString;
 use model::refusal::Refusal;
 use model::sip::{Caller, LegCause, SipCommand, SipEvent};
@@ -66,8 +67,8 @@ pub(crate) enum Request {
     },
     /// The socket of the page that owns the phone is gone.
     BrowserGone { tenant: TenantId, agent: AgentId, tab: String, epoch: u64 },
-    /// The media plane would not take a page's offer.
-    BrowserRefused(LegId),
+    /// The media plane would not take a page's offer of this number.
+    BrowserRefused(u64),
     /// Take in every event that has arrived, then hand out the cells, so that they can be stopped.
     Drain(oneshot::Sender<Vec<Mailbox>>),
     /// A socket of the page that owns the phone is back.
@@ -88,7 +89,7 @@ pub(crate) struct Switchboard {
     calls: HashMap<CallId, TenantId>,
     recordings: HashMap<RecordingId, TenantId>,
     phones: Phones,
-    offers: std::sync::mpsc::Sender<(LegId, String)>,
+    offers: std::sync::mpsc::Sender<(LegId, u64, String)>,
     /// Endings that a plane was too busy for; losing one would leave somebody on a dead line.
     endings: VecDeque<Ending>,
 }
@@ -219,7 +220,7 @@ impl Switchboard {
                     self.direct(MediaCommand::ClipGone { clip });
                 }
             }
-            Request::BrowserRefused(leg) => self.phones.crowded(leg),
+            Request::BrowserRefused(offer) => self.phones.crowded(offer),
             // Answered by the loop, which has the streams.
             Request::Drain(_) => {}
             Request::Effect { tenant, effect, recording_file } => {
@@ -228,10 +229,10 @@ impl Switchboard {
             Request::BrowserOffer { tenant, agent, claim, sdp, reply } => {
                 let fresh = self.mint.mint(self.clock.now());
                 let taken = self.phones.offer((tenant, agent), claim, fresh, reply);
-                if let Taken::Leg(leg) = taken
-                    && self.offers.send((leg, sdp)).is_err()
+                if let Taken::Leg(leg, offer) = taken
+                    && self.offers.send((leg, offer, sdp)).is_err()
                 {
-                    self.phones.crowded(leg);
+                    self.phones.crowded(offer);
                 }
             }
             Request::BrowserGone { tenant, agent, tab, epoch } => {
@@ -264,12 +265,14 @@ impl Switchboard {
             }
             Effect::Media { call, rev, graph } => {
                 self.calls.insert(call, tenant);
-                if let Some(wish) = &graph.record {
-                    self.recordings.insert(wish.recording, tenant);
-                }
+                let new = graph.record.as_ref().map(|wish| wish.recording);
+                let new = new.filter(|new| self.recordings.insert(*new, tenant).is_none());
                 let command = MediaCommand::Graph { call, tenant, rev, graph, recording_file };
                 if !self.direct(command) {
                     tracing::error!(%call, rev, "the media plane refused a graph");
+                    if let Some(recording) = new {
+                        self.never_recorded(call, recording);
+                    }
                     self.tell(tenant, Input::CallFailed { call });
                 }
                 return;
@@ -307,10 +310,13 @@ impl Switchboard {
                 }
                 LegOutput::Media(command) => {
                     let preparing = matches!(command, MediaCommand::Prepare { .. });
-                    if !self.direct(command) && preparing {
-                        self.with_leg(leg, |machine| {
-                            machine.prepare_failed(MediaFault::Overloaded)
-                        });
+                    if !self.direct(command) {
+                        let step = |machine: &mut Leg| match preparing {
+                            true => machine.prepare_failed(MediaFault::Overloaded),
+                            // Its sound would go to where the far side no longer listens.
+                            false => machine.hang_up(LegCause::InternalError),
+                        };
+                        self.with_leg(leg, step);
                     }
                 }
                 LegOutput::Cell(input) => self.hand_in(tenant, leg, input),
@@ -347,9 +353,11 @@ impl Switchboard {
     }
 
     fn sip(&mut self, event: SipEvent) {
-        if let SipEvent::Incoming { leg, caller, dialled, domain, offer, .. } = event {
+        if let SipEvent::Incoming { leg, caller, dialled, domain, offer, source, .. } = event {
             match self.whose(domain.as_ref(), &dialled) {
-                Ok((tenant, dialled)) => self.arrive(leg, tenant, caller, dialled, offer),
+                Ok((tenant, dialled)) => {
+                    self.arrive(leg, tenant, (caller, dialled), offer, source.ip());
+                }
                 Err((status, retry_after_s)) => {
                     self.signal(SipCommand::Reject { leg, status, retry_after_s });
                 }
@@ -362,12 +370,13 @@ impl Switchboard {
             | SipEvent::Answered { leg, .. }
             | SipEvent::Confirmed { leg, .. }
             | SipEvent::Reoffered { leg, .. }
+            | SipEvent::ChangeEnded { leg, .. }
             | SipEvent::Digit { leg, .. }
             | SipEvent::Ended { leg, .. } => *leg,
         };
         let Some((tenant, machine)) = self.legs.get_mut(&leg) else { return };
         let tenant = *tenant;
-        let outputs = machine.sip(event);
+        let outputs = machine.sip(self.clock.now(), event);
         self.carry_out(tenant, leg, outputs);
     }
 
@@ -375,14 +384,14 @@ impl Switchboard {
         &mut self,
         leg: LegId,
         tenant: TenantId,
-        caller: Caller,
-        dialled: DialString,
-        offer: Option<model::media::MediaDesc>,
+        (caller, dialled): (Caller, DialString),
+        offer: Option<MediaDesc>,
+        source: IpAddr,
     ) {
         let party: PartyId = self.mint.mint(self.clock.now());
         let number = caller.number.clone();
         self.callers.insert(leg, (party, caller));
-        let (machine, outputs) = Leg::incoming(leg, party, dialled, number, offer);
+        let (machine, outputs) = Leg::incoming(leg, party, dialled, number, offer, source);
         self.legs.insert(leg, (tenant, machine));
         self.carry_out(tenant, leg, outputs);
     }
@@ -404,10 +413,12 @@ impl Switchboard {
                 self.with_leg(leg, |machine| machine.prepared(local));
             }
             MediaEvent::PrepareFailed { leg, why } => {
-                self.phones.refused(leg, Refusal::NoDevice);
                 self.with_leg(leg, |machine| machine.prepare_failed(why));
             }
-            MediaEvent::BrowserAnswer { leg, sdp } => self.phones.answered(leg, sdp),
+            MediaEvent::BrowserAnswer { offer, sdp, .. } => self.phones.answered(offer, sdp),
+            MediaEvent::BrowserRefused { offer, .. } => {
+                self.phones.refused(offer, Refusal::NoDevice);
+            }
             MediaEvent::BrowserUp { leg } => {
                 if let Some((tenant, agent)) = self.phones.up(leg) {
                     self.tell(tenant, Input::DeviceUp { agent, leg });
@@ -424,18 +435,14 @@ impl Switchboard {
                 self.about(call, Input::PlayEnded { call, play });
             }
             MediaEvent::Digit { leg, digit } => {
-                if let Some((tenant, _)) = self.legs.get(&leg) {
-                    self.tell(*tenant, Input::Digit { leg, digit });
-                }
+                let now = self.clock.now();
+                self.with_leg(leg, |machine| machine.key(now, digit));
             }
             MediaEvent::Silent { leg, silent_ms } => self.silent(leg, silent_ms),
             MediaEvent::RecordingEnded { call, recording, length_ms, sha256, complete } => {
-                let tenant = self.recordings.remove(&recording);
-                if let Some(mailbox) = tenant.and_then(|tenant| self.cells.get(&tenant)) {
-                    let message =
-                        Message::RecordingEnded { call, recording, length_ms, sha256, complete };
-                    mailbox.post(message);
-                }
+                let message =
+                    Message::RecordingEnded { call, recording, length_ms, sha256, complete };
+                self.recorded(recording, message);
             }
             MediaEvent::Closed { leg, quality } => {
                 tracing::debug!(%leg, ?quality, "a leg was closed");
@@ -445,6 +452,21 @@ impl Switchboard {
                     self.tell(tenant, Input::DeviceDown { agent, leg });
                 }
             }
+        }
+    }
+
+    /// A recording whose graph the media plane never saw: nobody else will say that it ended, and
+    /// the books keep a call until all its recordings have.
+    fn never_recorded(&mut self, call: CallId, recording: RecordingId) {
+        let (length_ms, sha256, complete) = (0, String::new(), false);
+        let message = Message::RecordingEnded { call, recording, length_ms, sha256, complete };
+        self.recorded(recording, message);
+    }
+
+    fn recorded(&mut self, recording: RecordingId, ended: Message) {
+        let tenant = self.recordings.remove(&recording);
+        if let Some(mailbox) = tenant.and_then(|tenant| self.cells.get(&tenant)) {
+            mailbox.post(ended);
         }
     }
 
@@ -486,16 +508,19 @@ impl Switchboard {
 fn browser_maker(
     ports: Ports,
     requests: mpsc::WeakUnboundedSender<Request>,
-) -> std::io::Result<std::sync::mpsc::Sender<(LegId, String)>> {
-    let (offers, received) = std::sync::mpsc::channel::<(LegId, String)>();
+) -> std::io::Result<std::sync::mpsc::Sender<(LegId, u64, String)>> {
+    let (offers, received) = std::sync::mpsc::channel::<(LegId, u64, String)>();
     std::thread::Builder::new().name("browser-legs".to_owned()).spawn(move || {
-        while let Ok((leg, sdp)) = received.recv() {
-            if !(ports.media)(MediaCommand::BrowserOffer { leg, sdp })
+        while let Ok((leg, offer, sdp)) = received.recv() {
+            if !(ports.media)(MediaCommand::BrowserOffer { leg, offer, sdp })
                 && let Some(requests) = requests.upgrade()
             {
-                let _ = requests.send(Request::BrowserRefused(leg));
+                let _ = requests.send(Request::BrowserRefused(offer));
             }
         }
     })?;
     Ok(offers)
 }
+
+#[cfg(test)]
+mod tests;

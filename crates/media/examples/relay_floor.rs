@@ -214,7 +214,7 @@ fn legs(
             ptime_ms: 20,
         };
         let leg = LegId::from_uuid(id(n));
-        handle.send(MediaCommand::Prepare { leg, remote: Some(remote) })?;
+        handle.send(MediaCommand::Prepare { leg, remote: Some(remote.into()) })?;
         match events.blocking_recv() {
             Some(MediaEvent::Prepared { leg, local }) => ports.insert(leg, local.port),
             other => return Err(format!("no leg: {other:?}").into()),

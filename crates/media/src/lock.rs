@@ -1,14 +1,16 @@
 //! The source lock: whose RTP a leg listens to (reliability S6).
 //!
-//! Invariant: a stranger is never heard and never sent to. The signalled address is taken at once;
-//! another one only after it proved itself with packets in sequence, and it loses to the signalled
-//! address whenever that speaks.
+//! Invariant: a stranger is never heard and never sent to. The signalled address is taken at once.
+//! Another port is learned, after packets in sequence, only at the signalled IP address or at the
+//! one that the peer's SIP messages come from, where a telephone behind an address translation is;
+//! it loses to the signalled address whenever that speaks. Packets in sequence alone prove nothing:
+//! whoever sprays all ports can number them (RTP bleed, CVE-2017-14099, CVE-2025-53399).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::rtp::sequence_distance;
 
-/// Packets in sequence that an address other than the signalled one must send.
+/// Packets in sequence that a port other than the signalled one must send.
 pub(crate) const PROBATION_PACKETS: u8 = 5;
 /// Time within which they must come, in milliseconds.
 pub(crate) const PROBATION_MS: u64 = 500;
@@ -17,6 +19,8 @@ pub(crate) const PROBATION_MS: u64 = 500;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SourceLock {
     signalled: Option<SocketAddr>,
+    /// Where the peer's SIP messages come from.
+    sip: Option<IpAddr>,
     locked: Option<SocketAddr>,
     candidate: Option<Candidate>,
 }
@@ -32,14 +36,27 @@ struct Candidate {
 
 impl SourceLock {
     /// The peer's description came or changed: whatever was learned is forgotten.
-    pub(crate) fn signal(&mut self, address: Option<SocketAddr>) {
-        *self = Self { signalled: address, locked: None, candidate: None };
+    pub(crate) fn signal(&mut self, address: Option<SocketAddr>, sip: Option<IpAddr>) {
+        let sip = sip.map(|ip| ip.to_canonical());
+        *self = Self { signalled: address, sip, locked: None, candidate: None };
+    }
+
+    fn may_be_learned(&self, source: IpAddr) -> bool {
+        let source = source.to_canonical();
+        self.sip == Some(source)
+            || self.signalled.is_some_and(|address| address.ip().to_canonical() == source)
     }
 
     /// Where to send: to the address that is heard, else to the signalled one.
     #[must_use]
     pub(crate) fn target(&self) -> Option<SocketAddr> {
         self.locked.or(self.signalled)
+    }
+
+    /// Whether this is the address that is heard, or the signalled one while none is.
+    #[must_use]
+    pub(crate) fn is_peer(&self, source: SocketAddr) -> bool {
+        self.target() == Some(source)
     }
 
     /// Whether a valid packet of a negotiated payload type may be taken.
@@ -57,7 +74,7 @@ impl SourceLock {
             (self.locked, self.candidate) = (Some(source), None);
             return true;
         }
-        if self.locked.is_some() {
+        if self.locked.is_some() || !self.may_be_learned(source.ip()) {
             return false;
         }
         let packets = match self.candidate {
@@ -99,32 +116,44 @@ mod tests {
         text.parse().expect("an address")
     }
 
+    /// Signalled at 192.0.2.1:4000 by SIP messages from 203.0.113.5.
     fn lock() -> SourceLock {
         let mut lock = SourceLock::default();
-        lock.signal(Some(address("192.0.2.1:4000")));
+        let sip = address("203.0.113.5:5060").ip();
+        lock.signal(Some(address("192.0.2.1:4000")), Some(sip));
         lock
     }
 
     #[test]
     fn the_signalled_address_is_taken_at_once_and_strangers_never() {
         let mut lock = lock();
-        assert!(lock.admit(0, address("192.0.2.1:4000"), 1, 7));
-        for n in 0..100 {
-            assert!(!lock.admit(n * 20, address("198.51.100.9:4000"), n as u16, 9));
-        }
+        let stranger = address("198.51.100.9:4000");
+        let refused = |lock: &mut SourceLock, from: u64| {
+            (from..from + 100).all(|n| !lock.admit(n * 20, stranger, n as u16, 9))
+        };
+        assert!(refused(&mut lock, 0), "before the first packet");
         assert_eq!(lock.target(), Some(address("192.0.2.1:4000")));
+        assert!(lock.admit(2_000, address("192.0.2.1:4000"), 1, 7));
+        assert!(refused(&mut lock, 100), "in silence");
+        lock.signal(Some(address("192.0.2.1:4000")), None);
+        assert!(refused(&mut lock, 200), "after a re-INVITE");
+        lock.signal(None, None);
+        assert!(refused(&mut lock, 300), "while nothing is signalled");
+        assert_eq!(lock.target(), None);
     }
 
     #[test]
-    fn another_address_is_learned_after_five_in_sequence_and_then_locked() {
-        let mut lock = lock();
-        let real = address("203.0.113.5:61000");
-        let taken: Vec<bool> = (0..6).map(|n| lock.admit(n * 20, real, n as u16, 7)).collect();
-        assert_eq!(taken, [false, false, false, false, true, true]);
-        assert_eq!(lock.target(), Some(real));
-        assert!((0..50).all(|n| !lock.admit(n, address("198.51.100.9:1"), n as u16, 9)));
-        assert!(lock.admit(900, address("192.0.2.1:4000"), 1, 7), "the signalled address wins");
-        assert!(!lock.admit(920, real, 7, 7));
+    fn a_port_where_the_peer_is_is_learned_after_five_in_sequence_and_then_locked() {
+        for real in ["203.0.113.5:61000", "192.0.2.1:61000", "[::ffff:203.0.113.5]:61000"] {
+            let (mut lock, real) = (lock(), address(real));
+            let taken: Vec<bool> = (0..6).map(|n| lock.admit(n * 20, real, n as u16, 7)).collect();
+            assert_eq!(taken, [false, false, false, false, true, true]);
+            assert_eq!(lock.target(), Some(real));
+            let other = address("203.0.113.5:1");
+            assert!((0..50).all(|n| !lock.admit(n, other, n as u16, 9)), "one is enough");
+            assert!(lock.admit(900, address("192.0.2.1:4000"), 1, 7), "the signalled address wins");
+            assert!(!lock.admit(920, real, 7, 7));
+        }
     }
 
     #[test]
@@ -145,7 +174,7 @@ mod tests {
     fn a_new_description_forgets() {
         let mut lock = lock();
         assert!(lock.admit(0, address("192.0.2.1:4000"), 1, 7));
-        lock.signal(Some(address("192.0.2.2:5000")));
+        lock.signal(Some(address("192.0.2.2:5000")), None);
         assert!(!lock.admit(20, address("192.0.2.1:4000"), 2, 7));
         assert!(lock.admit(20, address("192.0.2.2:5000"), 9, 8));
     }

@@ -1,8 +1,9 @@
 //! The vocabulary of the house: ids, time, inputs, events, effects, media and SIP messages, limits.
 //!
 //! Every other crate speaks in these types; this one knows no behaviour beyond parsing and
-//! printing its own values. Read `input`, `event` and `effect` first: everything that arrives is
-//! an [`Input`], everything that happened an [`Event`], everything to do an [`Effect`].
+//! printing its own values, and what answers a session description. Read `input`, `event` and
+//! `effect` first: everything that arrives is an [`Input`], everything that happened an [`Event`],
+//! everything to do an [`Effect`].
 
 pub mod config;
 pub mod domain;

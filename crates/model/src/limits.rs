@@ -38,6 +38,10 @@ pub const COLLECT_DIGITS_MAX: u8 = 32;
 /// Digits per second that one leg may send; the rest are dropped and counted by every plane.
 pub const DIGITS_PER_SECOND_MAX: u32 = 20;
 
+/// Time between the two ways of one key, SIP INFO and RTP, at most, in milliseconds: INFO is often
+/// sent when the key is let go and may be repeated.
+pub const KEY_TWIN_MS: i64 = 3_000;
+
 /// Time for which a contact is not offered again to an agent who declined it, in milliseconds. Not
 /// for ever: the only agent of a queue must not starve it.
 pub const OFFER_EXCLUSION_MS: i64 = 30_000;
@@ -63,8 +67,21 @@ pub const DOMAIN_LABEL_CHARS_MAX: usize = 63;
 pub const SIP_MESSAGE_BYTES_MAX: usize = 8_000;
 /// SIP requests outside a dialog that one source address may send per second.
 pub const SIP_REQUESTS_PER_SOURCE_PER_SECOND_MAX: u32 = 200;
-/// Source addresses whose rate is kept; the oldest leave first.
+/// How many times as many requests inside its dialogs, copies included, a source address may send:
+/// a call is ten messages and as many copies, and its keys come on top.
+pub const SIP_REQUESTS_INSIDE_FACTOR: u32 = 20;
+/// Source addresses whose rate, conduct or ban is kept; the oldest leave first.
 pub const SIP_SOURCES_MAX: usize = 10_000;
+/// Length of the first ban of a SIP source, in seconds; each that follows is twice as long.
+pub const SIP_BAN_S: u64 = 60;
+/// Length of the longest ban of a SIP source, in seconds.
+pub const SIP_BAN_S_MAX: u64 = 3_600;
+/// Window in which the garbage of a SIP source is counted, in seconds.
+pub const SIP_BAN_WINDOW_S: u64 = 10;
+/// Messages in a window, most of them garbage, for which a SIP source is banned.
+pub const SIP_BAN_MESSAGES_MIN: u32 = 100;
+/// Seconds in a row over its rate for which a SIP source is banned.
+pub const SIP_BAN_OVER_RATE_S: u32 = 10;
 /// SIP legs at once in the whole process.
 pub const SIP_LEGS_MAX: usize = 20_000;
 /// Payload types of one media offer that are looked at.

@@ -26,6 +26,9 @@ pub enum Codec {
 }
 
 impl Codec {
+    /// Every codec of the house, in our order of preference.
+    pub const ALL: [Self; 2] = [Self::Pcmu, Self::Pcma];
+
     /// The static RTP payload type (RFC 3551 section 6).
     #[must_use]
     pub const fn payload_type(self) -> u8 {
@@ -66,6 +69,67 @@ pub struct MediaDesc {
     pub direction: Direction,
     /// Packet time in milliseconds, 20 unless told.
     pub ptime_ms: u8,
+}
+
+/// Payload type of telephone-event (RFC 4733) in our own offers.
+pub const KEYS_PAYLOAD_TYPE: u8 = 101;
+
+impl Direction {
+    /// The same as the other side writes it.
+    #[must_use]
+    pub const fn mirrored(self) -> Self {
+        match self {
+            Self::SendRecv => Self::SendRecv,
+            Self::SendOnly => Self::RecvOnly,
+            Self::RecvOnly => Self::SendOnly,
+            Self::Inactive => Self::Inactive,
+        }
+    }
+}
+
+impl MediaDesc {
+    /// Our answer to an offer (RFC 3264 section 6), where `self` is our description so far: the
+    /// same port, the peer's first codec, its telephone-event number, its direction mirrored.
+    #[must_use]
+    pub fn answering(&self, offer: &Self) -> Self {
+        let first = offer.codecs.first();
+        Self {
+            codecs: first.map_or_else(|| self.codecs.clone(), |codec| vec![*codec]),
+            dtmf: offer.dtmf,
+            direction: offer.direction.mirrored(),
+            ..self.clone()
+        }
+    }
+
+    /// Our offer in a running session, where `self` is our description so far: everything that we
+    /// can do, whatever was agreed on before (RFC 3261 section 14.2, RFC 6337 section 3.2.1). The
+    /// telephone-event number in use is kept (RFC 3264 section 8.3.2).
+    #[must_use]
+    pub fn offering(&self) -> Self {
+        Self {
+            codecs: Codec::ALL.to_vec(),
+            dtmf: self.dtmf.or(Some(KEYS_PAYLOAD_TYPE)),
+            direction: Direction::SendRecv,
+            ..self.clone()
+        }
+    }
+}
+
+/// The far side of a plain RTP leg, as its signalling describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    /// Its own description.
+    pub desc: MediaDesc,
+    /// Where its SIP messages come from. Behind an address translation its description names a
+    /// private address, and its RTP comes from this one.
+    pub signalled_from: Option<IpAddr>,
+}
+
+impl From<MediaDesc> for Peer {
+    /// A peer of whose signalling nothing is known.
+    fn from(desc: MediaDesc) -> Self {
+        Self { desc, signalled_from: None }
+    }
 }
 
 /// A piece of sound: SHA-256 of the normalised 8 kHz mono 16 bit samples.
@@ -175,20 +239,25 @@ pub enum MediaCommand {
     Prepare {
         /// The new leg.
         leg: LegId,
-        /// The peer's offer, or `None` when we offer first.
-        remote: Option<MediaDesc>,
+        /// The peer with its offer, or `None` when we offer first.
+        remote: Option<Peer>,
     },
     /// The peer's description arrived or changed (answer, re-INVITE). Unlocks the source lock.
     Remote {
         /// An existing leg.
         leg: LegId,
-        /// The newest description of the peer.
-        remote: MediaDesc,
+        /// Our description as it was last told to the peer.
+        local: MediaDesc,
+        /// The peer with its newest description.
+        remote: Peer,
     },
-    /// Make or renew the browser leg from the page's offer. Answered by `BrowserAnswer`.
+    /// Make or renew the browser leg from the page's offer. Answered by `BrowserAnswer` or
+    /// `BrowserRefused` with the same number.
     BrowserOffer {
         /// A new leg, or an existing browser leg whose page was loaded anew.
         leg: LegId,
+        /// Tells this offer from every other.
+        offer: u64,
         /// The page's session description.
         sdp: String,
     },
@@ -251,8 +320,19 @@ pub enum MediaEvent {
     BrowserAnswer {
         /// The leg.
         leg: LegId,
+        /// Which offer is answered.
+        offer: u64,
         /// The session description for the page.
         sdp: String,
+    },
+    /// The page's offer was not taken; the leg, if there is one, keeps the page it has.
+    BrowserRefused {
+        /// The leg.
+        leg: LegId,
+        /// Which offer.
+        offer: u64,
+        /// Why.
+        why: MediaFault,
     },
     /// The page's media is up (ICE and DTLS done).
     BrowserUp {
@@ -347,4 +427,43 @@ pub struct LegQuality {
     pub packets_refused: u64,
     /// Interarrival jitter (RFC 3550 section 6.4.1), microseconds, highest seen.
     pub jitter_us_max: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_mirrors_the_offer_on_the_same_port() {
+        let ours = MediaDesc {
+            address: IpAddr::from([192, 0, 2, 1]),
+            port: 4_000,
+            codecs: vec![Codec::Pcmu],
+            dtmf: Some(101),
+            direction: Direction::SendRecv,
+            ptime_ms: 20,
+        };
+        let offer = MediaDesc {
+            port: 9_000,
+            codecs: vec![Codec::Pcma, Codec::Pcmu],
+            dtmf: Some(96),
+            direction: Direction::SendOnly,
+            ..ours.clone()
+        };
+        let expected = MediaDesc {
+            codecs: vec![Codec::Pcma],
+            dtmf: Some(96),
+            direction: Direction::RecvOnly,
+            ..ours.clone()
+        };
+        assert_eq!(ours.answering(&offer), expected);
+        let full = MediaDesc {
+            codecs: Codec::ALL.to_vec(),
+            direction: Direction::SendRecv,
+            ..expected.clone()
+        };
+        assert_eq!(expected.offering(), full, "an offer is whole again");
+        let deaf = MediaDesc { dtmf: None, ..expected };
+        assert_eq!(deaf.offering().dtmf, Some(KEYS_PAYLOAD_TYPE));
+    }
 }

@@ -87,7 +87,9 @@ pub enum SipCommand {
     Reanswer {
         /// The leg.
         leg: LegId,
-        /// Our answer.
+        /// Which change is answered.
+        change: u32,
+        /// Our answer, or our offer where the change brought none.
         local: MediaDesc,
     },
     /// End a leg in whatever state it is: CANCEL, BYE or a refusal.
@@ -139,6 +141,8 @@ pub enum SipEvent {
         leg: LegId,
         /// The far side's description.
         remote: MediaDesc,
+        /// Where the answer came from.
+        source: SocketAddr,
     },
     /// Our 200 was acknowledged. `remote` is the answer where our 200 was the offer.
     Confirmed {
@@ -147,12 +151,27 @@ pub enum SipEvent {
         /// The answer that came with ACK.
         remote: Option<MediaDesc>,
     },
-    /// The far side wants to change the session (re-INVITE, UPDATE). Answer with `Reanswer`.
+    /// The far side wants to change the session (re-INVITE, UPDATE). Answer with `Reanswer`; until
+    /// `ChangeEnded` the session stands as it was.
     Reoffered {
         /// The leg.
         leg: LegId,
+        /// Tells this change of the leg from any other.
+        change: u32,
         /// The new offer, or `None` when it asks us to offer.
         offer: Option<MediaDesc>,
+        /// Where it came from.
+        source: SocketAddr,
+    },
+    /// What became of a change: our answer was sent, or the far side cancelled it, or the answer
+    /// came too late and the session stands as it was (RFC 3261 section 14).
+    ChangeEnded {
+        /// The leg.
+        leg: LegId,
+        /// Which change.
+        change: u32,
+        /// Whether our answer was sent.
+        taken: bool,
     },
     /// A key by SIP INFO (application/dtmf-relay, application/dtmf).
     Digit {

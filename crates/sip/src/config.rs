@@ -16,8 +16,12 @@ pub struct SipConfig {
     pub advertise: Option<SocketAddr>,
     /// Sources that may begin calls. Others get 403 for INVITE, without any state kept.
     pub trusted: Vec<Cidr>,
-    /// Requests outside a dialog that one source address may send per second.
+    /// Requests outside a dialog that one source address may send per second; inside its dialogs
+    /// `limits::SIP_REQUESTS_INSIDE_FACTOR` times as many.
     pub rate_per_source: u32,
+    /// How long a source that sends garbage or too much is not listened to, the first time; whole
+    /// seconds. Sources in `trusted` always are.
+    pub ban: Duration,
     /// Legs at once; over it INVITE gets 503 with Retry-After.
     pub legs_max: usize,
     /// How long a call may ring, in and out, before it ends as not answered.
@@ -39,6 +43,7 @@ impl Default for SipConfig {
             advertise: None,
             trusted: vec![Cidr::LOOPBACK_V4, Cidr::LOOPBACK_V6],
             rate_per_source: limits::SIP_REQUESTS_PER_SOURCE_PER_SECOND_MAX,
+            ban: Duration::from_secs(limits::SIP_BAN_S),
             legs_max: limits::SIP_LEGS_MAX,
             ring_timeout: Duration::from_secs(180),
             reanswer_timeout: Duration::from_secs(5),

@@ -20,6 +20,8 @@ pub(crate) enum Why {
     BadSdp,
     Untrusted,
     Rate,
+    RateInside,
+    Banned,
     NoDialog,
     Loop,
     Merged,
@@ -34,7 +36,7 @@ pub(crate) enum Why {
     Answered,
 }
 
-const WHYS: [(Why, &str); 25] = [
+const WHYS: [(Why, &str); 27] = [
     (Why::TooLong, "too_long"),
     (Why::NotSip, "not_sip"),
     (Why::Malformed, "malformed"),
@@ -49,6 +51,8 @@ const WHYS: [(Why, &str); 25] = [
     (Why::BadSdp, "bad_sdp"),
     (Why::Untrusted, "untrusted"),
     (Why::Rate, "rate"),
+    (Why::RateInside, "rate_inside"),
+    (Why::Banned, "banned"),
     (Why::NoDialog, "no_dialog"),
     (Why::Loop, "loop"),
     (Why::Merged, "merged"),
@@ -75,6 +79,8 @@ pub struct Counters {
     pub retransmissions_in: u64,
     /// Copies of a datagram that we wrote shortly before (lower bound).
     pub retransmissions_out: u64,
+    /// Times that a source was banned for a while.
+    pub bans: u64,
     /// Refusals and drops by reason; every reason is present.
     pub refused: BTreeMap<&'static str, u64>,
     /// Legs that exist now, those that only wait for their last message included.
@@ -95,6 +101,7 @@ pub(crate) struct Tally {
     pub(crate) send_failures: AtomicU64,
     pub(crate) retransmissions_in: AtomicU64,
     pub(crate) retransmissions_out: AtomicU64,
+    pub(crate) bans: AtomicU64,
     pub(crate) legs: AtomicUsize,
     pub(crate) tasks: AtomicUsize,
     pub(crate) events_waiting: AtomicUsize,
@@ -115,6 +122,7 @@ impl Tally {
             send_failures: self.send_failures.load(Relaxed),
             retransmissions_in: self.retransmissions_in.load(Relaxed),
             retransmissions_out: self.retransmissions_out.load(Relaxed),
+            bans: self.bans.load(Relaxed),
             refused: reasons.collect(),
             legs: self.legs.load(Relaxed),
             tasks: self.tasks.load(Relaxed),

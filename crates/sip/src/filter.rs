@@ -1,16 +1,17 @@
 //! The stateless judge of every datagram: pass, answer at once, or drop; each refusal is counted.
 //!
 //! Nothing is allocated for a sender before its datagram is well-formed, wanted and within its
-//! rate. The one table kept, of rates, is bounded.
+//! rate. The tables kept, of rates and bans, are bounded.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use model::limits;
 
 use crate::addr;
+use crate::ban::{Bans, Conduct};
 use crate::counters::Why;
 use crate::rate::Rates;
 use crate::reply::{self, ALLOW, Refusal};
@@ -64,25 +65,48 @@ struct Request<'a> {
     method: &'a str,
     source: SocketAddr,
     body: &'a [u8],
-    /// The tag of the To header.
-    to_tag: Option<&'a str>,
 }
 
 pub(crate) struct Filter {
     shared: Arc<Shared>,
-    rates: Mutex<Rates>,
+    sources: Mutex<Sources>,
     started: Instant,
+}
+
+/// What is known of each source.
+struct Sources {
+    outside: Rates,
+    inside: Rates,
+    bans: Bans,
 }
 
 impl Filter {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        let rates = Rates::new(shared.config.rate_per_source, limits::SIP_SOURCES_MAX);
-        Self { shared, rates: Mutex::new(rates), started: Instant::now() }
+        let outside = shared.config.rate_per_source;
+        let inside = outside.saturating_mul(limits::SIP_REQUESTS_INSIDE_FACTOR);
+        let rates = |per_second| Rates::new(per_second, limits::SIP_SOURCES_MAX);
+        let bans = Bans::new(shared.config.ban.as_secs().max(1), limits::SIP_SOURCES_MAX);
+        let sources = Sources { outside: rates(outside), inside: rates(inside), bans };
+        Self { shared, sources: Mutex::new(sources), started: Instant::now() }
     }
 
-    /// Judges `buf[..length]`. A message without Content-Length gets one, in place.
-    pub(crate) fn judge(&self, buf: &mut [u8], length: usize, source: SocketAddr) -> Verdict {
+    /// Judges `buf[..length]`. A message without Content-Length gets one, in place. `is_copy` says
+    /// that the same datagram passed shortly before.
+    pub(crate) fn judge(
+        &self,
+        buf: &mut [u8],
+        length: usize,
+        source: SocketAddr,
+        is_copy: bool,
+    ) -> Verdict {
         let datagram = &buf[..length];
+        let second = self.started.elapsed().as_secs();
+        let (ip, trusted) = (source.ip().to_canonical(), self.is_trusted(source));
+        let banned = !trusted && self.sources().bans.is_banned(ip, second);
+        if banned && !self.belongs(datagram) {
+            self.shared.tally.refuse(Why::Banned);
+            return Verdict::Drop;
+        }
         if datagram == PING {
             return Verdict::Reply(PONG.to_vec());
         }
@@ -91,13 +115,19 @@ impl Filter {
         }
         let Some(head) = wire::read(datagram) else {
             self.shared.tally.refuse(Why::NotSip);
+            self.note(ip, second, trusted, Some(Why::NotSip));
             return Verdict::Drop;
         };
         let judged = if head.start.starts_with("SIP/") {
             self.response(&head, length)
         } else {
-            self.request(&head, datagram, source)
+            self.request(&head, datagram, source, is_copy)
         };
+        let why = match &judged {
+            Ok(_) => None,
+            Err(Stop::Silent(why) | Stop::Answer(why, _)) => Some(*why),
+        };
+        self.note(ip, second, trusted, why);
         match judged {
             Ok(Some(end)) => Verdict::Pass(end),
             Ok(None) => {
@@ -112,6 +142,30 @@ impl Filter {
                 self.shared.tally.refuse(why);
                 self.write(&head, &refusal, source)
             }
+        }
+    }
+
+    fn sources(&self) -> MutexGuard<'_, Sources> {
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a message belongs to a dialog of ours: such a one is heard whoever has been using
+    /// its source address.
+    fn belongs(&self, datagram: &[u8]) -> bool {
+        wire::read(datagram).is_some_and(|head| {
+            let response = head.start.starts_with("SIP/");
+            self.has_our_tag(&head, if response { Name::From } else { Name::To })
+        })
+    }
+
+    /// Takes note of how a source behaves. A trusted one is never banned: its address is where
+    /// the calls come from, and addresses can be forged.
+    fn note(&self, ip: IpAddr, second: u64, trusted: bool, why: Option<Why>) {
+        if trusted {
+            return;
+        }
+        if self.sources().bans.note(ip, second, why.map_or(Conduct::Fair, conduct)) {
+            self.shared.tally.bans.fetch_add(1, Relaxed);
         }
     }
 
@@ -137,6 +191,11 @@ impl Filter {
         if head.fault.is_some() || head.only(Name::CSeq).and_then(cseq).is_none() {
             return silent(Why::Malformed);
         }
+        // Every request of ours carries a tag of ours in From: who does not know one answers
+        // nothing that we asked.
+        if !self.has_our_tag(head, Name::From) {
+            return silent(Why::NotOurResponse);
+        }
         let once = [Name::From, Name::To, Name::CallId];
         if once.iter().any(|name| head.only(*name).is_none()) {
             return silent(Why::Malformed);
@@ -152,7 +211,7 @@ impl Filter {
     fn is_our_address(&self, host: &str, port: Option<u16>) -> bool {
         let own = self.shared.advertise;
         port.unwrap_or(addr::SIP_PORT) == own.port()
-            && host.parse().is_ok_and(|ip: std::net::IpAddr| ip == own.ip())
+            && host.parse().is_ok_and(|ip: IpAddr| ip == own.ip())
     }
 
     fn request(
@@ -160,14 +219,14 @@ impl Filter {
         head: &Head<'_>,
         datagram: &[u8],
         source: SocketAddr,
+        is_copy: bool,
     ) -> Check<Option<usize>> {
-        let to_tag = head
-            .first(Name::To)
-            .and_then(addr::name_addr)
-            .and_then(|to| addr::param(to.params, "tag"));
-        let ours = to_tag.is_some_and(|tag| self.shared.tags.is_ours(tag));
-        if !ours {
-            self.rate(head, source)?;
+        let ours = self.has_our_tag(head, Name::To);
+        self.rate(head, source, ours || is_copy)?;
+        if is_copy {
+            // Its transaction answers it (RFC 3261 section 17.2.1). A refusal from here, because
+            // the house has filled up since, would end a call that is being set up.
+            return body_end(head, datagram.len());
         }
         let (method, uri) = start_line(head)?;
         if datagram.len() > limits::SIP_MESSAGE_BYTES_MAX {
@@ -176,7 +235,7 @@ impl Filter {
         let end = body_end(head, datagram.len());
         let body =
             &datagram[head.body_at..end.as_ref().ok().copied().flatten().unwrap_or(datagram.len())];
-        let request = Request { head, method, source, body, to_tag };
+        let request = Request { head, method, source, body };
         known_method(&request)?;
         let end = end?;
         mandatory(&request)?;
@@ -186,7 +245,7 @@ impl Filter {
             return Err(Stop::Answer(Why::MethodNotAllowed, refusal));
         }
         extensions(&request)?;
-        if request.to_tag.is_some() && !ours {
+        if tag(head, Name::To).is_some() && !ours {
             return answer(Why::NoDialog, 481, "Call/Transaction Does Not Exist");
         }
         match method {
@@ -203,12 +262,23 @@ impl Filter {
         Ok(end)
     }
 
-    /// A source over its rate is dropped; a trusted one that begins calls hears 503.
-    fn rate(&self, head: &Head<'_>, source: SocketAddr) -> Check {
+    /// Whether the tag of this header was minted by us.
+    fn has_our_tag(&self, head: &Head<'_>, name: Name) -> bool {
+        tag(head, name).is_some_and(|tag| self.shared.tags.is_ours(tag))
+    }
+
+    /// A source over its rate is dropped; a trusted one that begins calls hears 503. What belongs
+    /// to a dialog of ours, and a copy of what passed, has a rate of its own: a flood of new calls
+    /// must not keep anybody from hanging up.
+    fn rate(&self, head: &Head<'_>, source: SocketAddr, inside: bool) -> Check {
         let second = self.started.elapsed().as_secs();
         let ip = source.ip().to_canonical();
-        let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
-        if rates.admit(ip, second) {
+        let mut rates = self.sources();
+        if inside {
+            let admitted = rates.inside.admit(ip, second);
+            return if admitted { Ok(()) } else { Err(Stop::Silent(Why::RateInside)) };
+        }
+        if rates.outside.admit(ip, second) {
             return Ok(());
         }
         if head.start.starts_with("INVITE ") && self.is_trusted(source) {
@@ -258,6 +328,28 @@ impl Filter {
         }
         Ok(())
     }
+}
+
+/// What a refusal says about its sender. An old telephone that asks for what we cannot do, or a
+/// proxy whose dialogs did not outlive our restart, is fair.
+const fn conduct(why: Why) -> Conduct {
+    match why {
+        Why::Rate | Why::RateInside => Conduct::Over,
+        Why::NotSip
+        | Why::Malformed
+        | Why::TooLong
+        | Why::Version
+        | Why::UnknownMethod
+        | Why::UriScheme
+        | Why::NotOurResponse
+        | Why::Untrusted => Conduct::Garbage,
+        _ => Conduct::Fair,
+    }
+}
+
+/// The tag of a From or To header.
+fn tag<'a>(head: &'a Head<'_>, name: Name) -> Option<&'a str> {
+    head.first(name).and_then(addr::name_addr).and_then(|name| addr::param(name.params, "tag"))
 }
 
 fn busy(retry_after_s: u32) -> Refusal {

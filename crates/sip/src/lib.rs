@@ -9,6 +9,7 @@
 //! keeps the log target `rsipstack` at WARN.
 
 mod addr;
+mod ban;
 mod config;
 mod core;
 mod counters;

@@ -1,18 +1,54 @@
-//! How many requests a source address sent in the running second, for a bounded number of sources.
+//! What is known of source addresses, for a bounded number of them, and how many requests each sent
+//! in the running second.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 
-/// A table of sources. When it is full, the source that was first seen longest ago leaves.
+/// Something about each source. When it is full, the source that was first seen longest ago leaves.
 #[derive(Debug)]
-pub(crate) struct Rates {
-    per_second: u32,
+pub(crate) struct Table<V> {
     sources_max: usize,
-    table: HashMap<IpAddr, Window>,
+    values: HashMap<IpAddr, V>,
     order: VecDeque<IpAddr>,
 }
 
-#[derive(Debug, Clone, Copy)]
+impl<V: Default> Table<V> {
+    pub(crate) fn new(sources_max: usize) -> Self {
+        Self { sources_max, values: HashMap::new(), order: VecDeque::new() }
+    }
+
+    pub(crate) fn get(&self, source: IpAddr) -> Option<&V> {
+        self.values.get(&source)
+    }
+
+    /// What is known of a source, or a new beginning.
+    pub(crate) fn entry(&mut self, source: IpAddr) -> &mut V {
+        if !self.values.contains_key(&source) {
+            if self.order.len() >= self.sources_max
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.values.remove(&oldest);
+            }
+            self.order.push_back(source);
+        }
+        self.values.entry(source).or_default()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        assert_eq!(self.values.len(), self.order.len());
+        self.values.len()
+    }
+}
+
+/// How many requests each source sent in the running second.
+#[derive(Debug)]
+pub(crate) struct Rates {
+    per_second: u32,
+    windows: Table<Window>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
 struct Window {
     second: u64,
     count: u32,
@@ -20,26 +56,17 @@ struct Window {
 
 impl Rates {
     pub(crate) fn new(per_second: u32, sources_max: usize) -> Self {
-        Self { per_second, sources_max, table: HashMap::new(), order: VecDeque::new() }
+        Self { per_second, windows: Table::new(sources_max) }
     }
 
     /// Counts one request at `second`; false when the source has had its share.
     pub(crate) fn admit(&mut self, source: IpAddr, second: u64) -> bool {
-        if let Some(window) = self.table.get_mut(&source) {
-            if window.second != second {
-                *window = Window { second, count: 0 };
-            }
-            window.count = window.count.saturating_add(1);
-            return window.count <= self.per_second;
+        let window = self.windows.entry(source);
+        if window.second != second {
+            *window = Window { second, count: 0 };
         }
-        if self.table.len() >= self.sources_max
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.table.remove(&oldest);
-        }
-        self.table.insert(source, Window { second, count: 1 });
-        self.order.push_back(source);
-        self.per_second >= 1
+        window.count = window.count.saturating_add(1);
+        window.count <= self.per_second
     }
 }
 
@@ -66,7 +93,7 @@ mod tests {
         for n in 0..1000 {
             rates.admit(ip(n), 1);
         }
-        assert_eq!((rates.table.len(), rates.order.len()), (3, 3));
+        assert_eq!(rates.windows.len(), 3);
         assert!(!rates.admit(ip(999), 1));
     }
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use rsipstack::platform::net::UdpSocket;
@@ -15,8 +16,9 @@ use crate::shared::Shared;
 
 /// What we ask of the kernel for each direction, in bytes: some thousand messages.
 const BUFFER_BYTES: usize = 4 * 1_024 * 1_024;
-/// Places in the memory of recent datagrams, per direction.
-const RECENT: usize = 8_192;
+/// Places in the memory of recent datagrams, per direction: at some thousand messages per second a
+/// copy that comes a second later is still known.
+const RECENT: usize = 32_768;
 
 /// Binds a UDP socket with large buffers.
 pub(crate) fn bind(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
@@ -29,21 +31,56 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
     Ok(socket.into())
 }
 
-/// Remembers which datagrams passed shortly before, by their keyed hash, to count copies.
+/// Remembers which datagrams passed shortly before, by their keyed hash.
 struct Recent {
     key: RandomState,
-    places: Vec<AtomicU64>,
+    began: Instant,
+    /// How long a datagram counts as recent, in milliseconds.
+    age_ms_max: u64,
+    places: Vec<Place>,
+}
+
+#[derive(Default)]
+struct Place {
+    hash: AtomicU64,
+    at_ms: AtomicU64,
 }
 
 impl Recent {
-    fn new() -> Self {
-        Self { key: RandomState::new(), places: (0..RECENT).map(|_| AtomicU64::new(0)).collect() }
+    /// Copies are repeated for 64 * T1 at most (RFC 3261 section 17.1.1.2, timer B).
+    fn new(t1: Duration) -> Self {
+        Self {
+            key: RandomState::new(),
+            began: Instant::now(),
+            age_ms_max: u64::try_from(t1.as_millis()).unwrap_or(u64::MAX).saturating_mul(64),
+            places: std::iter::repeat_with(Place::default).take(RECENT).collect(),
+        }
     }
 
-    fn is_copy(&self, datagram: &[u8], peer: SocketAddr) -> bool {
-        let hash = self.key.hash_one((datagram, peer));
-        let place = usize::try_from(hash % RECENT as u64).unwrap_or(0);
-        self.places[place].swap(hash, Relaxed) == hash
+    /// Names a datagram; never 0, which marks an empty place.
+    fn hash(&self, datagram: &[u8], peer: SocketAddr) -> u64 {
+        self.key.hash_one((datagram, peer)).max(1)
+    }
+
+    fn place(&self, hash: u64) -> &Place {
+        &self.places[usize::try_from(hash % RECENT as u64).unwrap_or(0)]
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn knows(&self, hash: u64) -> bool {
+        let place = self.place(hash);
+        place.hash.load(Relaxed) == hash
+            && self.now_ms().saturating_sub(place.at_ms.load(Relaxed)) <= self.age_ms_max
+    }
+
+    /// Remembers a datagram; copies do not make it younger.
+    fn keep(&self, hash: u64) {
+        let place = self.place(hash);
+        place.hash.store(hash, Relaxed);
+        place.at_ms.store(self.now_ms(), Relaxed);
     }
 }
 
@@ -63,12 +100,13 @@ pub(crate) struct Port {
 impl Port {
     pub(crate) fn new(socket: tokio::net::UdpSocket, shared: Arc<Shared>) -> Self {
         let filter = Filter::new(Arc::clone(&shared));
+        let recent = || Recent::new(shared.config.t1);
         Self {
             socket,
             filter,
+            seen: recent(),
+            sent: recent(),
             shared,
-            seen: Recent::new(),
-            sent: Recent::new(),
             reading: AtomicBool::new(true),
             reads: AtomicU64::new(0),
         }
@@ -86,8 +124,11 @@ impl Port {
         match self.socket.try_send_to(datagram, peer) {
             Ok(_) => {
                 tally.messages_out.fetch_add(1, Relaxed);
-                if self.sent.is_copy(datagram, peer) {
+                let hash = self.sent.hash(datagram, peer);
+                if self.sent.knows(hash) {
                     tally.retransmissions_out.fetch_add(1, Relaxed);
+                } else {
+                    self.sent.keep(hash);
                 }
             }
             Err(error) => {
@@ -112,10 +153,14 @@ impl UdpSocket for Port {
                 }
             };
             self.shared.tally.messages_in.fetch_add(1, Relaxed);
-            match self.filter.judge(buf, length, peer) {
+            let hash = self.seen.hash(&buf[..length], peer);
+            let is_copy = self.seen.knows(hash);
+            match self.filter.judge(buf, length, peer, is_copy) {
                 Verdict::Pass(length) => {
-                    if self.seen.is_copy(&buf[..length], peer) {
+                    if is_copy {
                         self.shared.tally.retransmissions_in.fetch_add(1, Relaxed);
+                    } else {
+                        self.seen.keep(hash);
                     }
                     self.reads.fetch_add(1, Relaxed);
                     self.reading.store(false, Relaxed);

@@ -222,8 +222,9 @@ impl House {
         });
         let command =
             self.media_until(|command| matches!(command, MediaCommand::BrowserOffer { .. })).await;
-        let MediaCommand::BrowserOffer { leg, .. } = command else { panic!("asked for") };
-        self.media_event(MediaEvent::BrowserAnswer { leg, sdp: "answer".to_owned() }).await;
+        let MediaCommand::BrowserOffer { leg, offer: n, .. } = command else { panic!("asked for") };
+        self.media_event(MediaEvent::BrowserAnswer { leg, offer: n, sdp: "answer".to_owned() })
+            .await;
         assert_eq!(offer.await.expect("no panic"), Ok("answer".to_owned()));
         self.media_event(MediaEvent::BrowserUp { leg }).await;
         leg

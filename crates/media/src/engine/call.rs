@@ -123,7 +123,7 @@ impl Worker {
             let Some(leg) = self.leg_mut(slot) else { continue };
             robbed.extend(leg.call.replace(call));
             leg.plan = Plan::Idle;
-            leg.expect_now(now);
+            leg.hear_from(now);
         }
         for other in &robbed {
             // The newest wish for a leg wins; the older call must not take it back.

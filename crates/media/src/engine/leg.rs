@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use model::limits::FRAME_SAMPLES;
-use model::media::{Codec, Direction, LegQuality, MediaDesc, MediaFault};
+use model::media::{Codec, Direction, KEYS_PAYLOAD_TYPE, LegQuality, MediaDesc, MediaFault, Peer};
 use model::{CallId, LegId};
 
 use super::page::{Kind, Page};
@@ -25,8 +25,9 @@ use crate::rtcp::{self, REPORT_BYTES_MAX};
 use crate::rtp::{self, HEADER_BYTES, Header, PACKET_BYTES_MAX};
 use crate::stream::{Incoming, OutStream, Source, Stamp};
 
-/// Payload type of telephone-event in our own offers.
-pub(crate) const DTMF_PAYLOAD_TYPE: u8 = 101;
+/// How long the key events of the session before a change are still taken, milliseconds: what is
+/// under way when the answer arrives, and the rest of a press.
+const OLD_KEYS_MS: u64 = 2_000;
 
 /// One point in time in the units the plane works with.
 #[derive(Debug, Clone, Copy)]
@@ -50,8 +51,20 @@ impl Now {
 #[derive(Debug)]
 pub(crate) enum Taken<'a> {
     Nothing,
-    Audio { header: Header, codec: Codec, payload: &'a [u8] },
-    Key { header: Header, payload: &'a [u8], reception: dtmf::Reception },
+    Audio {
+        header: Header,
+        codec: Codec,
+        payload: &'a [u8],
+    },
+    Key {
+        header: Header,
+        payload: &'a [u8],
+        reception: dtmf::Reception,
+    },
+    /// A packet of the peer that nobody can use, comfort noise for one (RFC 3389).
+    Other {
+        header: Header,
+    },
 }
 
 /// How a leg reaches its peer.
@@ -86,6 +99,8 @@ pub(crate) struct Leg {
     accepts: Vec<Codec>,
     /// The codec we send.
     codec: Codec,
+    /// Payload type of the key events of the session before, and until when it is taken.
+    old_keys: Option<(u8, u64)>,
     /// Payload type of key events that we send, if the peer takes them.
     dtmf_out: Option<u8>,
     sends: bool,
@@ -107,20 +122,22 @@ impl Leg {
         id: LegId,
         pair: PortPair,
         advertise: std::net::IpAddr,
-        remote: Option<&MediaDesc>,
+        remote: Option<&Peer>,
         now: Now,
     ) -> Result<Self, MediaFault> {
         let local = MediaDesc {
             address: advertise,
             port: pair.port,
-            codecs: vec![Codec::Pcmu, Codec::Pcma],
-            dtmf: Some(DTMF_PAYLOAD_TYPE),
+            codecs: Codec::ALL.to_vec(),
+            dtmf: Some(KEYS_PAYLOAD_TYPE),
             direction: Direction::SendRecv,
             ptime_ms: 20,
         };
         let mut leg = Self::new(id, Wire::Rtp(pair), local, now)?;
         if let Some(remote) = remote {
             leg.answer(remote, now)?;
+            // There is no session before the first.
+            leg.old_keys = None;
         }
         Ok(leg)
     }
@@ -140,7 +157,7 @@ impl Leg {
             direction: Direction::SendRecv,
             ptime_ms: 20,
         };
-        let keys = page.takes_keys().then_some(DTMF_PAYLOAD_TYPE);
+        let keys = page.takes_keys().then_some(KEYS_PAYLOAD_TYPE);
         let leg = Self::new(id, Wire::Browser(Box::new(page)), local, now)?;
         Ok(Self { dtmf_out: keys, ..leg })
     }
@@ -165,6 +182,7 @@ impl Leg {
             lock: SourceLock::default(),
             accepts: Vec::new(),
             codec: Codec::Pcmu,
+            old_keys: None,
             dtmf_out: None,
             sends: false,
             expects: false,
@@ -180,20 +198,14 @@ impl Leg {
     }
 
     /// Takes the peer's offer and narrows our description to the answer.
-    pub(crate) fn answer(&mut self, remote: &MediaDesc, now: Now) -> Result<(), MediaFault> {
-        let codec = *remote.codecs.first().ok_or(MediaFault::NoCodec)?;
-        if remote.port == 0 {
+    pub(crate) fn answer(&mut self, remote: &Peer, now: Now) -> Result<(), MediaFault> {
+        if remote.desc.codecs.is_empty() {
+            return Err(MediaFault::NoCodec);
+        }
+        if remote.desc.port == 0 {
             return Err(MediaFault::BadDescription);
         }
-        self.local.codecs = vec![codec];
-        self.local.dtmf = remote.dtmf;
-        self.local.direction = match remote.direction {
-            Direction::SendRecv => Direction::SendRecv,
-            Direction::SendOnly => Direction::RecvOnly,
-            Direction::RecvOnly => Direction::SendOnly,
-            Direction::Inactive => Direction::Inactive,
-        };
-        self.remote(remote, now);
+        self.remote(self.local.answering(&remote.desc), remote, now);
         Ok(())
     }
 
@@ -207,11 +219,16 @@ impl Leg {
         self.codec
     }
 
-    /// Takes the peer's newest description. Unlocks the source lock.
-    pub(crate) fn remote(&mut self, remote: &MediaDesc, now: Now) {
+    /// Takes the session as it was agreed on. Unlocks the source lock.
+    pub(crate) fn remote(&mut self, local: MediaDesc, peer: &Peer, now: Now) {
+        let remote = &peer.desc;
+        if local.dtmf != self.local.dtmf {
+            self.old_keys = self.local.dtmf.map(|number| (number, now.ms + OLD_KEYS_MS));
+        }
+        self.local = local;
         let reachable = remote.port != 0 && !remote.address.is_unspecified();
         let address = SocketAddr::new(remote.address, remote.port);
-        self.lock.signal(reachable.then_some(address));
+        self.lock.signal(reachable.then_some(address), peer.signalled_from);
         self.accepts =
             self.local.codecs.iter().copied().filter(|c| remote.codecs.contains(c)).collect();
         // A re-INVITE may bring another codec than the one agreed on first.
@@ -222,15 +239,16 @@ impl Leg {
             }
         }
         self.dtmf_out = remote.dtmf;
-        let (to_us, from_us) = match remote.direction {
-            Direction::SendRecv => (true, true),
-            Direction::SendOnly => (true, false),
-            Direction::RecvOnly => (false, true),
-            Direction::Inactive => (false, false),
-        };
+        let from_us = matches!(remote.direction, Direction::SendRecv | Direction::RecvOnly);
         let usable = remote.port != 0 && !remote.codecs.is_empty();
         self.sends = usable && reachable && from_us;
-        self.expects = usable && to_us;
+        // Who holds us may send music or nothing (RFC 3264 section 8.4).
+        self.expects = usable && reachable && remote.direction == Direction::SendRecv;
+        self.hear_from(now);
+    }
+
+    /// A sign of life of the peer: the silence watchdog begins anew.
+    pub(crate) fn hear_from(&mut self, now: Now) {
         (self.heard_ms, self.silent_told_ms) = (now.ms, 0);
     }
 
@@ -251,14 +269,17 @@ impl Leg {
             return refuse(&mut self.reception, Count::Malformed);
         };
         let codec = self.accepts.iter().copied().find(|c| c.payload_type() == header.payload_type);
-        if codec.is_none() && self.local.dtmf != Some(header.payload_type) {
+        if codec.is_none() && !self.is_key(now, header.payload_type) {
+            if self.lock.is_peer(source) {
+                return self.take_other(now, header, counters);
+            }
             return refuse(&mut self.reception, Count::PayloadType);
         }
         if !self.lock.admit(now.ms, source, header.sequence, header.ssrc) {
             return refuse(&mut self.reception, Count::Stranger);
         }
         counters.count(Count::PacketsIn);
-        (self.heard_ms, self.silent_told_ms) = (now.ms, 0);
+        self.hear_from(now);
         self.reception.take(now.samples, &header, codec.is_some());
         match codec {
             Some(codec) => {
@@ -270,6 +291,24 @@ impl Leg {
                 Taken::Key { header, payload, reception }
             }
         }
+    }
+
+    /// A packet of a payload type that was not agreed on: a sign of life, and no loss where it is
+    /// part of the stream that is heard.
+    fn take_other<'a>(&mut self, now: Now, header: Header, counters: &Counters) -> Taken<'a> {
+        self.hear_from(now);
+        counters.count(Count::PayloadType);
+        self.reception.refused += 1;
+        if self.reception.heard().is_none_or(|heard| heard.ssrc != header.ssrc) {
+            return Taken::Nothing;
+        }
+        self.reception.take(now.samples, &header, false);
+        Taken::Other { header }
+    }
+
+    fn is_key(&self, now: Now, payload_type: u8) -> bool {
+        self.local.dtmf == Some(payload_type)
+            || self.old_keys.is_some_and(|(old, until)| old == payload_type && now.ms < until)
     }
 
     fn receive_key(
@@ -329,7 +368,7 @@ impl Leg {
     /// `BadDescription` when this is no browser leg.
     pub(crate) fn renew_page(&mut self, page: Page) -> Result<(), MediaFault> {
         let Wire::Browser(old) = &mut self.wire else { return Err(MediaFault::BadDescription) };
-        self.dtmf_out = page.takes_keys().then_some(DTMF_PAYLOAD_TYPE);
+        self.dtmf_out = page.takes_keys().then_some(KEYS_PAYLOAD_TYPE);
         // The presses of the new page have a clock of their own.
         self.keys = dtmf::Receiver::default();
         **old = page;
@@ -440,7 +479,7 @@ impl Leg {
                 let Some(target) = self.lock.target() else { return };
                 let payload_type = match kind {
                     Kind::Sound => self.codec.payload_type(),
-                    Kind::Key => self.dtmf_out.unwrap_or(DTMF_PAYLOAD_TYPE),
+                    Kind::Key => self.dtmf_out.unwrap_or(KEYS_PAYLOAD_TYPE),
                 };
                 let header = Header {
                     marker: stamp.marker,
@@ -497,6 +536,7 @@ impl Leg {
         }
         let Ok(time) = rtcp::parse(datagram) else { return counters.count(Count::Malformed) };
         counters.count(Count::ReportsIn);
+        self.hear_from(now);
         self.reporter.take(now, source, time);
     }
 
@@ -508,11 +548,6 @@ impl Leg {
         }
         self.silent_told_ms = silent - silent % every_ms;
         Some(silent)
-    }
-
-    /// The silence watchdog begins anew.
-    pub(crate) fn expect_now(&mut self, now: Now) {
-        (self.heard_ms, self.silent_told_ms) = (now.ms, 0);
     }
 
     /// The figures so far.

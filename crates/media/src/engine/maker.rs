@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use model::LegId;
-use model::media::{MediaDesc, MediaFault};
+use model::media::{MediaFault, Peer};
 
 use super::MediaConfig;
 use super::leg::{Leg, Now};
@@ -43,7 +43,7 @@ impl Maker {
     ///
     /// # Errors
     /// When the plane sheds load, no port is free or the peer's description cannot be answered.
-    pub(crate) fn make(&self, id: LegId, remote: Option<&MediaDesc>) -> Result<Leg, MediaFault> {
+    pub(crate) fn make(&self, id: LegId, remote: Option<&Peer>) -> Result<Leg, MediaFault> {
         if self.counters.get(Count::Overloaded) > 0 {
             return Err(MediaFault::Overloaded);
         }

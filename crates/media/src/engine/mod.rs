@@ -26,7 +26,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use model::LegId;
-use model::media::{MediaCommand, MediaDesc, MediaEvent, MediaFault};
+use model::media::{MediaCommand, MediaEvent, MediaFault, Peer};
 
 use crate::metrics::{Counters, Metrics};
 use crate::recording::writer::Writer;
@@ -154,9 +154,9 @@ impl MediaHandle {
                 Order::Sound(clip, Arc::new(Sound::encode(&samples)))
             }
             // So does a stack: its keys and its parser are not the packets' concern.
-            MediaCommand::BrowserOffer { leg, sdp } => {
+            MediaCommand::BrowserOffer { leg, offer, sdp } => {
                 let stack = BrowserLeg::answer(&sdp, self.browser, Instant::now());
-                Order::Page(leg, stack.map(|(stack, answer)| (Box::new(stack), answer)))
+                Order::Page(leg, offer, stack.map(|(stack, answer)| (Box::new(stack), answer)))
             }
             command => Order::Command(command),
         };
@@ -208,7 +208,7 @@ impl MediaHandle {
     }
 
     /// Makes the leg here and tells it at once. The media thread learns of it with its next turn.
-    fn prepare(&self, leg: LegId, remote: Option<MediaDesc>) -> Result<(), Full> {
+    fn prepare(&self, leg: LegId, remote: Option<Peer>) -> Result<(), Full> {
         // The hub that does not fetch its events gets no more work done.
         let room = self.events.try_reserve().map_err(|_| Full)?;
         room.send(match self.maker.make(leg, remote.as_ref()) {

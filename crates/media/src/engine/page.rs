@@ -9,9 +9,9 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::Instant;
 
 use model::LegId;
-use model::media::{Codec, MediaEvent, MediaFault};
+use model::media::{Codec, KEYS_PAYLOAD_TYPE, MediaEvent, MediaFault};
 
-use super::leg::{DTMF_PAYLOAD_TYPE, Leg, Now, Wire};
+use super::leg::{Leg, Now, Wire};
 use super::worker::Worker;
 use crate::metrics::Count;
 use crate::rtp::{self, Header};
@@ -92,7 +92,7 @@ impl Page {
                 frames.extend(Frame::new(Kind::Sound, header, payload));
             }
             BrowserOut::Key { marker, timestamp, sequence, payload } => {
-                let (sequence, payload_type) = (sequence as u16, DTMF_PAYLOAD_TYPE);
+                let (sequence, payload_type) = (sequence as u16, KEYS_PAYLOAD_TYPE);
                 let header = Header { marker, payload_type, sequence, timestamp, ssrc };
                 frames.extend(Frame::new(Kind::Key, header, payload));
             }
@@ -182,11 +182,16 @@ impl Pages {
 
 impl Worker {
     /// Makes a browser leg, or gives an existing one its new page.
-    pub(super) fn page(&mut self, id: LegId, stack: Result<(BrowserLeg, String), MediaFault>) {
-        let told = stack.and_then(|(stack, sdp)| self.take_page(id, stack).map(|()| sdp));
+    pub(super) fn page(
+        &mut self,
+        leg: LegId,
+        offer: u64,
+        stack: Result<(BrowserLeg, String), MediaFault>,
+    ) {
+        let told = stack.and_then(|(stack, sdp)| self.take_page(leg, stack).map(|()| sdp));
         self.outbox.tell(match told {
-            Ok(sdp) => MediaEvent::BrowserAnswer { leg: id, sdp },
-            Err(why) => MediaEvent::PrepareFailed { leg: id, why },
+            Ok(sdp) => MediaEvent::BrowserAnswer { leg, offer, sdp },
+            Err(why) => MediaEvent::BrowserRefused { leg, offer, why },
         });
     }
 

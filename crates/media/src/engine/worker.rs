@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
 use model::limits::FRAME_MS;
-use model::media::{ClipId, Codec, MediaCommand, MediaDesc, MediaEvent, MediaFault};
+use model::media::{ClipId, Codec, MediaCommand, MediaDesc, MediaEvent, MediaFault, Peer};
 use model::{CallId, LegId};
 
 use super::MediaConfig;
@@ -46,8 +46,8 @@ pub(crate) enum Order {
     /// A leg that was made and told by whoever asked for it.
     Leg(Box<Leg>),
     Sound(ClipId, Arc<Sound>),
-    /// A page's offer, with the stack that answers it.
-    Page(LegId, Result<(Box<BrowserLeg>, String), MediaFault>),
+    /// A page's numbered offer, with the stack that answers it.
+    Page(LegId, u64, Result<(Box<BrowserLeg>, String), MediaFault>),
     Stop,
 }
 
@@ -189,9 +189,9 @@ impl Worker {
                     self.sounds.hold(clip, sound);
                     self.counters.set(Count::Clips, self.sounds.len() as u64);
                 }
-                Ok(Order::Page(leg, stack)) => {
+                Ok(Order::Page(leg, offer, stack)) => {
                     let stack = stack.map(|(stack, sdp)| (*stack, sdp));
-                    if catch_unwind(AssertUnwindSafe(|| self.page(leg, stack))).is_err() {
+                    if catch_unwind(AssertUnwindSafe(|| self.page(leg, offer, stack))).is_err() {
                         self.counters.count(Count::Panics);
                     }
                 }
@@ -209,10 +209,10 @@ impl Worker {
     fn command(&mut self, command: MediaCommand) {
         match command {
             MediaCommand::Prepare { leg, remote } => self.prepare(leg, remote.as_ref()),
-            MediaCommand::Remote { leg, remote } => {
+            MediaCommand::Remote { leg, local, remote } => {
                 let now = Now::read(self.start);
                 if let Some(leg) = self.slot(leg).and_then(|slot| self.leg_mut(slot)) {
-                    leg.remote(&remote, now);
+                    leg.remote(local, &remote, now);
                 }
             }
             // The handle turns these into orders of their own.
@@ -234,7 +234,7 @@ impl Worker {
     }
 
     /// Answers anew for a leg that is there, or makes one when no port was free a moment ago.
-    fn prepare(&mut self, id: LegId, remote: Option<&MediaDesc>) {
+    fn prepare(&mut self, id: LegId, remote: Option<&Peer>) {
         let now = Now::read(self.start);
         let prepared = match self.slot(id).and_then(|slot| self.leg_mut(slot)) {
             Some(leg) => remote
@@ -321,6 +321,7 @@ impl Worker {
             Taken::Key { header, payload, reception } => {
                 self.key(now, slot, (header, payload), reception);
             }
+            Taken::Other { header } => self.spread_key(now, slot, (header, &[]), false),
         }
     }
 
@@ -345,6 +346,7 @@ impl Worker {
         self.give_back(slot, listeners);
     }
 
+    /// Passes a packet of a press on, or leaves it out without a gap.
     fn spread_key(&mut self, now: Now, slot: u32, key: (Header, &[u8]), pass: bool) {
         let source = Source::Relay(slot, key.0.ssrc);
         let listeners = self.listeners(slot);

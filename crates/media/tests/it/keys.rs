@@ -1,9 +1,11 @@
 //! Keys: one digit per press, passed on to whoever takes them.
 
+use std::time::{Duration, Instant};
+
 use media::dtmf;
 use model::media::{Codec, Hears, MediaCommand, MediaDesc, MediaEvent};
 
-use crate::support::{KEYS, Peer, Plane, id};
+use crate::support::{KEYS, PATIENCE, Peer, Plane, id};
 
 fn wait_digit(plane: &mut Plane, peer: &Peer) -> char {
     plane.wait(|event| match event {
@@ -38,7 +40,7 @@ fn keys_are_passed_on_with_the_payload_type_of_the_other_side() {
     let mut a = plane.peer(1, Codec::Pcmu);
     let mut b = Peer::new(2, Codec::Pcmu);
     let remote = MediaDesc { dtmf: Some(96), ..b.desc() };
-    plane.send(MediaCommand::Prepare { leg: b.leg, remote: Some(remote) });
+    plane.send(MediaCommand::Prepare { leg: b.leg, remote: Some(remote.into()) });
     let local = plane.prepared(b.leg);
     assert_eq!(local.dtmf, Some(96));
     b.server = (local.address, local.port).into();
@@ -65,7 +67,7 @@ fn a_peer_without_keys_gets_none_and_no_gap() {
     let mut a = plane.peer(1, Codec::Pcmu);
     let mut b = Peer::new(2, Codec::Pcmu);
     let remote = MediaDesc { dtmf: None, ..b.desc() };
-    plane.send(MediaCommand::Prepare { leg: b.leg, remote: Some(remote) });
+    plane.send(MediaCommand::Prepare { leg: b.leg, remote: Some(remote.into()) });
     b.server.set_port(plane.prepared(b.leg).port);
     plane.connect(id(), 1, &a, &b);
     a.say();
@@ -83,5 +85,30 @@ fn a_peer_without_keys_gets_none_and_no_gap() {
         !heard.is_silence()
     });
     assert_eq!(after.header.ssrc, before.ssrc);
+    plane.handle.stop();
+}
+
+#[test]
+fn a_new_number_for_keys_is_taken_and_the_old_one_for_a_while() {
+    let mut plane = Plane::start();
+    let mut a = plane.peer(1, Codec::Pcmu);
+    plane.graph(id(), 1, &[(&a, Hears::Silence)]);
+    a.press('1');
+    assert_eq!(wait_digit(&mut plane, &a), '1');
+    let renumbered = MediaDesc { dtmf: Some(96), ..a.desc() };
+    let local = MediaDesc { port: a.server.port(), ..renumbered.clone() };
+    plane.send(MediaCommand::Remote { leg: a.leg, local, remote: renumbered.into() });
+    plane.graph(id(), 1, &[(&a, Hears::Silence)]);
+    a.press_as(96, '2');
+    assert_eq!(wait_digit(&mut plane, &a), '2');
+    // Pressed before the telephone had our answer.
+    a.press('3');
+    assert_eq!(wait_digit(&mut plane, &a), '3');
+    let deadline = Instant::now() + PATIENCE;
+    while plane.handle.metrics().refused.payload_type == 0 {
+        assert!(Instant::now() < deadline, "the old number is taken for ever");
+        a.press('4');
+        std::thread::sleep(Duration::from_millis(100));
+    }
     plane.handle.stop();
 }

@@ -6,4 +6,5 @@ mod play;
 mod record;
 mod relay;
 mod reports;
+mod silence;
 mod support;

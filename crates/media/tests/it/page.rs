@@ -45,16 +45,19 @@ impl Page {
         let codecs = config.codec_config();
         codecs.enable_pcmu(true, false);
         let format = FormatParams { telephone_event_max: Some(15), ..FormatParams::default() };
-        let (number, rate) = (PAGE_KEYS.into(), Frequency::EIGHT_KHZ);
-        codecs.add_config(number, None, PageCodec::Tele, rate, None, format);
+        let (keys, rate) = (PAGE_KEYS.into(), Frequency::EIGHT_KHZ);
+        codecs.add_config(keys, None, PageCodec::Tele, rate, None, format);
         let mut rtc = config.build(Instant::now());
         rtc.add_local_candidate(Candidate::host(address, "udp").expect("a candidate"));
         let mut change = rtc.sdp_api();
         let mid = change.add_media(MediaKind::Audio, Direction::SendRecv, None, None, None);
         let (offer, pending) = change.apply().expect("an offer");
-        plane.send(MediaCommand::BrowserOffer { leg, sdp: offer.to_sdp_string() });
+        let (number, sdp) = (u64::from(voice), offer.to_sdp_string());
+        plane.send(MediaCommand::BrowserOffer { leg, offer: number, sdp });
         let answer = plane.wait(|event| match event {
-            MediaEvent::BrowserAnswer { leg: l, sdp } if *l == leg => Some(sdp.clone()),
+            MediaEvent::BrowserAnswer { leg: l, offer, sdp } if (*l, *offer) == (leg, number) => {
+                Some(sdp.clone())
+            }
             _ => None,
         });
         let answer = SdpAnswer::from_sdp_string(&answer).expect("an answer");
@@ -214,7 +217,7 @@ fn keys_pass_between_a_page_and_a_caller_both_ways() {
     let (leg, call) = (id(), id());
     let mut caller = Peer::new(1, Codec::Pcmu);
     let remote = MediaDesc { dtmf: Some(96), ..caller.desc() };
-    plane.send(MediaCommand::Prepare { leg: caller.leg, remote: Some(remote) });
+    plane.send(MediaCommand::Prepare { leg: caller.leg, remote: Some(remote.into()) });
     let local = plane.prepared(caller.leg);
     caller.server = (local.address, local.port).into();
     let mut page = Page::open(&mut plane, leg, 2);
@@ -307,9 +310,9 @@ fn a_bad_offer_and_strangers_are_refused() {
     let leg = id();
     let caller = plane.peer(1, Codec::Pcmu);
     for (leg, sdp) in [(leg, "v=0\r\n"), (caller.leg, "")] {
-        plane.send(MediaCommand::BrowserOffer { leg, sdp: sdp.to_owned() });
+        plane.send(MediaCommand::BrowserOffer { leg, offer: 7, sdp: sdp.to_owned() });
         let why = plane.wait(|event| match event {
-            MediaEvent::PrepareFailed { leg: l, why } if *l == leg => Some(*why),
+            MediaEvent::BrowserRefused { leg: l, offer: 7, why } if *l == leg => Some(*why),
             _ => None,
         });
         assert_eq!(why, MediaFault::BadDescription);

@@ -1,16 +1,17 @@
 //! Recordings: both sides as they were, pauses, and a disk that refuses.
 
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use media::g711;
 use media::recording::{Recording, WavView, salvage};
-use model::media::{Codec, Hears, MediaCommand, MediaEvent, RecordWish};
+use model::media::{Codec, Hears, MediaCommand, MediaDesc, MediaEvent, RecordWish};
 use model::{CallId, RecordingId};
 
-use crate::support::{Peer, Plane, chirp, hears, id};
+use crate::support::{PATIENCE, Peer, Plane, QUIET, chirp, hears, id};
 
 fn wish(peer: &Peer, recording: RecordingId, paused: bool) -> RecordWish {
     RecordWish { recording, leg: peer.leg, paused }
@@ -75,6 +76,46 @@ fn place() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("t/2026-11-22/c/1.rec");
     (folder, path)
+}
+
+/// Says 30 frames in sequence and waits until they were judged: the `round`th time.
+fn spray(plane: &Plane, stranger: &mut Peer, round: u64) {
+    for _ in 0..30 {
+        stranger.say();
+    }
+    let deadline = Instant::now() + PATIENCE;
+    while plane.handle.metrics().refused.stranger < 30 * round {
+        assert!(Instant::now() < deadline, "round {round}: {:?}", plane.handle.metrics());
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn a_stranger_that_sprays_in_sequence_is_not_sent_to_relayed_or_recorded() {
+    let (_folder, path) = place();
+    let mut plane = Plane::start();
+    let (mut a, mut b, call, recording) = start(&mut plane, &path);
+    let mut stranger = Peer::new(9, Codec::Pcma);
+    stranger.socket = UdpSocket::bind(("127.0.0.9", 0)).expect("a socket");
+    stranger.server = a.server;
+    spray(&plane, &mut stranger, 1);
+    converse(&mut a, &mut b, 30);
+    spray(&plane, &mut stranger, 2);
+    let local = MediaDesc { port: a.server.port(), ..a.desc() };
+    plane.send(MediaCommand::Remote { leg: a.leg, local, remote: a.desc().into() });
+    let both = [(&a, hears(&[&b])), (&b, hears(&[&a]))];
+    plane.graph_recorded(call, 2, &both, Some((wish(&a, recording, false), path.clone())));
+    spray(&plane, &mut stranger, 3);
+    converse(&mut a, &mut b, 30);
+    plane.send(MediaCommand::CallEnded { call });
+    ended(&mut plane, recording);
+    assert_eq!(stranger.hear_within(QUIET), None, "nothing is sent to it");
+    let heard = std::iter::from_fn(|| b.hear_within(Duration::from_millis(50)));
+    assert_eq!(heard.filter(|heard| !heard.is_silence()).count(), 60, "the peer and nobody else");
+    let (said, _) = sides(&path);
+    assert!(frames_in(&said, &[Codec::Pcma], 1, (0, 60)) >= 50, "the peer is recorded");
+    assert_eq!(frames_in(&said, &[Codec::Pcma], 9, (0, 90)), 0, "nobody else is");
+    plane.handle.stop();
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use media::rtcp::{self, REPORT_BYTES_MAX, Report, Sender};
-use model::media::{Codec, MediaCommand};
+use model::media::{Codec, Hears, MediaCommand, MediaEvent};
 use model::random::Random;
 
 use crate::support::{PATIENCE, Peer, Plane, id};
@@ -18,7 +18,7 @@ fn peer_with_reports(plane: &mut Plane) -> (Peer, UdpSocket) {
         Some((peer, socket))
     });
     let (mut peer, socket) = found.expect("two ports in a row");
-    plane.send(MediaCommand::Prepare { leg: peer.leg, remote: Some(peer.desc()) });
+    plane.send(MediaCommand::Prepare { leg: peer.leg, remote: Some(peer.desc().into()) });
     peer.server.set_port(plane.prepared(peer.leg).port);
     socket.set_read_timeout(Some(PATIENCE)).expect("a time");
     (peer, socket)
@@ -98,5 +98,24 @@ fn a_leg_reports_what_it_sends_and_hears_whatever_is_thrown_at_it() {
     assert!(metrics.reports_in >= 1, "{metrics:?}");
     assert!(metrics.refused.stranger >= 50 && metrics.refused.malformed >= 50, "{metrics:?}");
     assert_eq!(metrics.panics, 0);
+    plane.handle.stop();
+}
+
+#[test]
+fn who_reports_is_not_silent() {
+    let mut plane = Plane::start();
+    let (a, reports) = peer_with_reports(&mut plane);
+    plane.graph(id(), 1, &[(&a, Hears::Silence)]);
+    let target = SocketAddr::new(a.server.ip(), a.server.port() + 1);
+    let mut said = [0; REPORT_BYTES_MAX];
+    let cname = *b"0123456789abcdef01234567";
+    let length = Report { ssrc: a.ssrc, sender: None, block: None, cname }.write(&mut said);
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(8) {
+        reports.send_to(&said[..length], target).expect("loopback takes it");
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    let silent = |event: &MediaEvent| matches!(event, MediaEvent::Silent { .. });
+    assert!(!plane.drain().iter().any(silent), "its reports come");
     plane.handle.stop();
 }

@@ -112,7 +112,7 @@ impl Plane {
         let mut peer = Peer::new(voice, codec);
         let leg = peer.leg;
         let local = loop {
-            self.send(MediaCommand::Prepare { leg, remote: Some(peer.desc()) });
+            self.send(MediaCommand::Prepare { leg, remote: Some(peer.desc().into()) });
             let answered = self.wait(|event| match event {
                 MediaEvent::Prepared { leg: l, local } if *l == leg => Some(Some(local.clone())),
                 // A machine that is busy with many tests sheds load; a caller would ring again.

@@ -125,10 +125,12 @@ impl Core {
         match &state.state {
             State::Offered(_) => self.refuse(leg, 487, None, LegCause::Cancelled),
             _ => {
-                if let Some(Pending::Invite { tx, .. }) = &state.pending {
+                if let Some(Pending::Invite { tx, cseq, .. }) = &state.pending {
+                    let change = *cseq;
                     tx.respond(message::reply(&self.env.shared, &tx.request, 487, ""));
                     state.pending = None;
                     self.set_deadline(leg, None);
+                    self.tell(leg, SipEvent::ChangeEnded { leg, change, taken: false });
                 }
             }
         }

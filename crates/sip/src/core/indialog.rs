@@ -158,6 +158,7 @@ impl Core {
         if let Some(source) = inbound::source(&transaction) {
             state.dialog.peer = source;
         }
+        let source = state.dialog.peer;
         let same = state.remote.is_some() && request.body == state.remote_body;
         let empty_update = !invite && request.body.is_empty();
         if empty_update || (same && !state.local_body.is_empty()) {
@@ -174,7 +175,9 @@ impl Core {
         let media = offer.as_ref().map(|session| session.media.clone());
         let cseq = message::cseq(request).unwrap_or(0);
         let pending = match offer {
-            Some(offer) if !invite => Pending::Update { tx: Box::new(transaction), body, offer },
+            Some(offer) if !invite => {
+                Pending::Update { tx: Box::new(transaction), cseq, body, offer }
+            }
             offer => {
                 let _ = transaction.send_trying().await;
                 let tx = Box::new(self.env.serve(transaction, leg, cseq));
@@ -185,7 +188,7 @@ impl Core {
             state.pending = Some(pending);
         }
         self.set_deadline(leg, Some(Instant::now() + self.env.shared.config.reanswer_timeout));
-        self.tell(leg, SipEvent::Reoffered { leg, offer: media });
+        self.tell(leg, SipEvent::Reoffered { leg, change: cseq, offer: media, source });
     }
 
     /// Nothing changes: the description that stands is repeated (RFC 3261 section 14.2).
@@ -202,14 +205,19 @@ impl Core {
         }
     }
 
-    /// The hub's answer to `Reoffered`.
-    pub(super) fn reanswer(&mut self, leg: LegId, local: &MediaDesc) {
+    /// The hub's answer to `Reoffered`. One that comes too late, when another change may wait, has
+    /// nothing to answer.
+    pub(super) fn reanswer(&mut self, leg: LegId, change: u32, local: &MediaDesc) {
         let Some(state) = self.legs.get_mut(&leg) else { return };
-        let Some(pending) = state.pending.take() else { return };
+        let Some(pending) = state.pending.take_if(|pending| pending.cseq() == change) else {
+            return;
+        };
         let shared = &self.env.shared;
         match pending {
             Pending::Invite { tx, cseq, body, offer } => {
-                state.local_body = message::describe(offer.as_ref(), local, &mut state.origin);
+                // Also an offer of ours has the media lines of the session (RFC 3264 section 8).
+                let shape = offer.as_ref().or(state.remote.as_ref());
+                state.local_body = message::describe(shape, local, &mut state.origin);
                 let reply = message::reply(shared, &tx.request, 200, "").with_target(shared);
                 tx.respond(reply.with_sdp(&state.local_body));
                 state.reinvited = Some((cseq, offer.is_none()));
@@ -218,7 +226,7 @@ impl Core {
                     state.remote_body = body;
                 }
             }
-            Pending::Update { tx, body, offer } => {
+            Pending::Update { tx, body, offer, .. } => {
                 state.local_body = message::describe(Some(&offer), local, &mut state.origin);
                 let reply = message::reply(shared, &tx.original, 200, "").with_target(shared);
                 self.env.respond(*tx, reply.with_sdp(&state.local_body));
@@ -227,6 +235,7 @@ impl Core {
             }
         }
         self.set_deadline(leg, None);
+        self.tell(leg, SipEvent::ChangeEnded { leg, change, taken: true });
     }
 
     /// The hub did not answer in time: the session stays as it was.
@@ -235,6 +244,7 @@ impl Core {
             return;
         };
         self.env.shared.tally.refuse(Why::Pending);
+        let change = pending.cseq();
         let late = |request: &Request| {
             message::reply(&self.env.shared, request, 500, "").with("Retry-After", RETRY_AFTER_S)
         };
@@ -245,6 +255,7 @@ impl Core {
                 self.env.respond(*tx, reply);
             }
         }
+        self.tell(leg, SipEvent::ChangeEnded { leg, change, taken: false });
     }
 }
 

@@ -65,10 +65,17 @@ pub(crate) struct Calling {
     pub(crate) provisional: bool,
 }
 
-/// A session change that waits for our answer.
+/// A session change that waits for our answer. Its CSeq tells it from any other of the leg.
 pub(crate) enum Pending {
     Invite { tx: Box<ServerTx>, cseq: u32, body: Vec<u8>, offer: Option<Session> },
-    Update { tx: Box<Transaction>, body: Vec<u8>, offer: Session },
+    Update { tx: Box<Transaction>, cseq: u32, body: Vec<u8>, offer: Session },
+}
+
+impl Pending {
+    pub(crate) fn cseq(&self) -> u32 {
+        let (Self::Invite { cseq, .. } | Self::Update { cseq, .. }) = self;
+        *cseq
+    }
 }
 
 /// The peer-to-peer relation of RFC 3261 section 12, from our side.

@@ -266,7 +266,8 @@ pub(crate) const fn cause(status: u16) -> LegCause {
     }
 }
 
-/// The description that a leg is told to use, as bytes: an answer where the far side offered.
+/// The description that a leg is told to use, as bytes, in the shape of the far side's if there is
+/// one: then it is an answer, or an offer in a running session.
 pub(crate) fn describe(
     remote: Option<&crate::sdp::Session>,
     local: &MediaDesc,

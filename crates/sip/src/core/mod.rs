@@ -171,7 +171,7 @@ impl Core {
             SipCommand::Dial { leg, target, caller, local } => {
                 self.dial(leg, &target, &caller, &local);
             }
-            SipCommand::Reanswer { leg, local } => self.reanswer(leg, &local),
+            SipCommand::Reanswer { leg, change, local } => self.reanswer(leg, change, &local),
             SipCommand::Hangup { leg, cause } => self.hangup(leg, cause),
         }
     }

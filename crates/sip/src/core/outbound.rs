@@ -166,7 +166,7 @@ impl Core {
                     state.remote = Some(session);
                     state.remote_body = response.body;
                 }
-                self.tell(leg, SipEvent::Answered { leg, remote });
+                self.tell(leg, SipEvent::Answered { leg, remote, source });
             }
             Err(_) => {
                 self.env.shared.tally.refuse(Why::BadSdp);

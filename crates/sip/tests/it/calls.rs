@@ -21,6 +21,7 @@ fn by_leg(events: &[SipEvent]) -> BTreeMap<LegId, Vec<&SipEvent>> {
         | SipEvent::Answered { leg, .. }
         | SipEvent::Confirmed { leg, .. }
         | SipEvent::Reoffered { leg, .. }
+        | SipEvent::ChangeEnded { leg, .. }
         | SipEvent::Digit { leg, .. }
         | SipEvent::Ended { leg, .. }) = event;
         legs.entry(*leg).or_default().push(event);
@@ -116,7 +117,7 @@ async fn outgoing_calls_ended_by_either_side() {
         let mut seen = Vec::new();
         while seen.iter().filter(|e| matches!(e, SipEvent::Ended { .. })).count() < 50 {
             let event = next(&mut events).await;
-            if let SipEvent::Answered { leg, remote } = &event {
+            if let SipEvent::Answered { leg, remote, .. } = &event {
                 assert_eq!(remote.dtmf, Some(101));
                 if cause == LegCause::Hangup {
                     plane.send(SipCommand::Hangup { leg: *leg, cause }).unwrap();

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use model::sip::{SipCommand, SipEvent};
+use model::id::Id;
+use model::sip::{Caller, LegCause, SipCommand, SipEvent};
 use sip::{SipConfig, sdp, start};
 
 use crate::peer::{Peer, SDP};
@@ -148,6 +149,114 @@ async fn a_call_outlives_a_flood() {
     let counters = plane.counters();
     assert!(counters.refused["rate"] > 0, "{counters:?}");
     assert!(counters.transactions < 50, "{counters:?}");
+    plane.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_response_to_nothing_of_ours_goes_no_further() {
+    let (plane, _events) = start(quick()).await.unwrap();
+    let peer = Peer::new(plane.local_addr()).await;
+    let via = format!("SIP/2.0/UDP {};branch=z9hG4bK1", plane.local_addr());
+    for (n, tag) in ["", ";tag=a1", ";tag=0123456789abcdef0123456789abcdef"].iter().enumerate() {
+        peer.send(&format!(
+            "SIP/2.0 200 OK\r\nVia: {via}\r\nFrom: <sip:a@x>{tag}\r\nTo: <sip:b@x>;tag=b\r\n\
+             Call-ID: c\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n"
+        ))
+        .await;
+        until("counted", || plane.counters().refused["not_our_response"] == n as u64 + 1).await;
+    }
+    plane.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_belongs_to_a_dialog_has_a_rate_of_its_own() {
+    let (plane, mut events) = start(SipConfig { rate_per_source: 10, ..config() }).await.unwrap();
+    let peer = Peer::new(plane.local_addr()).await;
+    let mut call = peer.call("talker");
+    call.invite(1, "1", SDP).await;
+    let SipEvent::Incoming { leg, .. } = next(&mut events).await else { panic!("no call") };
+    plane.send(SipCommand::Answer { leg, local: desc(9000) }).unwrap();
+    call.adopt(&peer.status(200).await);
+    call.ack(1, "2", "").await;
+    // Ten times the rate outside is fair.
+    for n in 0..100 {
+        call.send("INFO", 2 + n, &n.to_string(), "", "").await;
+        peer.status(200).await;
+    }
+    assert_eq!(plane.counters().refused["rate_inside"], 0);
+    let copy = call.text("INFO", 2_000, "copied", "", "");
+    for n in 0..4_000 {
+        peer.send(&copy).await;
+        call.send("INFO", 3_000 + n, &format!("n{n}"), "", "").await;
+    }
+    until("a flood is cut", || plane.counters().refused["rate_inside"] > 0).await;
+    plane.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_source_of_garbage_is_not_listened_to_for_a_while_but_its_call_goes_on() {
+    let config = SipConfig {
+        trusted: vec!["192.0.2.0/24".parse().unwrap()],
+        ban: Duration::from_secs(2),
+        ..config()
+    };
+    let (plane, mut events) = start(config).await.unwrap();
+    let peer = Peer::new(plane.local_addr()).await;
+    let leg = model::LegId::from_uuid(uuid::Uuid::now_v7());
+    let (target, caller) = (crate::support::target(peer.address), Caller::default());
+    plane.send(SipCommand::Dial { leg, target, caller, local: desc(9000) }).unwrap();
+    let invite = peer.request("INVITE").await;
+    peer.reply(&invite, "200 OK", "t1", &peer.contact(), SDP).await;
+    peer.request("ACK").await;
+    next(&mut events).await;
+    // Somebody else behind the same address.
+    let noisy = Peer::new(plane.local_addr()).await;
+    for _ in 0..150 {
+        noisy.send("hello\r\n\r\n").await;
+    }
+    until("banned", || plane.counters().bans == 1 && plane.counters().refused["banned"] > 0).await;
+    noisy.call("asks").send("OPTIONS", 1, "1", "", "").await;
+    noisy.send("\r\n\r\n").await;
+    assert!(noisy.hear_within(Duration::from_millis(300)).await.is_none(), "nothing is said");
+    let info = format!(
+        "INFO sip:x@{own} SIP/2.0\r\nVia: SIP/2.0/UDP {peer};branch=z9hG4bKi\r\nFrom: {from}\r\n\
+         To: {to}\r\nCall-ID: {id}\r\nCSeq: 7 INFO\r\nContent-Length: 0\r\n\r\n",
+        own = plane.local_addr(),
+        peer = peer.address,
+        from = format!("{};tag=t1", invite.header("To")),
+        to = invite.header("From"),
+        id = invite.header("Call-ID"),
+    );
+    peer.send(&info).await;
+    peer.status(200).await;
+    plane.send(SipCommand::Hangup { leg, cause: LegCause::Hangup }).unwrap();
+    let bye = peer.request("BYE").await;
+    peer.reply(&bye, "200 OK", "", "", "").await;
+    until_idle(&plane).await;
+    // The ban has an end.
+    let deadline = tokio::time::Instant::now() + crate::support::PATIENCE;
+    let mut n = 2;
+    loop {
+        noisy.call("asks").send("OPTIONS", n, &n.to_string(), "", "").await;
+        if noisy.hear_within(Duration::from_millis(200)).await.is_some() {
+            break;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "banned for ever");
+        n += 1;
+    }
+    plane.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_trusted_source_is_never_banned() {
+    let (plane, _events) = start(config()).await.unwrap();
+    let peer = Peer::new(plane.local_addr()).await;
+    for _ in 0..500 {
+        peer.send("hello\r\n\r\n").await;
+    }
+    peer.call("asks").send("OPTIONS", 1, "1", "", "").await;
+    peer.status(200).await;
+    assert_eq!(plane.counters().bans, 0);
     plane.shutdown().await;
 }
 

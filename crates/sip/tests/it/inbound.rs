@@ -300,6 +300,23 @@ async fn ten_copies_and_a_merged_branch_are_one_call() {
 }
 
 #[tokio::test]
+async fn a_copy_of_a_call_that_was_taken_is_not_refused_when_the_house_is_full() {
+    let (plane, mut events) = start(SipConfig { legs_max: 1, ..config() }).await.unwrap();
+    let peer = Peer::new(plane.local_addr()).await;
+    let call = peer.call("patient");
+    call.invite(1, "1", SDP).await;
+    let leg = incoming(&mut events).await;
+    peer.status(100).await;
+    peer.call("late").invite(1, "1", SDP).await;
+    peer.status(503).await;
+    call.invite(1, "1", SDP).await;
+    assert_eq!(peer.hear().await.status(), Some(100), "the copy is answered by its transaction");
+    answer(&plane, leg);
+    peer.status(200).await;
+    plane.shutdown().await;
+}
+
+#[tokio::test]
 async fn nobody_answers() {
     let config = SipConfig { ring_timeout: Duration::from_millis(200), ..quick() };
     let (plane, mut events) = start(config).await.unwrap();

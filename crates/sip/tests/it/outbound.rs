@@ -44,9 +44,8 @@ async fn an_answered_call_follows_contact_and_routes() {
         "Contact: <sip:deep@192.0.2.77;x=y>\r\n", peer.address
     );
     peer.reply(&invite, "200 OK", "t1", &routes, SDP).await;
-    assert!(
-        matches!(next(&mut events).await, SipEvent::Answered { remote, .. } if remote.port == 6000)
-    );
+    assert!(matches!(next(&mut events).await, SipEvent::Answered { remote, source, .. }
+            if remote.port == 6000 && source == peer.address));
     let ack = peer.request("ACK").await;
     assert!(ack.start().starts_with("ACK sip:deep@192.0.2.77;x=y SIP/2.0"), "{}", ack.0);
     let listed: Vec<String> = ack.headers("Route").map(str::to_owned).collect();

@@ -47,13 +47,15 @@ async fn a_reinvite_is_offered_and_answered() {
     let (call, leg, first) = up(&peer, &plane, &mut events, "reinvite").await;
     let hold = format!("{SDP}a=sendonly\r\n");
     call.invite(2, "3", &hold).await;
-    let SipEvent::Reoffered { offer: Some(offer), .. } = next(&mut events).await else {
+    let SipEvent::Reoffered { offer: Some(offer), source, .. } = next(&mut events).await else {
         panic!("no offer")
     };
+    assert_eq!(source, peer.address);
     assert_eq!(offer.direction, Direction::SendOnly);
     let mut local = desc(9000);
     local.direction = Direction::RecvOnly;
-    plane.send(SipCommand::Reanswer { leg, local }).unwrap();
+    plane.send(SipCommand::Reanswer { leg, change: 2, local }).unwrap();
+    assert_eq!(next(&mut events).await, SipEvent::ChangeEnded { leg, change: 2, taken: true });
     let ok = peer.status(200).await;
     assert!(ok.body().contains("a=recvonly"), "{}", ok.0);
     assert_eq!(version(ok.body()), version(&first) + 1);
@@ -79,17 +81,40 @@ async fn an_update_and_a_reinvite_without_offer() {
     let moved = SDP.replace("6000", "6002");
     call.send("UPDATE", 2, "3", DESCRIBED, &moved).await;
     assert!(matches!(next(&mut events).await, SipEvent::Reoffered { offer: Some(_), .. }));
-    plane.send(SipCommand::Reanswer { leg, local: desc(9002) }).unwrap();
+    plane.send(SipCommand::Reanswer { leg, change: 2, local: desc(9002) }).unwrap();
+    assert_eq!(next(&mut events).await, SipEvent::ChangeEnded { leg, change: 2, taken: true });
     assert!(peer.status(200).await.body().contains("m=audio 9002"));
     call.invite(3, "4", "").await;
     assert!(matches!(next(&mut events).await, SipEvent::Reoffered { offer: None, .. }));
-    plane.send(SipCommand::Reanswer { leg, local: desc(9004) }).unwrap();
+    plane.send(SipCommand::Reanswer { leg, change: 3, local: desc(9004) }).unwrap();
+    assert_eq!(next(&mut events).await, SipEvent::ChangeEnded { leg, change: 3, taken: true });
     assert!(peer.status(200).await.body().contains("m=audio 9004"));
     call.ack(3, "5", SDP).await;
     let SipEvent::Confirmed { remote: Some(remote), .. } = next(&mut events).await else {
         panic!("no answer in the ACK")
     };
     assert_eq!(remote.port, 6000);
+    finish(&call, 4, plane).await;
+}
+
+#[tokio::test]
+async fn our_offer_in_a_session_keeps_its_media_lines() {
+    let (plane, mut events) = start(quick()).await.unwrap();
+    let peer = Peer::new(plane.local_addr()).await;
+    let (call, leg, _) = up(&peer, &plane, &mut events, "shape").await;
+    let video = format!("{SDP}m=video 6100 RTP/AVP 31\r\n");
+    call.send("UPDATE", 2, "3", DESCRIBED, &video).await;
+    next(&mut events).await;
+    plane.send(SipCommand::Reanswer { leg, change: 2, local: desc(9000) }).unwrap();
+    peer.status(200).await;
+    call.invite(3, "4", "").await;
+    assert!(matches!(next(&mut events).await, SipEvent::ChangeEnded { change: 2, .. }));
+    assert!(matches!(next(&mut events).await, SipEvent::Reoffered { change: 3, .. }));
+    plane.send(SipCommand::Reanswer { leg, change: 3, local: desc(9000) }).unwrap();
+    let ok = peer.status(200).await;
+    let lines: Vec<&str> = ok.body().lines().filter(|line| line.starts_with("m=")).collect();
+    assert_eq!(lines, ["m=audio 9000 RTP/AVP 0 101", "m=video 0 RTP/AVP 31"]);
+    call.ack(3, "5", &video).await;
     finish(&call, 4, plane).await;
 }
 
@@ -104,7 +129,7 @@ async fn overlapping_changes_and_old_requests_are_refused() {
     call.send("UPDATE", 6, "4", DESCRIBED, SDP).await;
     let refusal = peer.status(500).await;
     assert_ne!(refusal.header("Retry-After"), "");
-    plane.send(SipCommand::Reanswer { leg, local: desc(9000) }).unwrap();
+    plane.send(SipCommand::Reanswer { leg, change: 5, local: desc(9000) }).unwrap();
     peer.status(200).await;
     call.ack(5, "5", "").await;
     call.send("INFO", 4, "6", "", "").await;
@@ -120,14 +145,18 @@ async fn a_change_that_nobody_answers_leaves_the_session_alone() {
     config.reanswer_timeout = std::time::Duration::from_millis(100);
     let (plane, mut events) = start(config).await.unwrap();
     let peer = Peer::new(plane.local_addr()).await;
-    let (call, _, _) = up(&peer, &plane, &mut events, "stuck").await;
+    let (call, leg, _) = up(&peer, &plane, &mut events, "stuck").await;
     call.send("UPDATE", 2, "3", DESCRIBED, &SDP.replace("6000", "6002")).await;
     peer.status(500).await;
     next(&mut events).await;
+    assert_eq!(next(&mut events).await, SipEvent::ChangeEnded { leg, change: 2, taken: false });
     call.invite(3, "4", &SDP.replace("6000", "6004")).await;
+    next(&mut events).await;
+    // The answer to the first change comes while the second one waits.
+    plane.send(SipCommand::Reanswer { leg, change: 2, local: desc(9002) }).unwrap();
     peer.status(500).await;
     call.ack(3, "4", "").await;
-    next(&mut events).await;
+    assert_eq!(next(&mut events).await, SipEvent::ChangeEnded { leg, change: 3, taken: false });
     call.invite(4, "5", SDP).await;
     peer.status(200).await;
     call.ack(4, "6", "").await;
@@ -138,7 +167,7 @@ async fn a_change_that_nobody_answers_leaves_the_session_alone() {
 async fn a_cancelled_reinvite_leaves_the_call_alone() {
     let (plane, mut events) = start(quick()).await.unwrap();
     let peer = Peer::new(plane.local_addr()).await;
-    let (call, _, _) = up(&peer, &plane, &mut events, "recancel").await;
+    let (call, leg, _) = up(&peer, &plane, &mut events, "recancel").await;
     call.invite(2, "3", &SDP.replace("6000", "6002")).await;
     next(&mut events).await;
     call.send("CANCEL", 2, "3", "", "").await;
@@ -152,6 +181,7 @@ async fn a_cancelled_reinvite_leaves_the_call_alone() {
     seen.sort_unstable();
     assert_eq!(seen, [200, 487]);
     call.ack(2, "3", "").await;
+    assert_eq!(next(&mut events).await, SipEvent::ChangeEnded { leg, change: 2, taken: false });
     assert!(events.try_recv().is_err());
     finish(&call, 3, plane).await;
 }

@@ -1,0 +1,112 @@
+//! What the switchboard does when the media plane refuses: it ends in order what depended on it.
+
+use std::net::Ipv4Addr;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use model::media::{Codec, Direction, Graph, MediaDesc, RecordWish};
+use model::time::Timestamp;
+
+use super::*;
+use crate::mailbox::{Inbox, mailbox};
+
+/// A switchboard whose media plane takes commands or not.
+struct Bench {
+    board: Switchboard,
+    tenant: TenantId,
+    inbox: Inbox,
+    media_takes: Arc<AtomicBool>,
+    signalled: Arc<Mutex<Vec<SipCommand>>>,
+    _requests: mpsc::UnboundedReceiver<Request>,
+}
+
+fn id<T: model::id::Id>(n: u64) -> T {
+    IdMint::new(n).mint(Timestamp::from_micros(1))
+}
+
+fn desc(port: u16) -> MediaDesc {
+    MediaDesc {
+        address: Ipv4Addr::LOCALHOST.into(),
+        port,
+        codecs: vec![Codec::Pcmu],
+        dtmf: Some(101),
+        direction: Direction::SendRecv,
+        ptime_ms: 20,
+    }
+}
+
+impl Bench {
+    fn new() -> Self {
+        let media_takes = Arc::new(AtomicBool::new(true));
+        let signalled = Arc::new(Mutex::new(Vec::new()));
+        let (takes, heard) = (media_takes.clone(), signalled.clone());
+        let ports = Ports {
+            sip: Arc::new(move |command| {
+                heard.lock().expect("no panic").push(command);
+                true
+            }),
+            media: Arc::new(move |_| takes.load(Ordering::Relaxed)),
+        };
+        let (requests, received) = mpsc::unbounded_channel();
+        let clock = Arc::new(HouseClock::start());
+        let mut board = Switchboard::new(ports, clock, 1, &requests).expect("a thread");
+        let (mailbox, inbox) = mailbox();
+        let tenant = id(1);
+        board.cells.insert(tenant, mailbox);
+        Self { board, tenant, inbox, media_takes, signalled, _requests: received }
+    }
+
+    fn graph(&mut self, rev: u64, recording: RecordingId) {
+        let record = Some(RecordWish { recording, leg: id(3), paused: false });
+        let graph = Graph { record, ..Graph::default() };
+        let effect = Effect::Media { call: id(2), rev, graph };
+        self.board.effect(self.tenant, effect, Some(PathBuf::from("1.rec")));
+    }
+
+    /// What the cell was told, in words.
+    fn told(&mut self) -> Vec<&'static str> {
+        let word = |message| match message {
+            Message::Input { input: Input::CallFailed { .. }, .. } => "call failed",
+            Message::RecordingEnded { complete: false, length_ms: 0, .. } => "never recorded",
+            _ => "something else",
+        };
+        std::iter::from_fn(|| self.inbox.try_receive()).map(word).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_refused_graph_ends_the_recording_it_was_to_begin() {
+    let mut bench = Bench::new();
+    bench.media_takes.store(false, Ordering::Relaxed);
+    bench.graph(1, id(4));
+    assert_eq!(bench.told(), ["never recorded", "call failed"]);
+    assert!(bench.board.recordings.is_empty());
+    // One that runs is ended by the media plane, which still has it.
+    bench.media_takes.store(true, Ordering::Relaxed);
+    bench.graph(2, id(5));
+    bench.media_takes.store(false, Ordering::Relaxed);
+    bench.graph(3, id(5));
+    assert_eq!(bench.told(), ["call failed"]);
+    assert!(bench.board.recordings.contains_key(&id(5)));
+}
+
+#[tokio::test]
+async fn a_leg_whose_session_media_does_not_take_is_hung_up() {
+    let mut bench = Bench::new();
+    let leg: LegId = id(7);
+    let dialled: DialString = "100".parse().expect("dialable");
+    let source = (Ipv4Addr::LOCALHOST, 5_060).into();
+    let from = Ipv4Addr::LOCALHOST.into();
+    let (machine, _) = Leg::incoming(leg, id(8), dialled, None, Some(desc(4_000)), from);
+    bench.board.legs.insert(leg, (bench.tenant, machine));
+    bench.board.media(MediaEvent::Prepared { leg, local: desc(6_000) });
+    bench.board.effect(bench.tenant, Effect::Answer { leg }, None);
+    bench.board.sip(SipEvent::Confirmed { leg, remote: None });
+    bench.media_takes.store(false, Ordering::Relaxed);
+    let offer = Some(desc(4_002));
+    bench.board.sip(SipEvent::Reoffered { leg, change: 2, offer, source });
+    bench.board.sip(SipEvent::ChangeEnded { leg, change: 2, taken: true });
+    let signalled = bench.signalled.lock().expect("no panic");
+    let last = signalled.last();
+    assert_eq!(last, Some(&SipCommand::Hangup { leg, cause: LegCause::InternalError }));
+}

@@ -192,6 +192,22 @@ impl TenantDb {
 
     /// Takes an API key back.
     ///
+    /// Whether somebody has a session in force.
+    ///
+    /// # Errors
+    /// Faults of the database.
+    pub async fn has_session(&self, user: UserId, now: Timestamp) -> Result<bool, StoreError> {
+        let row = sqlx::query(
+            "SELECT 1 FROM session WHERE tenant_id = $1 AND user_id = $2 AND expires_at > $3 LIMIT 1",
+        )
+        .bind(self.id())
+        .bind(user.to_string())
+        .bind(now.micros())
+        .fetch_optional(self.readers())
+        .await?;
+        Ok(row.is_some())
+    }
+
     /// # Errors
     /// [`StoreError::NotFound`]; faults of the database.
     pub async fn revoke_api_key(&self, name: String) -> Result<(), StoreError> {

@@ -5,6 +5,7 @@ use axum::extract::{FromRequest, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use model::input::Command;
 use model::{Span, TenantId};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -14,7 +15,7 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::body::Body;
 use crate::client::Client;
-use crate::guard::{SESSION_COOKIE, Signed, session_cookie};
+use crate::guard::{Caller, SESSION_COOKIE, Signed, session_cookie};
 use crate::problem::Problem;
 use crate::routes::me::Me;
 
@@ -51,7 +52,8 @@ pub(crate) async fn sign_in(State(app): State<App>, request: Request) -> Result<
     Ok((cookie, Json(me)).into_response())
 }
 
-/// Signs out: the session ends and its WebSockets close.
+/// Signs out: the session ends and its WebSockets close. With the last session of a person who
+/// takes contacts the shift ends too; a conversation that goes on is still brought to its end.
 #[utoipa::path(delete, path = "/api/v1/session", tag = "session",
     responses((status = 204)))]
 pub(crate) async fn sign_out(
@@ -60,10 +62,22 @@ pub(crate) async fn sign_out(
     parts: Parts,
 ) -> Result<Response, Problem> {
     caller.person()?;
+    if !app.db(&caller).has_session(user, app.now()).await? {
+        end_shift(&app, &caller).await;
+    }
     app.store.revoke_session(caller.token).await?;
     let client = Client::of(&parts, &app.proxies);
     Ok((StatusCode::NO_CONTENT, cookie("", Span::ZERO, client.https)).into_response())
 }
+/// Nobody is at the desk any more: calls must not ring there. The session is over in any case, so
+/// that a house which cannot do it now is no reason to refuse.
+async fn end_shift(app: &App, caller: &Caller) {
+    let Ok(agent) = app.seat(caller).await else { return };
+    if let Err(refusal) = app.floor.command(caller.tenant, agent, Command::SignOut).await {
+        tracing::warn!(%refusal, tenant.id = %caller.tenant, "a shift did not end with its session");
+    }
+}
+
 
 /// Begins a session. A token that came with the request is left behind: nobody can have planted it.
 pub(crate) async fn signed_in(

@@ -22,6 +22,7 @@ mod router;
 mod routes;
 mod serve;
 mod shape;
+mod stay;
 mod throttle;
 mod wav;
 mod ws;

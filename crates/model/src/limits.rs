@@ -87,6 +87,10 @@ pub const PLAY_ITEMS_MAX: usize = 16;
 /// Milliseconds of audio in one recording block.
 pub const RECORDING_BLOCK_MS: i64 = 1_000;
 
+/// Time for which a session goes on without an open page, in milliseconds.
+pub const SESSION_IDLE_MS: i64 = 12 * 3_600_000;
+/// Age at which a session ends although pages are open, in milliseconds. A contact is finished.
+pub const SESSION_AGE_MS_MAX: i64 = 24 * 3_600_000;
 /// Bytes of a WebSocket frame from a client.
 pub const WS_FRAME_BYTES_MAX: usize = 64 * 1_024;
 /// Topics of one WebSocket.

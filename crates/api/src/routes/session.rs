@@ -18,9 +18,8 @@ use crate::client::Client;
 use crate::guard::{Caller, SESSION_COOKIE, Signed, session_cookie};
 use crate::problem::Problem;
 use crate::routes::me::Me;
+use crate::stay::{COOKIE_LASTS, SESSION_LASTS};
 
-/// How long a session lasts: a shift.
-const SESSION_LASTS: Span = Span::from_secs(12 * 3_600);
 /// Characters of a password that are looked at; a longer one is refused before it is hashed.
 pub(crate) const PASSWORD_CHARS_MAX: usize = 256;
 
@@ -61,14 +60,15 @@ pub(crate) async fn sign_out(
     Signed(caller): Signed,
     parts: Parts,
 ) -> Result<Response, Problem> {
-    caller.person()?;
+    let user = caller.person()?.id;
+    app.store.revoke_session(caller.token).await?;
     if !app.db(&caller).has_session(user, app.now()).await? {
         end_shift(&app, &caller).await;
     }
-    app.store.revoke_session(caller.token).await?;
     let client = Client::of(&parts, &app.proxies);
     Ok((StatusCode::NO_CONTENT, cookie("", Span::ZERO, client.https)).into_response())
 }
+
 /// Nobody is at the desk any more: calls must not ring there. The session is over in any case, so
 /// that a house which cannot do it now is no reason to refuse.
 async fn end_shift(app: &App, caller: &Caller) {
@@ -77,7 +77,6 @@ async fn end_shift(app: &App, caller: &Caller) {
         tracing::warn!(%refusal, tenant.id = %caller.tenant, "a shift did not end with its session");
     }
 }
-
 
 /// Begins a session. A token that came with the request is left behind: nobody can have planted it.
 pub(crate) async fn signed_in(
@@ -92,7 +91,7 @@ pub(crate) async fn signed_in(
     let db = app.store.system(tenant);
     let token = db.create_session(user.id, app.now(), SESSION_LASTS).await?;
     let client = Client::of(parts, &app.proxies);
-    let cookie = cookie(token.reveal(), SESSION_LASTS, client.https);
+    let cookie = cookie(token.reveal(), COOKIE_LASTS, client.https);
     Ok((cookie, Me::of(app, tenant, &user).await?))
 }
 

@@ -192,9 +192,19 @@ async fn a_note_is_kept_without_a_result() {
     assert!(both.contains("Called again.") && both.contains("Well done."), "{both}");
     let long = put("agent", "x".repeat(4_001)).await;
     assert_eq!((long.status.as_u16(), long.code().as_str()), (422, "too_long"));
+    // The customer went on to somebody else: the first agent may still say what was said.
+    let passed_on = recorded_call(&house, &company, 3).await;
+    let mut row = house.store.system(company.tenant).call(passed_on).await.unwrap().row;
+    row.agent = Some(AgentId::of_user(company.people["supervisor"]));
+    let rows = vec![FloorRow::Call(Box::new(row))];
+    let batch = FloorBatch { tenant: company.tenant, events: vec![], rows };
+    house.store.floor().commit(batch).await.unwrap();
+    let place = format!("/api/v1/calls/{passed_on}/note");
+    let agent = &company.sessions["agent"];
+    let first = house.tell(agent, Method::PUT, &place, &json!({"note": "Was told so."})).await;
+    assert_eq!(first.status, StatusCode::NO_CONTENT, "{:?}", first.json());
     let nobodys = call_of_nobody(&house, &company, 2).await;
     let place = format!("/api/v1/calls/{nobodys}/note");
-    let agent = &company.sessions["agent"];
     let refused = house.tell(agent, Method::PUT, &place, &json!({"note": "Mine?"})).await;
     assert_eq!(refused.code(), "not_found");
 }

@@ -350,6 +350,30 @@ mod tests {
         };
         let key = control::ask(&data, key, now).await.expect("done on the folder");
         assert!(key.starts_with(store::API_KEY_PREFIX));
+        keys_are_listed_and_taken_back(&data, founded.tenant, now).await;
+    }
+
+    async fn keys_are_listed_and_taken_back(
+        data: &std::path::Path,
+        tenant: model::TenantId,
+        now: Timestamp,
+    ) {
+        let tenant = Some(tenant.to_string());
+        let list = async || {
+            let request = Request::ListKeys { tenant: tenant.clone() };
+            let listed = control::ask(data, request, now).await;
+            let listed = listed.unwrap_or_else(|error| panic!("{error:#}"));
+            serde_json::from_str::<Vec<serde_json::Value>>(&listed).expect("a list")
+        };
+        let before = list().await;
+        let script = before.iter().find(|key| key["name"] == "script").expect("listed");
+        assert_eq!((&script["role"], &script["expired"]), (&"administrator".into(), &false.into()));
+        let revoke =
+            |name: &str| Request::RevokeKey { name: name.to_owned(), tenant: tenant.clone() };
+        let none = control::ask(data, revoke("other"), now).await.expect_err("no such key");
+        assert!(none.to_string().contains("script"), "{none}");
+        control::ask(data, revoke("script"), now).await.expect("taken back");
+        assert!(list().await.iter().all(|key| key["name"] != "script"));
     }
 
     /// A tenant of the same name and its domain, made while the house runs.

@@ -5,6 +5,7 @@ mod company;
 mod control;
 mod demo;
 mod house;
+mod keys;
 mod manage;
 mod ports;
 mod settings;

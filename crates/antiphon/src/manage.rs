@@ -10,6 +10,7 @@ use model::time::Timestamp;
 
 use crate::cli::{Role, TenantArgs};
 use crate::control::{self, Request};
+use crate::keys::KeyRow;
 use crate::settings::Settings;
 use crate::tenants::{NewTenant, NumberRow, TenantRow};
 use crate::{say, tell};
@@ -73,6 +74,26 @@ pub(crate) async fn create_key(
     tenant: Option<String>,
 ) -> anyhow::Result<()> {
     let request = Request::CreateKey { name, role: role.into(), tenant };
+    say(&control::ask(&settings.data.dir, request, now()).await?);
+    Ok(())
+}
+
+/// `antiphon api-key list`.
+pub(crate) async fn list_keys(
+    settings: Settings,
+    tenant: Option<String>,
+    json: bool,
+) -> anyhow::Result<()> {
+    list::<KeyRow>(settings, Request::ListKeys { tenant }, json).await
+}
+
+/// `antiphon api-key revoke`.
+pub(crate) async fn revoke_key(
+    settings: Settings,
+    tenant: Option<String>,
+    name: String,
+) -> anyhow::Result<()> {
+    let request = Request::RevokeKey { name, tenant };
     say(&control::ask(&settings.data.dir, request, now()).await?);
     Ok(())
 }

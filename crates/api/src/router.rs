@@ -33,6 +33,7 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(setup::state, setup::begin))
         .routes(routes!(session::sign_in, session::sign_out))
         .routes(routes!(me::show, me::change))
+        .routes(routes!(me::put_password))
         // Desk
         .routes(routes!(desk::show))
         .routes(routes!(agent::sign_in))
@@ -56,7 +57,7 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(callbacks::done))
         // Administration
         .routes(routes!(users::list, users::create))
-        .routes(routes!(users::show, users::replace))
+        .routes(routes!(users::show, users::replace, users::remove))
         .routes(routes!(queues::list, queues::create))
         .routes(routes!(queues::show, queues::replace, queues::remove))
         .routes(routes!(flows::list, flows::create))

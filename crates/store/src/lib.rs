@@ -32,7 +32,9 @@ pub use error::StoreError;
 pub use floor::{CallRow, FloorBatch, FloorLane, FloorRow, RecordingRow};
 pub use id::fresh_id;
 pub use secret::{API_KEY_PREFIX, PasswordHash, Token, TokenDigest};
-pub use session::{ApiKey, SETUP_TOKEN_LASTS, Session, SetupToken, TICKET_LASTS, Term, Tickets};
+pub use session::{
+    ApiKey, ListedKey, SETUP_TOKEN_LASTS, Session, SetupToken, TICKET_LASTS, Term, Tickets,
+};
 pub use store::Store;
 pub use tenant::{Actor, Ctx, Tenant, TenantDb};
 pub use user::{Role, User, fold_mail};

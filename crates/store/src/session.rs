@@ -33,6 +33,19 @@ pub struct Term {
     pub expires_at: Timestamp,
 }
 
+/// An API key in a list. The key itself is nowhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedKey {
+    /// Its name, unique in the tenant.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends by itself, or has ended; none when it never does.
+    pub expires_at: Option<Timestamp>,
+}
+
 /// An API key that is in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKey {
@@ -243,6 +256,30 @@ impl TenantDb {
             })
             .await?;
         Ok(token)
+    }
+
+    /// Every API key, by name, those that ended included.
+    ///
+    /// # Errors
+    /// Faults of the database.
+    pub async fn api_keys(&self) -> Result<Vec<ListedKey>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT name, role, created_at, expires_at FROM api_key WHERE tenant_id = $1
+             ORDER BY name",
+        )
+        .bind(self.id())
+        .fetch_all(self.readers())
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(ListedKey {
+                    name: row.text("name")?,
+                    role: row.word("role")?,
+                    created_at: row.time("created_at")?,
+                    expires_at: row.time_opt("expires_at")?,
+                })
+            })
+            .collect()
     }
 
     /// Takes an API key back.

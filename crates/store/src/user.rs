@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::sqlite::SqliteRow;
 
 use crate::error::StoreError;
-use crate::secret::PasswordHash;
+use crate::secret::{PasswordHash, TokenDigest};
 use crate::store::Store;
 use crate::tenant::TenantDb;
 use crate::text::Columns;
@@ -131,6 +131,63 @@ impl TenantDb {
         .fetch_one(self.readers())
         .await?;
         read_user(&row)
+    }
+
+    /// Whether this is somebody's password.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`]; faults of the database.
+    pub async fn is_password(&self, user: UserId, password: String) -> Result<bool, StoreError> {
+        let row =
+            sqlx::query("SELECT password_hash FROM app_user WHERE tenant_id = $1 AND id = $2")
+                .bind(self.id())
+                .bind(user.to_string())
+                .fetch_one(self.readers())
+                .await?;
+        let Some(hash) = row.text_opt("password_hash")?.map(PasswordHash::stored) else {
+            return Ok(false);
+        };
+        let passwords = &self.store.inner.passwords;
+        let _permit = passwords.acquire().await.map_err(|_| StoreError::Closed)?;
+        tokio::task::spawn_blocking(move || hash.verify(&password))
+            .await
+            .map_err(|_| StoreError::Closed)
+    }
+
+    /// Gives somebody a new password and ends their sessions, but for the one that asked.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`]; faults of the database.
+    pub async fn set_password(
+        &self,
+        user: UserId,
+        hash: PasswordHash,
+        kept: TokenDigest,
+    ) -> Result<(), StoreError> {
+        let tenant = self.id();
+        let write = self.store.inner.writer.run(move |conn| {
+            Box::pin(async move {
+                let done = sqlx::query(
+                    "UPDATE app_user SET password_hash = $3 WHERE tenant_id = $1 AND id = $2",
+                )
+                .bind(tenant.as_str())
+                .bind(user.to_string())
+                .bind(hash.text())
+                .execute(&mut *conn)
+                .await?;
+                sqlx::query(
+                    "DELETE FROM session
+                     WHERE tenant_id = $1 AND user_id = $2 AND token_digest <> $3",
+                )
+                .bind(tenant.as_str())
+                .bind(user.to_string())
+                .bind(kept.to_hex())
+                .execute(conn)
+                .await?;
+                if done.rows_affected() == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+            })
+        });
+        write.await
     }
 
     /// Changes the language of somebody's screens.

@@ -172,6 +172,32 @@ pub(crate) async fn replace(
     Ok((etag(edited.config.n), Json(edited.value)).into_response())
 }
 
+/// Takes somebody out: their sessions end, a contact they hold is brought to its end, and what they
+/// did stays in the records.
+#[utoipa::path(delete, path = "/api/v1/users/{id}", tag = "administration",
+    params(("id" = String, Path)),
+    responses((status = 204), (status = 409, description = "oneself or last_administrator")))]
+pub(crate) async fn remove(
+    State(app): State<App>,
+    Administrator(caller): Administrator,
+    Id(id): Id<UserId>,
+    base: IfMatch,
+) -> Result<Response, Problem> {
+    if caller.user.as_ref().is_some_and(|user| user.id == id) {
+        let detail = "Nobody takes out their own account. Ask another administrator.";
+        return Err(Problem::conflict("oneself", detail));
+    }
+    let edited = edit(&app, &caller, base, format!("remove user {id}"), |draft| {
+        let user = draft.users.get(&id).cloned().ok_or_else(Problem::not_found)?;
+        last_administrator_stays(draft, &User { role: Role::Agent, ..user })?;
+        draft.users.remove(&id);
+        draft.config.agents.remove(&AgentId::of_user(id));
+        Ok(())
+    })
+    .await?;
+    Ok((StatusCode::NO_CONTENT, etag(edited.config.n)).into_response())
+}
+
 async fn new_password(app: &App, body: &UserBody) -> Result<Option<PasswordHash>, Problem> {
     match &body.password {
         None => Ok(None),

@@ -1,10 +1,12 @@
 //! Changing the house: checked, versioned, told to the floor.
 
 use axum::body::Body;
-use axum::http::{Method, StatusCode};
+use axum::http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
+use store::Role;
 
-use crate::house::{Company, House, PASSWORD, Reply, request, waiting};
+use crate::calls::recorded_call;
+use crate::house::{Company, House, NOW, PASSWORD, Reply, request, waiting};
 
 async fn opened() -> (House, Company, String) {
     let house = House::open().await;
@@ -206,6 +208,39 @@ async fn people_come_and_change() {
     demoted["role"] = "agent".into();
     let last = house.tell(&session, Method::PUT, &own, &demoted).await;
     assert_eq!(last.code(), "last_administrator");
+}
+
+#[tokio::test]
+async fn access_is_taken_back() {
+    let (house, company, session) = opened().await;
+    let delete = async |who: &str, session: &str| {
+        let path = format!("/api/v1/users/{}", company.people[who]);
+        house.ask(session, Method::DELETE, &path).await
+    };
+    let call = recorded_call(&house, &company, 1).await;
+    assert_eq!(delete("administrator", &session).await.code(), "oneself");
+    let agent = &company.sessions["agent"];
+    assert_eq!(house.ask(agent, Method::GET, "/api/v1/me").await.status, StatusCode::OK);
+    let gone = delete("agent", &session).await;
+    assert_eq!((gone.status, gone.header("etag")), (StatusCode::NO_CONTENT, "\"2\""));
+    assert_eq!(house.ask(agent, Method::GET, "/api/v1/me").await.code(), "no_session");
+    let login = json!({"mail": "agent@example.com", "password": PASSWORD});
+    let refused = house.tell("", Method::POST, "/api/v1/session", &login).await;
+    assert_eq!(refused.code(), "bad_credentials");
+    assert_eq!(delete("agent", &session).await.code(), "not_found");
+    let kept = house.ask(&session, Method::GET, &format!("/api/v1/calls/{call}")).await.json();
+    assert_eq!(kept["agent"]["id"], company.people["agent"].to_string());
+
+    let db = house.store.system(company.tenant);
+    let key = db.create_api_key("ci".into(), Role::Administrator, NOW, None).await.unwrap();
+    let path = format!("/api/v1/users/{}", company.people["administrator"]);
+    let last = Request::builder()
+        .method(Method::DELETE)
+        .uri(path)
+        .header("authorization", format!("Bearer {}", key.reveal()))
+        .body(Body::empty())
+        .unwrap();
+    assert_eq!(house.send(last).await.code(), "last_administrator");
 }
 
 #[tokio::test]

@@ -93,6 +93,32 @@ async fn a_session_begins_changes_and_ends() {
 }
 
 #[tokio::test]
+async fn a_password_is_changed_with_the_old_one() {
+    let house = House::open().await;
+    let company = house.found("100").await;
+    let session = &company.sessions["agent"];
+    let user = company.people["agent"];
+    let db = house.store.system(company.tenant);
+    let other = db.create_session(user, NOW, Span::from_secs(600)).await.unwrap();
+    let put = async |old: &str, new: &str| {
+        let body = json!({"old": old, "new": new});
+        house.tell(session, Method::PUT, "/api/v1/me/password", &body).await
+    };
+    let new = "another long password";
+    let wrong = put("a wrong password", new).await;
+    assert_eq!((wrong.status.as_u16(), wrong.code().as_str()), (403, "wrong_password"));
+    assert_eq!(put(PASSWORD, "short").await.code(), "weak_password");
+    assert_eq!(put(PASSWORD, new).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(house.ask(session, Method::GET, "/api/v1/me").await.status, StatusCode::OK);
+    assert_eq!(house.ask(other.reveal(), Method::GET, "/api/v1/me").await.code(), "no_session");
+    for (password, status) in [(PASSWORD, 401), (new, 200)] {
+        let body = json!({"mail": "agent@example.com", "password": password});
+        let reply = house.tell("", Method::POST, "/api/v1/session", &body).await;
+        assert_eq!(reply.status.as_u16(), status);
+    }
+}
+
+#[tokio::test]
 async fn guessing_is_slow_and_tells_nothing() {
     let house = House::open().await;
     house.found("100").await;

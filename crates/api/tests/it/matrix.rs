@@ -55,6 +55,13 @@ fn table() -> Vec<Row> {
         row("post", "/api/v1/session", Anybody, Nothing, json!({})),
         row("get", "/api/v1/me", Signed, Nothing, none()),
         row("patch", "/api/v1/me", Signed, Nothing, json!({})),
+        row(
+            "put",
+            "/api/v1/me/password",
+            Signed,
+            Nothing,
+            json!({"old": PASSWORD, "new": PASSWORD}),
+        ),
         row("get", "/api/v1/desk", Signed, Nothing, none()),
         row("post", "/api/v1/agent/sign-in", Seat, Nothing, none()),
         row("post", "/api/v1/agent/sign-out", Seat, Nothing, none()),
@@ -138,6 +145,8 @@ fn administration() -> Vec<Row> {
         row("get", "/api/v1/break-reasons", Administrator, Nothing, none()),
         row("put", "/api/v1/break-reasons", Administrator, Nothing, choices),
         row("get", "/api/v1/config/versions", Administrator, Nothing, none()),
+        // Last of these: it takes out the agent whom the rows above ask as.
+        row("delete", "/api/v1/users/{id}", Administrator, Thing, none()),
     ]
 }
 

@@ -87,6 +87,17 @@ pub const PLAY_ITEMS_MAX: usize = 16;
 /// Milliseconds of audio in one recording block.
 pub const RECORDING_BLOCK_MS: i64 = 1_000;
 
+/// Failed sign-ins to one account from one network in a minute.
+pub const SIGN_IN_FAILURES_PER_ACCOUNT_AND_NETWORK_MAX: u32 = 5;
+/// Failed sign-ins from one network in a minute: a whole office may mistype behind one address.
+pub const SIGN_IN_FAILURES_PER_NETWORK_MAX: u32 = 100;
+/// Failed sign-ins to one account in a minute, from anywhere: so many that hardly anybody can lock
+/// it from afar, and far too few to guess a password.
+pub const SIGN_IN_FAILURES_PER_ACCOUNT_MAX: u32 = 1_000;
+/// Sign-ins of one network that are being looked at: an office at nine o'clock.
+pub const SIGN_INS_AT_ONCE_PER_NETWORK_MAX: u32 = 500;
+/// Accounts and networks whose failed sign-ins are remembered; the stalest leave first.
+pub const SIGN_IN_KEYS_MAX: usize = 50_000;
 /// Time for which a session goes on without an open page, in milliseconds.
 pub const SESSION_IDLE_MS: i64 = 12 * 3_600_000;
 /// Age at which a session ends although pages are open, in milliseconds. A contact is finished.

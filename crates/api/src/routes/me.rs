@@ -121,10 +121,11 @@ pub(crate) async fn put_password(
     let user = caller.person()?;
     check_password(&change.new, "/new")?;
     let client = Client::of(&parts, &app.proxies);
-    app.throttle.try_account(&user.mail, client.address, app.now())?;
+    let attempt = app.throttle.try_account(&user.mail, client.address, app.now())?;
     let db = app.db(&caller);
     let fits = change.old.chars().count() <= PASSWORD_CHARS_MAX;
     if !fits || !db.is_password(user.id, change.old).await? {
+        attempt.failed(app.now());
         let detail = "This is not your password.";
         return Err(Problem::forbidden("wrong_password", detail).at("/old"));
     }

@@ -40,10 +40,11 @@ pub(crate) type Cookie = [(HeaderName, HeaderValue); 1];
         (status = 429, description = "too_many_tries")))]
 pub(crate) async fn sign_in(State(app): State<App>, request: Request) -> Result<Response, Problem> {
     let (parts, client, body) = entrance::<Credentials>(&app, request).await?;
-    app.throttle.try_account(&body.mail, client.address, app.now())?;
+    let attempt = app.throttle.try_account(&body.mail, client.address, app.now())?;
     let fits = body.password.chars().count() <= PASSWORD_CHARS_MAX;
     let password = if fits { body.password.as_str() } else { "" };
     let Some((tenant, user)) = app.store.sign_in(&body.mail, password).await? else {
+        attempt.failed(app.now());
         let detail = "The mail address or the password is wrong.";
         return Err(Problem::new(StatusCode::UNAUTHORIZED, "bad_credentials", detail));
     };

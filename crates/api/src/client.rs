@@ -84,7 +84,7 @@ impl Client {
             return Self { address: peer, https: false, host };
         }
         // The last address that no trusted proxy wrote is the client's.
-        let told = text(&parts.headers, "x-forwarded-for").unwrap_or_default();
+        let told = lines(&parts.headers, "x-forwarded-for");
         let address = told
             .rsplit(',')
             .map_while(|one| one.trim().parse::<IpAddr>().ok())
@@ -113,6 +113,13 @@ impl Client {
 fn bad_origin() -> Problem {
     let detail = "The request does not come from a page of this address.";
     Problem::forbidden("bad_origin", detail)
+}
+
+/// A list that may come in several lines, as one (RFC 9110 section 5.3). What no text is ends
+/// whatever stands before it.
+fn lines(headers: &HeaderMap, name: &str) -> String {
+    let lines = headers.get_all(name).iter().map(|line| line.to_str().unwrap_or("?"));
+    lines.collect::<Vec<_>>().join(",")
 }
 
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {
@@ -148,6 +155,17 @@ mod tests {
         let direct = client("192.0.2.9", &told);
         assert_eq!(direct.address.to_string(), "192.0.2.9");
         assert!(!direct.https && direct.host.as_deref() == Some("inner:8080"));
+    }
+
+    /// A proxy may add a line of its own below the one that a stranger wrote.
+    #[test]
+    fn the_lines_of_a_list_are_one() {
+        let told = [("x-forwarded-for", "6.6.6.6"), ("x-forwarded-for", "192.0.2.7, 10.1.1.1")];
+        assert_eq!(client("10.0.0.1", &told).address.to_string(), "192.0.2.7");
+        let told = [("x-forwarded-for", "192.0.2.7"), ("x-forwarded-for", "10.1.1.1")];
+        assert_eq!(client("10.0.0.1", &told).address.to_string(), "192.0.2.7");
+        let told = [("x-forwarded-for", "192.0.2.7"), ("x-forwarded-for", "nonsense")];
+        assert_eq!(client("10.0.0.1", &told).address.to_string(), "10.0.0.1");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use axum::extract::ConnectInfo;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{Extensions, HeaderMap, header};
 
 use crate::problem::Problem;
 
@@ -75,8 +75,7 @@ pub(crate) struct Client {
 impl Client {
     /// Reads it from a request.
     pub(crate) fn of(parts: &Parts, proxies: &[Network]) -> Self {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let peer = peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |info| info.0.ip().to_canonical());
+        let peer = peer(&parts.extensions);
         let host = text(&parts.headers, header::HOST.as_str())
             .or_else(|| parts.uri.authority().map(ToString::to_string));
         let trusted = |address: IpAddr| proxies.iter().any(|network| network.contains(address));
@@ -107,6 +106,26 @@ impl Client {
         } else {
             Err(bad_origin())
         }
+    }
+}
+
+/// Who holds the other end of the connection.
+fn peer(extensions: &Extensions) -> IpAddr {
+    let peer = extensions.get::<ConnectInfo<SocketAddr>>();
+    peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |info| info.0.ip().to_canonical())
+}
+
+/// Fails for whoever walks around the proxy that ends TLS: passwords and conversations would go
+/// over the wire in the clear. Tools on the same machine may.
+pub(crate) fn check_way(extensions: &Extensions, proxies: &[Network]) -> Result<(), Problem> {
+    let peer = peer(extensions);
+    let known = peer.is_loopback() || proxies.iter().any(|network| network.contains(peer));
+    if proxies.is_empty() || known {
+        Ok(())
+    } else {
+        let detail =
+            "This address answers its TLS proxy only. Open the https address of the house.";
+        Err(Problem::forbidden("not_through_proxy", detail))
     }
 }
 
@@ -178,6 +197,21 @@ mod tests {
         for bad in ["10.0.0.0", "10.0.0.0/33", "x/8", "10.0.0.0/-1"] {
             assert!(bad.parse::<Network>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn nobody_walks_around_the_proxy() {
+        let way = |peer: &str, proxies: &[Network]| {
+            let mut extensions = Extensions::new();
+            extensions.insert(ConnectInfo(SocketAddr::new(peer.parse().unwrap(), 1)));
+            check_way(&extensions, proxies).map_err(|problem| problem.code)
+        };
+        let proxies = ["10.0.0.0/8".parse().unwrap()];
+        for known in ["10.0.0.1", "::ffff:10.0.0.1", "127.0.0.1", "::1"] {
+            assert_eq!(way(known, &proxies), Ok(()), "{known}");
+        }
+        assert_eq!(way("192.0.2.9", &proxies), Err("not_through_proxy"));
+        assert_eq!(way("192.0.2.9", &[]), Ok(()), "no proxy was named");
     }
 
     #[test]

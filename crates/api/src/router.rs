@@ -90,6 +90,7 @@ pub(crate) fn router(app: App) -> Router {
         .method_not_allowed_fallback(layer::wrong_method)
         .fallback(pages::serve)
         .layer(from_fn_with_state(app.clone(), idempotency::once))
+        .layer(from_fn_with_state(app.clone(), layer::on_its_way))
         .layer(from_fn(layer::surround))
         .with_state(app)
 }

@@ -222,7 +222,7 @@ async fn figures_are_for_operators() {
     let company = house.found("100").await;
     let from = async |peer: &str, session: &str, path: &str, passed_on: bool| {
         let mut asked = request(session, Method::GET, path);
-        if passed_on {
+        if passed_on || peer == "10.0.0.1" {
             asked = asked.header("x-forwarded-for", "192.0.2.9");
         }
         let mut asked = asked.body(Body::empty()).unwrap();
@@ -234,14 +234,19 @@ async fn figures_are_for_operators() {
     for (peer, session, passed_on, status) in [
         ("127.0.0.1", "", false, 200),
         ("127.0.0.1", "", true, 401),
-        ("192.0.2.9", "", false, 401),
-        ("192.0.2.9", &company.sessions["supervisor"], false, 403),
-        ("192.0.2.9", administrator, false, 200),
+        ("10.0.0.1", "", false, 401),
+        ("10.0.0.1", &company.sessions["supervisor"], false, 403),
+        ("10.0.0.1", administrator, false, 200),
     ] {
         let figures = from(peer, session, "/metrics", passed_on).await;
         assert_eq!(figures.status.as_u16(), status, "{peer} {passed_on}");
         let ready = from(peer, session, "/readyz", passed_on).await;
         assert_eq!(ready.json()["ready"], true);
         assert_eq!(ready.json()["checks"].is_array(), status == 200, "{peer} {passed_on}");
+    }
+    // Around the proxy there is nothing, not even a page.
+    for path in ["/", "/readyz", "/api/v1/me"] {
+        let refused = from("192.0.2.9", administrator, path, false).await;
+        assert_eq!((refused.status.as_u16(), refused.code().as_str()), (403, "not_through_proxy"));
     }
 }

@@ -41,6 +41,8 @@ pub const DIGITS_PER_SECOND_MAX: u32 = 20;
 /// Time for which a contact is not offered again to an agent who declined it, in milliseconds. Not
 /// for ever: the only agent of a queue must not starve it.
 pub const OFFER_EXCLUSION_MS: i64 = 30_000;
+/// Offers that ended and are still told from those that never were; the oldest are forgotten first.
+pub const OFFERS_REMEMBERED_MAX: usize = 1_000;
 /// Time after the computed end of a play-out at which the floor goes on without the report of the
 /// media plane, in milliseconds.
 pub const PLAY_LATE_MS: i64 = 5_000;

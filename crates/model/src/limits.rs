@@ -112,5 +112,9 @@ pub const WS_TOPICS_MAX: usize = 200;
 pub const WS_QUEUED_BYTES_MAX: usize = 256 * 1_024;
 /// Bytes of a REST body.
 pub const HTTP_BODY_BYTES_MAX: usize = 1_024 * 1_024;
+/// Sounds that are uploaded at once: each is held whole while it is read.
+pub const UPLOADS_AT_ONCE_MAX: usize = 2;
+/// Time an upload waits for those before it, in milliseconds.
+pub const UPLOAD_WAIT_MS_MAX: u64 = 2_000;
 /// Rows of one page.
 pub const PAGE_ROWS_MAX: u32 = 200;

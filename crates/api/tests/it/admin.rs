@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
-use store::Role;
+use store::{ConfigDraft, Edit, Role};
 
 use crate::calls::recorded_call;
 use crate::house::{Company, House, NOW, PASSWORD, Reply, request, waiting};
@@ -262,6 +262,46 @@ async fn prompts_are_uploaded_and_heard() {
     assert_eq!(put("/api/v1/prompts/hello/*", "audio/wav", b"RIFF").await.status.as_u16(), 200);
     let missing = house.ask(&session, Method::GET, "/api/v1/prompts/hello/de").await;
     assert_eq!(missing.code(), "not_found");
+}
+
+#[tokio::test]
+async fn a_stale_upload_is_refused_before_it_is_read() {
+    let (house, company, session) = opened().await;
+    let put = |etag: &'static str, sound: Body| {
+        let request = request(&session, Method::PUT, "/api/v1/prompts/hello/en")
+            .header("content-type", "audio/wav")
+            .header("if-match", etag);
+        house.send(request.body(sound).unwrap())
+    };
+    let never = || Body::from_stream(futures::stream::pending::<std::io::Result<Vec<u8>>>());
+    assert_eq!(put("\"7\"", never()).await.code(), "stale");
+    assert_eq!(put("\"1\"", Body::from("RIFF")).await.status, StatusCode::OK);
+
+    // Only so many are read at once; the next is told after a while.
+    let third = async {
+        // The first tries may come before the slow ones are there.
+        while put("*", Body::from("RIFF")).await.code() != "overloaded" {}
+    };
+    tokio::select! {
+        reply = put("*", never()) => panic!("{reply:?}"),
+        reply = put("*", never()) => panic!("{reply:?}"),
+        () = third => {}
+    }
+    assert_eq!(put("*", Body::from("RIFF")).await.status, StatusCode::OK);
+
+    // A prompt that is full of languages takes a better recording of one of them.
+    let full = |draft: &mut ConfigDraft| -> Result<(), store::StoreError> {
+        let prompt = draft.config.prompts.values_mut().find(|prompt| prompt.name == "hello");
+        let variants = &mut prompt.unwrap().variants;
+        let clip = variants["en"].clone();
+        for n in 0..99 {
+            variants.insert(format!("aa-{n:02}"), clip.clone());
+        }
+        Ok(())
+    };
+    let edit = Edit { expected: None, summary: "many".into(), at: NOW };
+    house.store.system(company.tenant).edit_config(edit, full).await.unwrap();
+    assert_eq!(put("*", Body::from("RIFF again")).await.status, StatusCode::OK);
 }
 
 #[tokio::test]

@@ -18,6 +18,13 @@ export interface Reply<T> {
 
 /** Milliseconds until a request that gets no answer is given up. */
 const PATIENCE_MS = 15_000;
+/** The slowest upload that is worth waiting for; the server waits as long. */
+const UPLOAD_BYTES_PER_S_MIN = 64 * 1024;
+
+/** How long a request may take: a sound of many megabytes gets the time of a slow line. */
+export function patienceMs(body: unknown): number {
+  return PATIENCE_MS + (body instanceof Blob ? Math.ceil((body.size / UPLOAD_BYTES_PER_S_MIN) * 1000) : 0);
+}
 
 type Listener = (problem: Problem) => void;
 const listeners = new Set<Listener>();
@@ -48,7 +55,7 @@ async function send(method: string, path: string, options: Options): Promise<Res
   }
   if (options.ifMatch) headers.set('if-match', options.ifMatch);
   if (options.once) headers.set('idempotency-key', crypto.randomUUID());
-  const timeout = AbortSignal.timeout(PATIENCE_MS);
+  const timeout = AbortSignal.timeout(patienceMs(options.body));
   const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
   const init: RequestInit = { method, headers, body, signal, credentials: 'same-origin', cache: 'no-store' };
   try {

@@ -80,6 +80,13 @@ pub struct Callback {
     pub done_at: Option<Timestamp>,
 }
 
+/// Up to so many callers a search begins with them; more are so common that the newest calls are
+/// soon enough of them.
+const PARTIES_FEW: i64 = 5_000;
+
+const SELECT_LISTED: &str = "SELECT c.*, p.number AS party_number, p.name AS party_name FROM call c
+     LEFT JOIN party p ON p.tenant_id = c.tenant_id AND p.id = c.party_id";
+
 /// Call-backs shown at once; those to be done come first.
 const CALLBACKS_MAX: i64 = 500;
 
@@ -93,12 +100,45 @@ impl TenantDb {
         filter: &CallFilter,
         limit: u32,
     ) -> Result<Vec<ListedCall>, StoreError> {
-        let mut sql = QueryBuilder::<Sqlite>::new(
-            "SELECT c.*, p.number AS party_number, p.name AS party_name FROM call c
-             LEFT JOIN party p ON p.tenant_id = c.tenant_id AND p.id = c.party_id
-             WHERE c.tenant_id = ",
-        );
-        sql.push_bind(self.id());
+        let few = match &filter.caller_prefix {
+            None => false,
+            Some(prefix) => match self.parties(prefix).await? {
+                0 => return Ok(Vec::new()),
+                found => found < PARTIES_FEW,
+            },
+        };
+        let mut sql = self.listing(SELECT_LISTED, filter, few, limit);
+        let rows = sql.build().fetch_all(self.readers()).await?;
+        rows.iter().map(read_listed).collect()
+    }
+
+    /// How many callers' numbers begin so, counted up to [`PARTIES_FEW`].
+    async fn parties(&self, prefix: &str) -> Result<i64, StoreError> {
+        let row = sqlx::query(
+            "SELECT COUNT(*) AS found FROM (
+                 SELECT 1 FROM party WHERE tenant_id = $1 AND number >= $2 AND number < $3 LIMIT $4
+             ) AS begun",
+        )
+        .bind(self.id())
+        .bind(prefix)
+        .bind(beyond(prefix))
+        .bind(PARTIES_FEW)
+        .fetch_one(self.readers())
+        .await?;
+        row.number("found")
+    }
+
+    /// The query of a list. With `few` it begins at the callers' numbers and sorts what it finds;
+    /// otherwise it walks back in time until the page is full.
+    fn listing(
+        &self,
+        select: &str,
+        filter: &CallFilter,
+        few: bool,
+        limit: u32,
+    ) -> QueryBuilder<Sqlite> {
+        let mut sql = QueryBuilder::<Sqlite>::new(select);
+        sql.push(" WHERE c.tenant_id = ").push_bind(self.id());
         if let Some(queue) = filter.queue {
             sql.push(" AND c.queue_id = ").push_bind(queue.to_string());
         }
@@ -115,18 +155,25 @@ impl TenantDb {
             sql.push(" AND c.started_at < ").push_bind(until.micros());
         }
         if let Some(prefix) = &filter.caller_prefix {
-            // A range instead of LIKE: the prefix may hold any character, and order is binary.
-            sql.push(" AND p.number >= ").push_bind(prefix.clone());
-            sql.push(" AND p.number < ").push_bind(format!("{prefix}\u{10ffff}"));
+            if few {
+                sql.push(" AND c.party_id IN (SELECT id FROM party WHERE tenant_id = ");
+                sql.push_bind(self.id()).push(" AND number >= ").push_bind(prefix.clone());
+                sql.push(" AND number < ").push_bind(beyond(prefix)).push(")");
+            } else {
+                sql.push(" AND p.number >= ").push_bind(prefix.clone());
+                sql.push(" AND p.number < ").push_bind(beyond(prefix));
+            }
         }
         if let Some(place) = filter.after {
             sql.push(" AND (c.started_at < ").push_bind(place.started_at.micros());
             sql.push(" OR (c.started_at = ").push_bind(place.started_at.micros());
             sql.push(" AND c.id < ").push_bind(place.call.to_string()).push("))");
         }
-        sql.push(" ORDER BY c.started_at DESC, c.id DESC LIMIT ").push_bind(i64::from(limit));
-        let rows = sql.build().fetch_all(self.readers()).await?;
-        rows.iter().map(read_listed).collect()
+        // The sign keeps the planner from walking back in time for the sake of the order.
+        let newest = if few { "+c.started_at" } else { "c.started_at" };
+        sql.push(format!(" ORDER BY {newest} DESC, c.id DESC LIMIT "));
+        sql.push_bind(i64::from(limit));
+        sql
     }
 
     /// One call.
@@ -329,6 +376,12 @@ impl TenantDb {
     }
 }
 
+/// The end of the range of texts that begin with a prefix. A range instead of LIKE: the prefix may
+/// hold any character, and order is binary.
+fn beyond(prefix: &str) -> String {
+    format!("{prefix}\u{10ffff}")
+}
+
 fn read_listed(row: &SqliteRow) -> Result<ListedCall, StoreError> {
     Ok(ListedCall {
         row: read_call(row)?,
@@ -376,4 +429,29 @@ fn read_recording(row: &SqliteRow) -> Result<RecordingRow, StoreError> {
         complete: row.flag("complete")?,
         sha256: row.text_opt("sha256")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+
+    /// A search must not read every call of the house: it begins at the number, or stops early.
+    #[tokio::test]
+    async fn a_search_walks_an_index() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).await.unwrap();
+        let db = store.system(crate::id::fresh_id(Timestamp::default()));
+        let filter = CallFilter { caller_prefix: Some("+30210".into()), ..CallFilter::default() };
+        let select = format!("EXPLAIN QUERY PLAN {SELECT_LISTED}");
+        let plan = async |few: bool| {
+            let mut sql = db.listing(&select, &filter, few, 50);
+            let rows = sql.build().fetch_all(db.readers()).await.unwrap();
+            rows.iter().map(|row| row.text("detail").unwrap()).collect::<Vec<_>>().join("; ")
+        };
+        let few = plan(true).await;
+        assert!(few.contains("party_by_number") && few.contains("call_by_party"), "{few}");
+        let many = plan(false).await;
+        assert!(many.contains("call_by_start") && !many.contains("TEMP B-TREE"), "{many}");
+    }
 }

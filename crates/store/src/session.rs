@@ -74,7 +74,7 @@ impl Store {
         )
         .bind(token.to_hex())
         .bind(now.micros())
-        .fetch_optional(&self.inner.readers)
+        .fetch_optional(&self.inner.doors)
         .await?;
         row.map(|row| {
             Ok(Session {
@@ -150,7 +150,7 @@ impl Store {
         )
         .bind(token.to_hex())
         .bind(now.micros())
-        .fetch_optional(&self.inner.readers)
+        .fetch_optional(&self.inner.doors)
         .await?;
         row.map(|row| {
             Ok(ApiKey {
@@ -216,7 +216,7 @@ impl TenantDb {
         .bind(self.id())
         .bind(user.to_string())
         .bind(now.micros())
-        .fetch_optional(self.readers())
+        .fetch_optional(&self.store.inner.doors)
         .await?;
         Ok(row.is_some())
     }

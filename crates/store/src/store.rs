@@ -37,6 +37,8 @@ pub(crate) struct Inner {
     pub(crate) dir: PathBuf,
     pub(crate) writer: Writer,
     pub(crate) readers: SqlitePool,
+    /// Sessions, keys and passwords.
+    pub(crate) doors: SqlitePool,
     /// The newest configuration of each tenant that was asked for.
     pub(crate) configs: Mutex<BTreeMap<TenantId, Arc<TenantConfig>>>,
     /// Held from reading a draft until it is committed: edits never overtake each other.
@@ -66,7 +68,8 @@ impl Store {
         let file = dir.join(DATABASE_FILE);
         let mut conn = connect::writer(&file).await?;
         migrate::migrate(&mut conn, &file).await?;
-        let readers = connect::readers(&file).await?;
+        let readers = connect::readers(&file, connect::READERS).await?;
+        let doors = connect::readers(&file, connect::DOORS).await?;
         crate::blob::sync_dir(dir)?;
         let keeper = connect::writer(&file).await?;
         Ok(Self {
@@ -74,6 +77,7 @@ impl Store {
                 dir: dir.to_owned(),
                 writer: Writer::start(conn, keeper, file),
                 readers,
+                doors,
                 configs: Mutex::default(),
                 editing: tokio::sync::Mutex::default(),
                 passwords: tokio::sync::Semaphore::new(PASSWORDS_AT_ONCE),
@@ -87,6 +91,7 @@ impl Store {
     pub async fn close(&self) {
         self.inner.writer.close().await;
         self.inner.readers.close().await;
+        self.inner.doors.close().await;
         // Clones may live on in tasks that end later; the folder is free now.
         if let Err(error) = self.inner.lock.unlock() {
             tracing::warn!(%error, "the lock of the data folder is not released yet");
@@ -232,6 +237,21 @@ mod tests {
         drop(store);
         let again = Store::open(dir.path()).await.unwrap();
         again.floor().commit(batch(tenant, 1, 1)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn searches_keep_nobody_at_the_door() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, _) = founded(dir.path()).await;
+        let mut searches = Vec::new();
+        for _ in 0..connect::READERS {
+            searches.push(store.inner.readers.acquire().await.unwrap());
+        }
+        let now = Timestamp::default();
+        let token = crate::secret::Token::session();
+        assert!(store.session(token.digest(), now).await.unwrap().is_none());
+        assert!(store.api_key(token.digest(), now).await.unwrap().is_none());
+        assert!(store.sign_in("nobody@example.com", "password").await.unwrap().is_none());
     }
 
     #[tokio::test]

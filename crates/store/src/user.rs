@@ -64,7 +64,7 @@ impl Store {
         )
         .bind(fold_mail(mail))
         .bind(SIGN_IN_CANDIDATES_MAX)
-        .fetch_all(&self.inner.readers)
+        .fetch_all(&self.inner.doors)
         .await?;
         let mut candidates = Vec::new();
         for row in &rows {
@@ -142,7 +142,7 @@ impl TenantDb {
             sqlx::query("SELECT password_hash FROM app_user WHERE tenant_id = $1 AND id = $2")
                 .bind(self.id())
                 .bind(user.to_string())
-                .fetch_one(self.readers())
+                .fetch_one(&self.store.inner.doors)
                 .await?;
         let Some(hash) = row.text_opt("password_hash")?.map(PasswordHash::stored) else {
             return Ok(false);

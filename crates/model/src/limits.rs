@@ -112,6 +112,12 @@ pub const WS_TOPICS_MAX: usize = 200;
 pub const WS_QUEUED_BYTES_MAX: usize = 256 * 1_024;
 /// Bytes of a REST body.
 pub const HTTP_BODY_BYTES_MAX: usize = 1_024 * 1_024;
+/// Answers remembered for requests that are sent twice.
+pub const IDEMPOTENT_ANSWERS_MAX: usize = 20_000;
+/// Answers remembered for one account, those that are being made included.
+pub const IDEMPOTENT_ANSWERS_PER_ACCOUNT_MAX: usize = 500;
+/// Bytes of all answers remembered.
+pub const IDEMPOTENT_BYTES_MAX: usize = 32 * 1_024 * 1_024;
 /// Sounds that are uploaded at once: each is held whole while it is read.
 pub const UPLOADS_AT_ONCE_MAX: usize = 2;
 /// Time an upload waits for those before it, in milliseconds.

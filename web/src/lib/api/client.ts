@@ -43,7 +43,7 @@ export function url(path: string, query: Options['query'] = {}): string {
   return `/api/v1${path}${search ? `?${search}` : ''}`;
 }
 
-async function send(method: string, path: string, options: Options): Promise<Response> {
+async function send(method: string, path: string, options: Options, key: string | null): Promise<Response> {
   const headers = new Headers({ accept: 'application/json' });
   let body: BodyInit | null = null;
   if (options.body instanceof Blob) {
@@ -54,7 +54,7 @@ async function send(method: string, path: string, options: Options): Promise<Res
     headers.set('content-type', 'application/json');
   }
   if (options.ifMatch) headers.set('if-match', options.ifMatch);
-  if (options.once) headers.set('idempotency-key', crypto.randomUUID());
+  if (key) headers.set('idempotency-key', key);
   const timeout = AbortSignal.timeout(patienceMs(options.body));
   const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
   const init: RequestInit = { method, headers, body, signal, credentials: 'same-origin', cache: 'no-store' };
@@ -74,8 +74,23 @@ async function send(method: string, path: string, options: Options): Promise<Res
   }
 }
 
+/** Times that a command is asked after which is still at work, each after the time the server names. */
+const ASKS_MAX = 10;
+
+/** The answer to a command whose first try may still be at work: the same key asks for it again. */
+async function settled(method: string, path: string, options: Options): Promise<Response> {
+  const key = options.once ? crypto.randomUUID() : null;
+  for (let asks = 0; ; asks += 1) {
+    const response = await send(method, path, options, key);
+    if (response.status !== 409 || !key || asks >= ASKS_MAX) return response;
+    const problem = await problemOf(response.clone());
+    if (problem.code !== 'in_progress') return response;
+    await new Promise((resolve) => setTimeout(resolve, (problem.retryAfter ?? 1) * 1000));
+  }
+}
+
 export async function request<T>(method: string, path: string, options: Options = {}): Promise<Reply<T>> {
-  const response = await send(method, path, options);
+  const response = await settled(method, path, options);
   if (!response.ok) {
     const problem = await problemOf(response);
     if (response.status === 401 && problem.code !== 'bad_credentials') {

@@ -56,6 +56,9 @@ enum Command {
         /// An empty or missing folder.
         #[arg(long)]
         data: PathBuf,
+        /// Leave out recordings that are damaged, and list them. The database has to be whole.
+        #[arg(long)]
+        skip_damaged: bool,
     },
     /// Replay flight-log segments and name the first decision that differs.
     Replay {
@@ -297,7 +300,9 @@ impl Cli {
             Command::Replay { place, files, json } => {
                 manage::replay(&place.settings()?, &files, json)
             }
-            Command::Restore { from, data } => block_on(manage::restore(&from, &data)),
+            Command::Restore { from, data, skip_damaged } => {
+                block_on(manage::restore(&from, &data, skip_damaged))
+            }
             Command::Config(ConfigCommand::Check(args)) => {
                 args.settings()?;
                 say("the settings are in order");

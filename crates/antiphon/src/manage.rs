@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 use hub::HouseKey;
 use model::domain::Domain;
 use model::time::Timestamp;
+use store::{Damaged, Restored};
 
 use crate::cli::{Role, TenantArgs};
 use crate::control::{self, Request};
@@ -155,9 +156,14 @@ pub(crate) async fn backup(settings: Settings, to: PathBuf) -> anyhow::Result<()
 }
 
 /// `antiphon restore`.
-pub(crate) async fn restore(from: &Path, data: &Path) -> anyhow::Result<()> {
-    let manifest = store::restore(from, data).await?;
-    say(&format!("restored {} files into {}", manifest.files.len(), data.display()));
+pub(crate) async fn restore(from: &Path, data: &Path, skip_damaged: bool) -> anyhow::Result<()> {
+    let damaged = if skip_damaged { Damaged::RecordingsLeftOut } else { Damaged::Refused };
+    let Restored { manifest, left_out } = store::restore(from, data, damaged).await?;
+    for (path, why) in &left_out {
+        say(&format!("left out {path}: {why}"));
+    }
+    let whole = manifest.files.len() - left_out.len();
+    say(&format!("restored {whole} files into {}", data.display()));
     Ok(())
 }
 

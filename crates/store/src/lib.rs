@@ -24,7 +24,7 @@ mod text;
 mod user;
 mod writer;
 
-pub use backup::{Manifest, ManifestFile, backup, restore};
+pub use backup::{Damaged, Manifest, ManifestFile, Restored, backup, restore};
 pub use blob::make_private_folder;
 pub use call::{CallFilter, CallPlace, Callback, ListedCall, Note};
 pub use config::{ConfigDraft, ConfigVersion, Edit, Edited, FlowDraft, NewTenant, NumberClaim};

@@ -273,7 +273,7 @@ mod tests {
         let backup = dir.path().join("backup");
         crate::backup(&data, &backup, Timestamp::default()).await.unwrap();
         let restored = dir.path().join("restored");
-        crate::restore(&backup, &restored).await.unwrap();
+        crate::restore(&backup, &restored, crate::Damaged::Refused).await.unwrap();
         for folder in [&data, &data.join(RECORDINGS_DIR), &backup, &restored] {
             let mode = std::fs::metadata(folder).unwrap().permissions().mode() & 0o777;
             assert_eq!(mode, 0o700, "{}", folder.display());

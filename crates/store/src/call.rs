@@ -2,7 +2,7 @@
 
 use model::effect::Fact;
 use model::event::CallOutcome;
-use model::{AgentId, CallId, PartyId, QueueId, Timestamp};
+use model::{AgentId, CallId, QueueId, Timestamp};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Sqlite};
 
@@ -61,34 +61,12 @@ pub struct Note {
     pub at: Timestamp,
 }
 
-/// A caller to be called back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Callback {
-    /// The call that was lost.
-    pub call: CallId,
-    /// Whom.
-    pub party: PartyId,
-    /// The number as shown.
-    pub number: Option<String>,
-    /// For which queue.
-    pub queue: QueueId,
-    /// Since when the caller had waited.
-    pub waiting_since: Timestamp,
-    /// When it was listed.
-    pub listed_at: Timestamp,
-    /// When somebody did it.
-    pub done_at: Option<Timestamp>,
-}
-
 /// Up to so many callers a search begins with them; more are so common that the newest calls are
 /// soon enough of them.
 const PARTIES_FEW: i64 = 5_000;
 
 const SELECT_LISTED: &str = "SELECT c.*, p.number AS party_number, p.name AS party_name FROM call c
      LEFT JOIN party p ON p.tenant_id = c.tenant_id AND p.id = c.party_id";
-
-/// Call-backs shown at once; those to be done come first.
-const CALLBACKS_MAX: i64 = 500;
 
 impl TenantDb {
     /// Calls, newest first, at most `limit`.
@@ -297,68 +275,6 @@ impl TenantDb {
         .fetch_all(self.readers())
         .await?;
         rows.iter().map(read_recording).collect()
-    }
-
-    /// Who is to be called back: open ones first, the longest wait first, then the newest done.
-    ///
-    /// # Errors
-    /// Faults of the database; damaged rows.
-    pub async fn callbacks(&self) -> Result<Vec<Callback>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT b.call_id, b.party_id, p.number, b.queue_id, b.waiting_since, b.listed_at, b.done_at
-             FROM callback b
-             LEFT JOIN party p ON p.tenant_id = b.tenant_id AND p.id = b.party_id
-             WHERE b.tenant_id = $1
-             ORDER BY CASE WHEN b.done_at IS NULL THEN 0 ELSE 1 END, b.done_at DESC, b.waiting_since
-             LIMIT $2",
-        )
-        .bind(self.id())
-        .bind(CALLBACKS_MAX)
-        .fetch_all(self.readers())
-        .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(Callback {
-                    call: row.parsed("call_id")?,
-                    party: row.parsed("party_id")?,
-                    number: row.text_opt("number")?,
-                    queue: row.parsed("queue_id")?,
-                    waiting_since: row.time("waiting_since")?,
-                    listed_at: row.time("listed_at")?,
-                    done_at: row.time_opt("done_at")?,
-                })
-            })
-            .collect()
-    }
-
-    /// Marks a call-back as done. Doing it twice keeps the first time.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`]; faults of the database.
-    pub async fn callback_done(&self, call: CallId, at: Timestamp) -> Result<(), StoreError> {
-        let (tenant, actor) = (self.id(), self.ctx.actor.to_string());
-        let changed = self
-            .store
-            .inner
-            .writer
-            .run(move |conn| {
-                Box::pin(async move {
-                    let done = sqlx::query(
-                        "UPDATE callback SET done_at = COALESCE(done_at, $3),
-                             done_by = COALESCE(done_by, $4)
-                         WHERE tenant_id = $1 AND call_id = $2",
-                    )
-                    .bind(tenant)
-                    .bind(call.to_string())
-                    .bind(at.micros())
-                    .bind(actor)
-                    .execute(conn)
-                    .await?;
-                    Ok(done.rows_affected())
-                })
-            })
-            .await?;
-        if changed == 0 { Err(StoreError::NotFound) } else { Ok(()) }
     }
 
     /// What each agent wanted when it was last written: the cell's own documents.

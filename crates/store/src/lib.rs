@@ -8,6 +8,7 @@
 mod backup;
 mod blob;
 mod call;
+mod callback;
 mod checkpoint;
 mod config;
 mod connect;
@@ -26,7 +27,8 @@ mod writer;
 
 pub use backup::{Damaged, Manifest, ManifestFile, Restored, backup, restore};
 pub use blob::make_private_folder;
-pub use call::{CallFilter, CallPlace, Callback, ListedCall, Note};
+pub use call::{CallFilter, CallPlace, ListedCall, Note};
+pub use callback::{Callback, CallbackFilter, CallbackPlace};
 pub use config::{ConfigDraft, ConfigVersion, Edit, Edited, FlowDraft, NewTenant, NumberClaim};
 pub use error::StoreError;
 pub use floor::{CallRow, FloorBatch, FloorLane, FloorRow, RecordingRow};

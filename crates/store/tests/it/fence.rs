@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use model::{DialString, Domain, Event, FlowId, Span, TenantId, UserId};
 use store::{
-    Actor, CallFilter, ConfigDraft, Ctx, Edit, FloorBatch, FloorRow, FlowDraft, NewTenant, Role,
-    Store, StoreError, TokenDigest, fresh_id,
+    Actor, CallFilter, CallbackFilter, ConfigDraft, Ctx, Edit, FloorBatch, FloorRow, FlowDraft,
+    NewTenant, Role, Store, StoreError, TokenDigest, fresh_id,
 };
 
 use crate::house::{self, House, NOW, PASSWORD};
@@ -50,10 +50,10 @@ async fn ids_of_the_twin_lead_nowhere() {
     assert!(ours.agent_events(b.agent, NOW).await.unwrap().is_empty());
     assert!(ours.events(0, 10).await.unwrap().is_empty());
     assert!(ours.open_calls().await.unwrap().is_empty());
-    assert!(ours.callbacks().await.unwrap().is_empty());
+    assert!(ours.callbacks(&CallbackFilter::default(), 100).await.unwrap().is_empty());
     assert!(ours.agent_intents().await.unwrap().is_empty());
     assert_eq!((ours.users().await.unwrap().len(), ours.last_seq().await.unwrap()), (1, 0));
-    assert_eq!(theirs.callbacks().await.unwrap().len(), 1);
+    assert_eq!(theirs.callbacks(&CallbackFilter::default(), 100).await.unwrap().len(), 1);
     assert_eq!(theirs.call(call).await.unwrap().row.call, call);
     assert_eq!(theirs.blob(clip).await.unwrap(), [1, 2, 3]);
 }

@@ -107,6 +107,22 @@ export async function get<T>(path: string, options: Options = {}): Promise<T> {
   return (await request<T>('GET', path, options)).data;
 }
 
+/** Pages of a list that are read at most, of 200 rows each. */
+const PAGES_MAX = 50;
+
+/** A list read page by page, to its end or until a page has `enough`. */
+export async function pages<T>(path: string, enough: (items: T[]) => boolean = () => false): Promise<T[]> {
+  const all: T[] = [];
+  let cursor: string | null | undefined;
+  for (let page = 0; page < PAGES_MAX; page += 1) {
+    const { items, next_cursor } = await get<{ items: T[]; next_cursor?: string | null }>(path, { query: { limit: 200, cursor } });
+    all.push(...items);
+    cursor = next_cursor;
+    if (!cursor || enough(items)) break;
+  }
+  return all;
+}
+
 /** A command without an answer. */
 export async function command(path: string, body?: unknown): Promise<void> {
   await request<void>('POST', path, { body, once: true });

@@ -201,6 +201,8 @@ async fn carry_out(
     match request {
         Request::AddUser { mail, name, role, tenant, password, queues } => {
             let tenant = named(store, tenant.as_deref()).await?;
+            let users = store.system(tenant).users().await?.len();
+            api::check_account(&mail, &name, &password, users)?;
             let hash = store.hash_password(password).await?;
             let edit = Edit { expected: None, summary: "an account was added".to_owned(), at };
             let change = |draft: &mut ConfigDraft| -> anyhow::Result<String> {

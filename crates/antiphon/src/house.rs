@@ -315,6 +315,18 @@ mod tests {
         let now = house.hub.now();
         let said = control::ask(&data, new_user(), now).await.expect("done by the house");
         assert!(said.contains("takes no calls"), "{said}");
+        for (mail, name, password, says) in [
+            ("nobody", "Second", "a long enough password", "mail address"),
+            ("b@example.com", " Second", "a long enough password", "name"),
+            ("b@example.com", "Second", "too short", "password"),
+            ("b@example.com", "Second", "long ".repeat(52).as_str(), "password"),
+        ] {
+            let (mail, name, password) = (mail.to_owned(), name.to_owned(), password.to_owned());
+            let role = store::Role::Supervisor;
+            let bad = Request::AddUser { mail, name, role, tenant: None, password, queues: vec![] };
+            let refused = control::ask(&data, bad, now).await.expect_err(says).to_string();
+            assert!(refused.contains(says), "{refused}");
+        }
         let none = control::ask(&data, new_agent("a@example.com", &["Nowhere"]), now).await;
         let none = none.expect_err("no such queue").to_string();
         assert!(none.contains("Nowhere") && none.contains("Sales"), "{none}");

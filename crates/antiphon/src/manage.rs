@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, bail};
 use hub::HouseKey;
 use model::domain::Domain;
+use model::limits::PASSWORD_CHARS_MIN;
 use model::time::Timestamp;
 use store::{Damaged, Restored};
 
@@ -15,9 +16,6 @@ use crate::keys::KeyRow;
 use crate::settings::Settings;
 use crate::tenants::{NewTenant, NumberRow, TenantRow};
 use crate::{say, tell};
-
-/// Fewest characters of a password.
-const PASSWORD_CHARS_MIN: usize = 12;
 
 /// An account to be made.
 #[derive(Debug)]
@@ -46,16 +44,12 @@ fn now() -> Timestamp {
 }
 
 async fn password() -> anyhow::Result<String> {
-    tell("password (at least 12 characters), then Enter:");
+    tell(&format!("password (at least {PASSWORD_CHARS_MIN} characters), then Enter:"));
     let read = tokio::task::spawn_blocking(|| {
         let mut line = String::new();
         std::io::stdin().read_line(&mut line).map(|_| line.trim_end().to_owned())
     });
-    let password: String = read.await?.context("no password was given on the standard input")?;
-    if password.chars().count() < PASSWORD_CHARS_MIN {
-        bail!("the password is too short: at least {PASSWORD_CHARS_MIN} characters");
-    }
-    Ok(password)
+    read.await?.context("no password was given on the standard input")
 }
 
 /// `antiphon user add`: the password comes from the standard input.

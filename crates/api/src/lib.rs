@@ -3,6 +3,7 @@
 //! Read `router` for what there is, `guard` for who may, `problem` for how it refuses. The API
 //! decides nothing about calls: commands go to the house ([`Floor`]), data comes from the record.
 
+mod account;
 mod app;
 mod at;
 mod body;
@@ -27,6 +28,7 @@ mod throttle;
 mod wav;
 mod ws;
 
+pub use account::check_account;
 pub use app::{Parts, StarterSound};
 pub use client::{Network, NetworkError};
 pub use found::{FlowCheck, NewCompany, found_company};

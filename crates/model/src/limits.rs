@@ -89,6 +89,12 @@ pub const PLAY_ITEMS_MAX: usize = 16;
 /// Milliseconds of audio in one recording block.
 pub const RECORDING_BLOCK_MS: i64 = 1_000;
 
+/// Fewest characters of a password.
+pub const PASSWORD_CHARS_MIN: usize = 12;
+/// Most characters of a password: more would only cost time to hash.
+pub const PASSWORD_CHARS_MAX: usize = 256;
+/// Characters of a mail address (RFC 5321 section 4.5.3.1.3, without brackets).
+pub const MAIL_CHARS_MAX: usize = 254;
 /// Failed sign-ins to one account from one network in a minute.
 pub const SIGN_IN_FAILURES_PER_ACCOUNT_AND_NETWORK_MAX: u32 = 5;
 /// Failed sign-ins from one network in a minute: a whole office may mistype behind one address.

@@ -4,19 +4,19 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use model::{AgentId, TenantId};
+use model::{AgentId, TenantId, limits};
 use serde::{Deserialize, Serialize};
 use store::User;
 use utoipa::ToSchema;
 
+use crate::account::check_password;
 use crate::app::App;
 use crate::body::Body;
 use crate::client::Client;
 use crate::edit::check_language;
 use crate::guard::Signed;
 use crate::problem::Problem;
-use crate::routes::session::PASSWORD_CHARS_MAX;
-use crate::routes::users::{RoleName, check_password};
+use crate::routes::users::RoleName;
 
 /// Somebody who signed in.
 #[derive(Debug, Serialize, ToSchema)]
@@ -123,7 +123,7 @@ pub(crate) async fn put_password(
     let client = Client::of(&parts, &app.proxies);
     let attempt = app.throttle.try_account(&user.mail, client.address, app.now())?;
     let db = app.db(&caller);
-    let fits = change.old.chars().count() <= PASSWORD_CHARS_MAX;
+    let fits = change.old.chars().count() <= limits::PASSWORD_CHARS_MAX;
     if !fits || !db.is_password(user.id, change.old).await? {
         attempt.failed(app.now());
         let detail = "This is not your password.";

@@ -6,7 +6,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use model::input::Command;
-use model::{Span, TenantId};
+use model::{Span, TenantId, limits};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use store::{TokenDigest, User};
@@ -19,9 +19,6 @@ use crate::guard::{Caller, SESSION_COOKIE, Signed, session_cookie};
 use crate::problem::Problem;
 use crate::routes::me::Me;
 use crate::stay::{COOKIE_LASTS, SESSION_LASTS};
-
-/// Characters of a password that are looked at; a longer one is refused before it is hashed.
-pub(crate) const PASSWORD_CHARS_MAX: usize = 256;
 
 /// Who signs in.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -41,7 +38,8 @@ pub(crate) type Cookie = [(HeaderName, HeaderValue); 1];
 pub(crate) async fn sign_in(State(app): State<App>, request: Request) -> Result<Response, Problem> {
     let (parts, client, body) = entrance::<Credentials>(&app, request).await?;
     let attempt = app.throttle.try_account(&body.mail, client.address, app.now())?;
-    let fits = body.password.chars().count() <= PASSWORD_CHARS_MAX;
+    // A longer one is nobody's: it is not even hashed.
+    let fits = body.password.chars().count() <= limits::PASSWORD_CHARS_MAX;
     let password = if fits { body.password.as_str() } else { "" };
     let Some((tenant, user)) = app.store.sign_in(&body.mail, password).await? else {
         attempt.failed(app.now());

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use axum::extract::ConnectInfo;
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, header};
+use model::Domain;
 
 use crate::problem::Problem;
 
@@ -91,6 +92,13 @@ impl Client {
             .unwrap_or(peer);
         let https = text(&parts.headers, "x-forwarded-proto").as_deref() == Some("https");
         Self { address, https, host: text(&parts.headers, "x-forwarded-host").or(host) }
+    }
+
+    /// The host it asked for, where that is a domain.
+    pub(crate) fn domain(&self) -> Option<Domain> {
+        let host = self.host.as_deref()?;
+        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        name.parse().ok()
     }
 
     /// Fails unless the request comes from one of our own pages. A missing `Origin` is refused when
@@ -220,6 +228,20 @@ mod tests {
         assert_eq!(of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
         assert_eq!(of("2001:db8:1:3::1"), "2001:db8:1:3::");
         assert_eq!(of("::ffff:192.0.2.1"), "192.0.2.1");
+    }
+
+    #[test]
+    fn a_host_names_a_tenant_with_or_without_a_port() {
+        for (host, domain) in [
+            ("Desk.example.org:8443", Some("desk.example.org")),
+            ("desk.example.org", Some("desk.example.org")),
+            ("localhost:8080", None),
+            ("192.0.2.1:80", None),
+            ("[2001:db8::1]:80", None),
+        ] {
+            let found = client("192.0.2.9", &[("host", host)]).domain();
+            assert_eq!(found.as_ref().map(Domain::as_str), domain, "{host}");
+        }
     }
 
     #[test]

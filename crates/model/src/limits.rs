@@ -95,6 +95,8 @@ pub const PASSWORD_CHARS_MIN: usize = 12;
 pub const PASSWORD_CHARS_MAX: usize = 256;
 /// Characters of a mail address (RFC 5321 section 4.5.3.1.3, without brackets).
 pub const MAIL_CHARS_MAX: usize = 254;
+/// People of one mail address, over all tenants, whose password is compared at a sign-in.
+pub const SIGN_IN_CANDIDATES_MAX: usize = 8;
 /// Failed sign-ins to one account from one network in a minute.
 pub const SIGN_IN_FAILURES_PER_ACCOUNT_AND_NETWORK_MAX: u32 = 5;
 /// Failed sign-ins from one network in a minute: a whole office may mistype behind one address.

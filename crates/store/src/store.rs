@@ -251,7 +251,7 @@ mod tests {
         let token = crate::secret::Token::session();
         assert!(store.session(token.digest(), now).await.unwrap().is_none());
         assert!(store.api_key(token.digest(), now).await.unwrap().is_none());
-        assert!(store.sign_in("nobody@example.com", "password").await.unwrap().is_none());
+        assert!(store.sign_in("nobody@example.com", "password", None).await.unwrap().is_none());
     }
 
     #[tokio::test]

@@ -1,6 +1,6 @@
 //! People who sign in, their roles, and finding them by what they present.
 
-use model::{TenantId, UserId};
+use model::{Domain, TenantId, UserId, limits};
 use serde::{Deserialize, Serialize};
 use sqlx::sqlite::SqliteRow;
 
@@ -43,13 +43,13 @@ pub fn fold_mail(mail: &str) -> String {
     mail.trim().to_lowercase()
 }
 
-/// People with one mail address whose password is tried, over all tenants.
-const SIGN_IN_CANDIDATES_MAX: i64 = 4;
-
 impl Store {
-    /// Finds who signs in with this mail address and password, in whichever tenant.
+    /// Finds who signs in with this mail address and password: in the tenant whose domain is `host`
+    /// before all others, then in whichever tenant. Of somebody who is in more tenants than
+    /// `limits::SIGN_IN_CANDIDATES_MAX` the younger ones are reached by their domain only.
     ///
-    /// Takes the time of at least one password hash, whether or not the address is known.
+    /// Takes the time of at least one password hash, whether or not the address is known, and
+    /// always compares with everybody it found.
     ///
     /// # Errors
     /// Faults of the database.
@@ -57,13 +57,17 @@ impl Store {
         &self,
         mail: &str,
         password: &str,
+        host: Option<&Domain>,
     ) -> Result<Option<(TenantId, User)>, StoreError> {
         let rows = sqlx::query(
-            "SELECT tenant_id, id, mail, name, role, language, password_hash FROM app_user
-             WHERE mail = $1 AND password_hash IS NOT NULL ORDER BY tenant_id LIMIT $2",
+            "SELECT u.tenant_id, u.id, u.mail, u.name, u.role, u.language, u.password_hash
+             FROM app_user u JOIN tenant t ON t.id = u.tenant_id
+             WHERE u.mail = $1 AND u.password_hash IS NOT NULL
+             ORDER BY CASE WHEN t.domain = $2 THEN 0 ELSE 1 END, u.tenant_id LIMIT $3",
         )
         .bind(fold_mail(mail))
-        .bind(SIGN_IN_CANDIDATES_MAX)
+        .bind(host.map(Domain::as_str))
+        .bind(i64::try_from(limits::SIGN_IN_CANDIDATES_MAX).unwrap_or(i64::MAX))
         .fetch_all(&self.inner.doors)
         .await?;
         let mut candidates = Vec::new();
@@ -78,7 +82,9 @@ impl Store {
                 // The same work for nobody, so that time does not tell who exists.
                 let _ = nobody().verify(&password);
             }
-            candidates.into_iter().find(|(_, _, hash)| hash.verify(&password))
+            let mut fits: Vec<_> =
+                candidates.into_iter().filter(|(_, _, hash)| hash.verify(&password)).collect();
+            (!fits.is_empty()).then(|| fits.swap_remove(0))
         });
         let found = found.await.map_err(|_| StoreError::Closed)?;
         Ok(found.map(|(tenant, user, _)| (tenant, user)))

@@ -38,10 +38,11 @@ pub(crate) type Cookie = [(HeaderName, HeaderValue); 1];
 pub(crate) async fn sign_in(State(app): State<App>, request: Request) -> Result<Response, Problem> {
     let (parts, client, body) = entrance::<Credentials>(&app, request).await?;
     let attempt = app.throttle.try_account(&body.mail, client.address, app.now())?;
+    let host = client.domain();
     // A longer one is nobody's: it is not even hashed.
     let fits = body.password.chars().count() <= limits::PASSWORD_CHARS_MAX;
     let password = if fits { body.password.as_str() } else { "" };
-    let Some((tenant, user)) = app.store.sign_in(&body.mail, password).await? else {
+    let Some((tenant, user)) = app.store.sign_in(&body.mail, password, host.as_ref()).await? else {
         attempt.failed(app.now());
         let detail = "The mail address or the password is wrong.";
         return Err(Problem::new(StatusCode::UNAUTHORIZED, "bad_credentials", detail));

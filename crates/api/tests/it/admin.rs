@@ -323,14 +323,22 @@ async fn lists_are_replaced_whole() {
     let made = made.json();
     let (id, calendar) = made.as_object().unwrap().iter().next().unwrap();
     assert_eq!((id.len(), &calendar["name"]), (36, &json!("Office")));
-    for bad in [
-        office(1441),
-        office(480),
-        json!({"n": {"name": "N", "week": {"8": []}}}),
-        json!({"n": {"name": "N", "week": {}, "exceptions": {"2026-02-30": []}}}),
-        json!({"n": {"name": "N", "week": {}, "zone": "Moon/Base"}}),
+    let late = json!([{"from_min": 600, "until_min": 700}, {"from_min": 660, "until_min": 720}]);
+    for (bad, fault) in [
+        (office(1441), "/new/week/1/0 bad_interval"),
+        (office(480), "/new/week/1/0 bad_interval"),
+        (json!({"n": {"name": "N", "week": {"8": []}}}), "/n/week/8 bad_weekday"),
+        (json!({"n": {"name": "N", "week": {"1": late}}}), "/n/week/1/1 overlap"),
+        (
+            json!({"n": {"name": "N", "week": {}, "exceptions": {"2026-02-30": []}}}),
+            "/n/exceptions/2026-02-30 bad_date",
+        ),
+        (json!({"n": {"name": "N", "week": {}, "zone": "Moon/Base"}}), "/n/zone unknown_zone"),
     ] {
         let reply = house.tell(&session, Method::PUT, "/api/v1/calendars", &bad).await;
+        let first = &reply.json()["errors"][0];
+        let told = [&first["pointer"], &first["code"]].map(|text| text.as_str().unwrap());
+        assert_eq!(told.join(" "), fault);
         assert_eq!(reply.code(), "bad_calendar", "{bad}");
     }
 }

@@ -63,6 +63,21 @@ impl Known {
             Entry::Done(answer) => answer.body.len(),
         }
     }
+
+    /// What whoever uses the key again is told.
+    fn answer_to(&self, request: Fingerprint) -> Result<Answer, Problem> {
+        if self.request != request {
+            let detail = "This Idempotency-Key belongs to another request. Use a new key.";
+            return Err(Problem::conflict("key_reused", detail));
+        }
+        match &self.entry {
+            Entry::Done(answer) => Ok(answer.clone()),
+            Entry::Working => {
+                let detail = "The same request is being worked on. Ask again shortly.";
+                Err(Problem::conflict("in_progress", detail).retry(1))
+            }
+        }
+    }
 }
 
 /// The answers given.
@@ -147,32 +162,21 @@ impl Answers {
     ) -> Option<Result<Answer, Problem>> {
         let mut memory = self.memory();
         memory.forget_stale(now);
-        match memory.known.get(&key) {
-            Some(known) if known.request != request => Some(Err(Problem::conflict(
-                "key_reused",
-                "This Idempotency-Key belongs to another request. Use a new key.",
-            ))),
-            Some(Known { entry: Entry::Done(answer), .. }) => Some(Ok(answer.clone())),
-            Some(_) => Some(Err(Problem::conflict(
-                "in_progress",
-                "The same request is being worked on. Ask again shortly.",
-            )
-            .retry(1))),
-            None if memory.make_room(&account) => {
-                let n = memory.next;
-                memory.next += 1;
-                memory.order.insert(n, key);
-                memory.of_account.entry(account.clone()).or_default().insert(n, key);
-                let entry = Entry::Working;
-                memory.known.insert(key, Known { n, at: now, account, request, entry });
-                None
-            }
-            None => {
-                let detail = "Too many requests are at work. Ask again shortly.";
-                let status = StatusCode::TOO_MANY_REQUESTS;
-                Some(Err(Problem::new(status, "overloaded", detail).retry(1)))
-            }
+        if let Some(known) = memory.known.get(&key) {
+            return Some(known.answer_to(request));
         }
+        if !memory.make_room(&account) {
+            let detail = "Too many requests are at work. Ask again shortly.";
+            let status = StatusCode::TOO_MANY_REQUESTS;
+            return Some(Err(Problem::new(status, "overloaded", detail).retry(1)));
+        }
+        let n = memory.next;
+        memory.next += 1;
+        memory.order.insert(n, key);
+        memory.of_account.entry(account.clone()).or_default().insert(n, key);
+        let entry = Entry::Working;
+        memory.known.insert(key, Known { n, at: now, account, request, entry });
+        None
     }
 
     /// Remembers an answer, or frees the key when it is worth another try.

@@ -52,18 +52,18 @@ mod tests {
 
     #[test]
     fn a_page_keeps_its_session_up_to_an_age_and_a_contact_beyond() {
-        let at = |hours: f64| Timestamp::from_micros((hours * 3_600e6) as i64);
-        let term = |expires: f64| Term { began_at: at(0.0), expires_at: at(expires) };
+        let at = |minutes: i64| Timestamp::default() + Span::from_secs(minutes * 60);
+        let term = |expires: i64| Term { began_at: at(0), expires_at: at(expires) };
         for (expires, on_contact, now, until) in [
-            (12.0, false, 0.1, None),
-            (12.0, false, 0.25, Some(12.25)),
-            (12.25, false, 11.0, Some(23.0)),
-            (23.0, false, 13.0, Some(24.0)),
-            (24.0, false, 23.9, None),
-            (24.0, true, 23.5, None),
-            (24.0, true, 23.75, Some(24.25)),
-            (30.0, true, 29.8, Some(30.3)),
-            (30.3, false, 30.1, None),
+            (720, false, 10, None),
+            (720, false, 15, Some(735)),
+            (735, false, 660, Some(1_380)),
+            (1_380, false, 800, Some(1_440)),
+            (1_440, false, 1_430, None),
+            (1_440, true, 1_410, None),
+            (1_440, true, 1_425, Some(1_455)),
+            (1_800, true, 1_790, Some(1_820)),
+            (1_820, false, 1_810, None),
         ] {
             let found = prolonged(term(expires), on_contact, at(now));
             assert_eq!(found, until.map(at), "{expires} {on_contact} {now}");

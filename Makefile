@@ -7,7 +7,7 @@ export PATH := $(or $(ANTIPHON_CACHE),$(HOME)/.cache/antiphon)/tools:$(PATH)
 # it takes).
 export EFFORT ?= ci
 
-# Arguments: make run ARGS="--http 0.0.0.0:8080", make bench ARGS="--only G3"
+# Arguments: make run ARGS="--http 127.0.0.1:9000", make bench ARGS="--only G3"
 ARGS ?=
 
 .PHONY: help run test check bench dev screens

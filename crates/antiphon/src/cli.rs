@@ -56,6 +56,9 @@ enum Command {
         /// An empty or missing folder.
         #[arg(long)]
         data: PathBuf,
+        /// Leave out recordings that are damaged, and list them. The database has to be whole.
+        #[arg(long)]
+        skip_damaged: bool,
     },
     /// Replay flight-log segments and name the first decision that differs.
     Replay {
@@ -148,6 +151,32 @@ enum ApiKeyCommand {
         #[arg(long)]
         tenant: Option<String>,
     },
+    /// Print every key: what it may do, until when, and its name. The keys themselves are nowhere.
+    List {
+        #[command(flatten)]
+        keys: KeysArgs,
+        /// One JSON document.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take a key back: it opens nothing any more, at once.
+    Revoke {
+        #[command(flatten)]
+        keys: KeysArgs,
+        /// The name it was made under.
+        #[arg(long)]
+        name: String,
+    },
+}
+
+/// Whose keys.
+#[derive(Debug, Args)]
+struct KeysArgs {
+    #[command(flatten)]
+    place: PlaceArgs,
+    /// The tenant's name or id; may be left out when there is only one.
+    #[arg(long)]
+    tenant: Option<String>,
 }
 
 /// A tenant to be made.
@@ -271,7 +300,9 @@ impl Cli {
             Command::Replay { place, files, json } => {
                 manage::replay(&place.settings()?, &files, json)
             }
-            Command::Restore { from, data } => block_on(manage::restore(&from, &data)),
+            Command::Restore { from, data, skip_damaged } => {
+                block_on(manage::restore(&from, &data, skip_damaged))
+            }
             Command::Config(ConfigCommand::Check(args)) => {
                 args.settings()?;
                 say("the settings are in order");
@@ -289,6 +320,12 @@ impl Cli {
             }
             Command::ApiKey(ApiKeyCommand::Create { place, role, name, tenant }) => {
                 block_on(manage::create_key(place.settings()?, role, name, tenant))
+            }
+            Command::ApiKey(ApiKeyCommand::List { keys: KeysArgs { place, tenant }, json }) => {
+                block_on(manage::list_keys(place.settings()?, tenant, json))
+            }
+            Command::ApiKey(ApiKeyCommand::Revoke { keys: KeysArgs { place, tenant }, name }) => {
+                block_on(manage::revoke_key(place.settings()?, tenant, name))
             }
             Command::Tenant(TenantCommand::Add { place, new }) => {
                 block_on(manage::add_tenant(place.settings()?, new))

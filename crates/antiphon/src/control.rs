@@ -15,7 +15,7 @@ use hub::Hub;
 use model::config::{Agent, Device};
 use model::domain::Domain;
 use model::id::{AgentId, TenantId};
-use model::time::{Span, Timestamp};
+use model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::{ConfigDraft, Ctx, Edit, Store, Tenant, User};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -23,7 +23,7 @@ use tokio::net::{UnixListener, UnixSocket, UnixStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::tenants;
+use crate::{keys, tenants};
 
 const SOCKET_FILE: &str = "control.sock";
 /// Most bytes of a request.
@@ -34,8 +34,6 @@ const ANSWER_BYTES_MAX: u64 = 64 * 1_024 * 1_024;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Connections that may wait for their turn.
 const WAITING_MAX: u32 = 16;
-/// How long a key lives.
-const KEY_LIVES: Span = Span::from_secs(90 * 24 * 3_600);
 
 /// What can be asked. It holds a password: never printed.
 #[derive(Serialize, Deserialize)]
@@ -55,6 +53,10 @@ pub(crate) enum Request {
     },
     /// Make a key for a program; the answer is the key.
     CreateKey { name: String, role: store::Role, tenant: Option<String> },
+    /// Every key of a tenant; the answer is a JSON list of `keys::KeyRow`.
+    ListKeys { tenant: Option<String> },
+    /// Take a key back.
+    RevokeKey { name: String, tenant: Option<String> },
     /// Make a tenant with its first administrator.
     AddTenant(tenants::NewTenant),
     /// Give a tenant its SIP domain, or take it away.
@@ -199,6 +201,8 @@ async fn carry_out(
     match request {
         Request::AddUser { mail, name, role, tenant, password, queues } => {
             let tenant = named(store, tenant.as_deref()).await?;
+            let users = store.system(tenant).users().await?.len();
+            api::check_account(&mail, &name, &password, users)?;
             let hash = store.hash_password(password).await?;
             let edit = Edit { expected: None, summary: "an account was added".to_owned(), at };
             let change = |draft: &mut ConfigDraft| -> anyhow::Result<String> {
@@ -219,9 +223,15 @@ async fn carry_out(
         }
         Request::CreateKey { name, role, tenant } => {
             let tenant = named(store, tenant.as_deref()).await?;
-            let db = store.tenant(Ctx::system(tenant));
-            let key = db.create_api_key(name, role, at, Some(at + KEY_LIVES)).await?;
-            Ok(key.reveal().to_owned())
+            keys::create(&store.system(tenant), name, role, at).await
+        }
+        Request::ListKeys { tenant } => {
+            let tenant = named(store, tenant.as_deref()).await?;
+            keys::list(&store.system(tenant), at).await
+        }
+        Request::RevokeKey { name, tenant } => {
+            let tenant = named(store, tenant.as_deref()).await?;
+            keys::revoke(&store.system(tenant), name).await
         }
         Request::AddTenant(new) => tenants::add(store, hub, new, at).await,
         Request::SetDomain { tenant, domain } => {

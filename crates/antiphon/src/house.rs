@@ -328,6 +328,18 @@ mod tests {
         let now = house.hub.now();
         let said = control::ask(&data, new_user(), now).await.expect("done by the house");
         assert!(said.contains("takes no calls"), "{said}");
+        for (mail, name, password, says) in [
+            ("nobody", "Second", "a long enough password", "mail address"),
+            ("b@example.com", " Second", "a long enough password", "name"),
+            ("b@example.com", "Second", "too short", "password"),
+            ("b@example.com", "Second", "long ".repeat(52).as_str(), "password"),
+        ] {
+            let (mail, name, password) = (mail.to_owned(), name.to_owned(), password.to_owned());
+            let role = store::Role::Supervisor;
+            let bad = Request::AddUser { mail, name, role, tenant: None, password, queues: vec![] };
+            let refused = control::ask(&data, bad, now).await.expect_err(says).to_string();
+            assert!(refused.contains(says), "{refused}");
+        }
         let none = control::ask(&data, new_agent("a@example.com", &["Nowhere"]), now).await;
         let none = none.expect_err("no such queue").to_string();
         assert!(none.contains("Nowhere") && none.contains("Sales"), "{none}");
@@ -363,6 +375,30 @@ mod tests {
         };
         let key = control::ask(&data, key, now).await.expect("done on the folder");
         assert!(key.starts_with(store::API_KEY_PREFIX));
+        keys_are_listed_and_taken_back(&data, founded.tenant, now).await;
+    }
+
+    async fn keys_are_listed_and_taken_back(
+        data: &std::path::Path,
+        tenant: model::TenantId,
+        now: Timestamp,
+    ) {
+        let tenant = Some(tenant.to_string());
+        let list = async || {
+            let request = Request::ListKeys { tenant: tenant.clone() };
+            let listed = control::ask(data, request, now).await;
+            let listed = listed.unwrap_or_else(|error| panic!("{error:#}"));
+            serde_json::from_str::<Vec<serde_json::Value>>(&listed).expect("a list")
+        };
+        let before = list().await;
+        let script = before.iter().find(|key| key["name"] == "script").expect("listed");
+        assert_eq!((&script["role"], &script["expired"]), (&"administrator".into(), &false.into()));
+        let revoke =
+            |name: &str| Request::RevokeKey { name: name.to_owned(), tenant: tenant.clone() };
+        let none = control::ask(data, revoke("other"), now).await.expect_err("no such key");
+        assert!(none.to_string().contains("script"), "{none}");
+        control::ask(data, revoke("script"), now).await.expect("taken back");
+        assert!(list().await.iter().all(|key| key["name"] != "script"));
     }
 
     /// A tenant of the same name and its domain, made while the house runs.

@@ -6,6 +6,7 @@ mod control;
 mod demo;
 mod floor_thread;
 mod house;
+mod keys;
 mod manage;
 mod ports;
 mod settings;

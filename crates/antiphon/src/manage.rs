@@ -6,16 +6,16 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, bail};
 use hub::HouseKey;
 use model::domain::Domain;
+use model::limits::PASSWORD_CHARS_MIN;
 use model::time::Timestamp;
+use store::{Damaged, Restored};
 
 use crate::cli::{Role, TenantArgs};
 use crate::control::{self, Request};
+use crate::keys::KeyRow;
 use crate::settings::Settings;
 use crate::tenants::{NewTenant, NumberRow, TenantRow};
 use crate::{say, tell};
-
-/// Fewest characters of a password.
-const PASSWORD_CHARS_MIN: usize = 12;
 
 /// An account to be made.
 #[derive(Debug)]
@@ -44,16 +44,12 @@ fn now() -> Timestamp {
 }
 
 async fn password() -> anyhow::Result<String> {
-    tell("password (at least 12 characters), then Enter:");
+    tell(&format!("password (at least {PASSWORD_CHARS_MIN} characters), then Enter:"));
     let read = tokio::task::spawn_blocking(|| {
         let mut line = String::new();
         std::io::stdin().read_line(&mut line).map(|_| line.trim_end().to_owned())
     });
-    let password: String = read.await?.context("no password was given on the standard input")?;
-    if password.chars().count() < PASSWORD_CHARS_MIN {
-        bail!("the password is too short: at least {PASSWORD_CHARS_MIN} characters");
-    }
-    Ok(password)
+    read.await?.context("no password was given on the standard input")
 }
 
 /// `antiphon user add`: the password comes from the standard input.
@@ -73,6 +69,26 @@ pub(crate) async fn create_key(
     tenant: Option<String>,
 ) -> anyhow::Result<()> {
     let request = Request::CreateKey { name, role: role.into(), tenant };
+    say(&control::ask(&settings.data.dir, request, now()).await?);
+    Ok(())
+}
+
+/// `antiphon api-key list`.
+pub(crate) async fn list_keys(
+    settings: Settings,
+    tenant: Option<String>,
+    json: bool,
+) -> anyhow::Result<()> {
+    list::<KeyRow>(settings, Request::ListKeys { tenant }, json).await
+}
+
+/// `antiphon api-key revoke`.
+pub(crate) async fn revoke_key(
+    settings: Settings,
+    tenant: Option<String>,
+    name: String,
+) -> anyhow::Result<()> {
+    let request = Request::RevokeKey { name, tenant };
     say(&control::ask(&settings.data.dir, request, now()).await?);
     Ok(())
 }
@@ -134,9 +150,14 @@ pub(crate) async fn backup(settings: Settings, to: PathBuf) -> anyhow::Result<()
 }
 
 /// `antiphon restore`.
-pub(crate) async fn restore(from: &Path, data: &Path) -> anyhow::Result<()> {
-    let manifest = store::restore(from, data).await?;
-    say(&format!("restored {} files into {}", manifest.files.len(), data.display()));
+pub(crate) async fn restore(from: &Path, data: &Path, skip_damaged: bool) -> anyhow::Result<()> {
+    let damaged = if skip_damaged { Damaged::RecordingsLeftOut } else { Damaged::Refused };
+    let Restored { manifest, left_out } = store::restore(from, data, damaged).await?;
+    for (path, why) in &left_out {
+        say(&format!("left out {path}: {why}"));
+    }
+    let whole = manifest.files.len() - left_out.len();
+    say(&format!("restored {whole} files into {}", data.display()));
     Ok(())
 }
 

@@ -164,8 +164,11 @@ impl Settings {
         if last < first || (first == 0) != (last == 0) {
             bail!("media.rtp_ports must be [first, last] with first <= last, or [0, 0]");
         }
-        if self.sip.trusted.iter().any(|network| network.ends_with("/0")) {
+        if self.sip.trusted.iter().any(|network| is_everywhere(network)) {
             bail!("sip.trusted must not contain the whole internet (/0): name your trunks");
+        }
+        if self.http.behind_proxy.iter().any(|network| is_everywhere(network)) {
+            bail!("http.behind_proxy must not contain the whole internet (/0): name your proxy");
         }
         Ok(())
     }
@@ -174,6 +177,11 @@ impl Settings {
     pub(crate) fn key_file(&self) -> PathBuf {
         self.data.key_file.clone().unwrap_or_else(|| self.data.dir.join("house.key"))
     }
+}
+
+/// Whether a network is everybody, however it is spelt.
+fn is_everywhere(network: &str) -> bool {
+    network.rsplit_once('/').is_some_and(|(_, bits)| bits.parse() == Ok(0_u8))
 }
 
 /// Puts one environment value into the table, with the type that the setting has.
@@ -250,6 +258,8 @@ mod tests {
             ("[http]\nlisten = \"0.0.0.0:80\"\n", &[][..], "behind_proxy"),
             ("[media]\nrtp_ports = [9, 3]\n", &[][..], "first <= last"),
             ("[sip]\ntrusted = [\"0.0.0.0/0\"]\n", &[][..], "whole internet"),
+            ("[sip]\ntrusted = [\"::/00\"]\n", &[][..], "whole internet"),
+            ("[http]\nbehind_proxy = [\"0.0.0.0/0\"]\n", &[][..], "name your proxy"),
             ("", &[("ANTIPHON_SIP__LISSEN", "x")][..], "sip.lissen"),
             ("", &[("ANTIPHON_MEDIA__THREADS", "many")][..], "ANTIPHON_MEDIA__THREADS"),
         ] {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use model::config::TenantConfig;
-use model::{AgentId, TenantId, Timestamp};
+use model::{AgentId, TenantId, Timestamp, limits};
 use store::{Ctx, SetupToken, Store, TenantDb, Tickets};
 
 use crate::client::Network;
@@ -62,6 +62,8 @@ pub(crate) struct Inner {
     pub(crate) throttle: Throttle,
     pub(crate) answers: Answers,
     pub(crate) sockets: Arc<tokio::sync::Semaphore>,
+    /// Room for sounds that are being read.
+    pub(crate) uploads: tokio::sync::Semaphore,
     pub(crate) crowd: Crowd,
     pub(crate) pages: Pages,
     /// Added to the numbers of topics, so that those of an earlier process are never mistaken for
@@ -94,6 +96,7 @@ impl App {
             tickets: Tickets::default(),
             throttle: Throttle::default(),
             answers: Answers::default(),
+            uploads: tokio::sync::Semaphore::new(limits::UPLOADS_AT_ONCE_MAX),
             sockets: Arc::new(tokio::sync::Semaphore::new(SOCKETS_MAX)),
             crowd: Crowd::default(),
             pages: Pages::default(),

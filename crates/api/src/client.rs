@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use axum::extract::ConnectInfo;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{Extensions, HeaderMap, header};
+use model::Domain;
 
 use crate::problem::Problem;
 
@@ -75,8 +76,7 @@ pub(crate) struct Client {
 impl Client {
     /// Reads it from a request.
     pub(crate) fn of(parts: &Parts, proxies: &[Network]) -> Self {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let peer = peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |info| info.0.ip().to_canonical());
+        let peer = peer(&parts.extensions);
         let host = text(&parts.headers, header::HOST.as_str())
             .or_else(|| parts.uri.authority().map(ToString::to_string));
         let trusted = |address: IpAddr| proxies.iter().any(|network| network.contains(address));
@@ -84,7 +84,7 @@ impl Client {
             return Self { address: peer, https: false, host };
         }
         // The last address that no trusted proxy wrote is the client's.
-        let told = text(&parts.headers, "x-forwarded-for").unwrap_or_default();
+        let told = lines(&parts.headers, "x-forwarded-for");
         let address = told
             .rsplit(',')
             .map_while(|one| one.trim().parse::<IpAddr>().ok())
@@ -92,6 +92,13 @@ impl Client {
             .unwrap_or(peer);
         let https = text(&parts.headers, "x-forwarded-proto").as_deref() == Some("https");
         Self { address, https, host: text(&parts.headers, "x-forwarded-host").or(host) }
+    }
+
+    /// The host it asked for, where that is a domain.
+    pub(crate) fn domain(&self) -> Option<Domain> {
+        let host = self.host.as_deref()?;
+        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        name.parse().ok()
     }
 
     /// Fails unless the request comes from one of our own pages. A missing `Origin` is refused when
@@ -110,9 +117,36 @@ impl Client {
     }
 }
 
+/// Who holds the other end of the connection.
+fn peer(extensions: &Extensions) -> IpAddr {
+    let peer = extensions.get::<ConnectInfo<SocketAddr>>();
+    peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |info| info.0.ip().to_canonical())
+}
+
+/// Fails for whoever walks around the proxy that ends TLS: passwords and conversations would go
+/// over the wire in the clear. Tools on the same machine may.
+pub(crate) fn check_way(extensions: &Extensions, proxies: &[Network]) -> Result<(), Problem> {
+    let peer = peer(extensions);
+    let known = peer.is_loopback() || proxies.iter().any(|network| network.contains(peer));
+    if proxies.is_empty() || known {
+        Ok(())
+    } else {
+        let detail =
+            "This address answers its TLS proxy only. Open the https address of the house.";
+        Err(Problem::forbidden("not_through_proxy", detail))
+    }
+}
+
 fn bad_origin() -> Problem {
     let detail = "The request does not come from a page of this address.";
     Problem::forbidden("bad_origin", detail)
+}
+
+/// A list that may come in several lines, as one (RFC 9110 section 5.3). What no text is ends
+/// whatever stands before it.
+fn lines(headers: &HeaderMap, name: &str) -> String {
+    let lines = headers.get_all(name).iter().map(|line| line.to_str().unwrap_or("?"));
+    lines.collect::<Vec<_>>().join(",")
 }
 
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {
@@ -150,6 +184,17 @@ mod tests {
         assert!(!direct.https && direct.host.as_deref() == Some("inner:8080"));
     }
 
+    /// A proxy may add a line of its own below the one that a stranger wrote.
+    #[test]
+    fn the_lines_of_a_list_are_one() {
+        let told = [("x-forwarded-for", "6.6.6.6"), ("x-forwarded-for", "192.0.2.7, 10.1.1.1")];
+        assert_eq!(client("10.0.0.1", &told).address.to_string(), "192.0.2.7");
+        let told = [("x-forwarded-for", "192.0.2.7"), ("x-forwarded-for", "10.1.1.1")];
+        assert_eq!(client("10.0.0.1", &told).address.to_string(), "192.0.2.7");
+        let told = [("x-forwarded-for", "192.0.2.7"), ("x-forwarded-for", "nonsense")];
+        assert_eq!(client("10.0.0.1", &told).address.to_string(), "10.0.0.1");
+    }
+
     #[test]
     fn networks_contain_what_they_say() {
         let network: Network = "10.0.0.0/8".parse().unwrap();
@@ -163,11 +208,40 @@ mod tests {
     }
 
     #[test]
+    fn nobody_walks_around_the_proxy() {
+        let way = |peer: &str, proxies: &[Network]| {
+            let mut extensions = Extensions::new();
+            extensions.insert(ConnectInfo(SocketAddr::new(peer.parse().unwrap(), 1)));
+            check_way(&extensions, proxies).map_err(|problem| problem.code)
+        };
+        let proxies = ["10.0.0.0/8".parse().unwrap()];
+        for known in ["10.0.0.1", "::ffff:10.0.0.1", "127.0.0.1", "::1"] {
+            assert_eq!(way(known, &proxies), Ok(()), "{known}");
+        }
+        assert_eq!(way("192.0.2.9", &proxies), Err("not_through_proxy"));
+        assert_eq!(way("192.0.2.9", &[]), Ok(()), "no proxy was named");
+    }
+
+    #[test]
     fn one_ipv6_network_is_one_stranger() {
         let of = |text: &str| network_of(text.parse().unwrap()).to_string();
         assert_eq!(of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
         assert_eq!(of("2001:db8:1:3::1"), "2001:db8:1:3::");
         assert_eq!(of("::ffff:192.0.2.1"), "192.0.2.1");
+    }
+
+    #[test]
+    fn a_host_names_a_tenant_with_or_without_a_port() {
+        for (host, domain) in [
+            ("Desk.example.org:8443", Some("desk.example.org")),
+            ("desk.example.org", Some("desk.example.org")),
+            ("localhost:8080", None),
+            ("192.0.2.1:80", None),
+            ("[2001:db8::1]:80", None),
+        ] {
+            let found = client("192.0.2.9", &[("host", host)]).domain();
+            assert_eq!(found.as_ref().map(Domain::as_str), domain, "{host}");
+        }
     }
 
     #[test]

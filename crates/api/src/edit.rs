@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use model::config::TenantConfig;
 use model::limits;
-use store::{ConfigDraft, Edit, Edited};
+use store::{ConfigDraft, Edit, Edited, StoreError};
 
 use crate::app::App;
 use crate::extract::IfMatch;
@@ -32,6 +32,15 @@ pub(crate) async fn edit<T>(
         .await?;
     app.floor.config_changed(caller.tenant).await;
     Ok(edited)
+}
+
+/// Fails when an edit is stale already, before anything is done for it. The edit looks again.
+pub(crate) async fn check_base(app: &App, caller: &Caller, base: IfMatch) -> Result<(), Problem> {
+    let current = app.config(caller.tenant).await?.n;
+    match base.0 {
+        Some(expected) if expected != current => Err(StoreError::Stale { current }.into()),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// A flow in force may not lose what it names: callers would fall out of it.

@@ -9,12 +9,12 @@ use model::media::ClipId;
 use model::{Domain, PromptId, TenantConfig, TenantId, Timestamp};
 use store::{Actor, Edit, NewTenant, Role, Store, User, fold_mail, fresh_id};
 
+use crate::account::{check_mail, check_password};
 use crate::app::StarterSound;
 use crate::at::is_zone;
 use crate::edit::{check_language, check_name};
 use crate::furnish::{first_flow, furnish};
 use crate::problem::Problem;
-use crate::routes::users::{check_mail, check_password};
 
 /// A company to be made. It holds a password: never printed.
 pub struct NewCompany {

@@ -6,7 +6,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use model::TenantId;
-use store::{API_KEY_PREFIX, Actor, Role, TokenDigest, User};
+use store::{API_KEY_PREFIX, Actor, Role, Term, TokenDigest, User};
 
 use crate::app::App;
 use crate::client::Client;
@@ -26,6 +26,8 @@ pub(crate) struct Caller {
     pub(crate) user: Option<User>,
     /// What they presented, as its digest.
     pub(crate) token: TokenDigest,
+    /// The time of the session; keys of programs have none.
+    pub(crate) term: Option<Term>,
     pub(crate) request_id: String,
 }
 
@@ -94,6 +96,7 @@ pub(crate) async fn by_session(
         role: session.user.role,
         user: Some(session.user),
         token,
+        term: Some(session.term),
         request_id,
     }))
 }
@@ -111,6 +114,7 @@ async fn by_digest(
         role: key.role,
         user: None,
         token,
+        term: None,
         request_id,
     }))
 }

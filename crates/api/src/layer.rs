@@ -3,13 +3,15 @@
 
 use std::panic::AssertUnwindSafe;
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{Extensions, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
 use store::Token;
 
+use crate::app::App;
+use crate::client::check_way;
 use crate::problem::Problem;
 
 /// The id of a request: the client's own if it is plain, else a new one.
@@ -72,6 +74,16 @@ pub(crate) async fn surround(mut request: Request, next: Next) -> Response {
         headers.insert(REQUEST_ID, id);
     }
     response
+}
+
+/// Refuses whoever does not come through the proxy, where there is one.
+pub(crate) async fn on_its_way(
+    State(app): State<App>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    check_way(request.extensions(), &app.proxies)?;
+    Ok(next.run(request).await)
 }
 
 fn own_id(request: &Request) -> Option<String> {

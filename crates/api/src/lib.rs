@@ -3,6 +3,7 @@
 //! Read `router` for what there is, `guard` for who may, `problem` for how it refuses. The API
 //! decides nothing about calls: commands go to the house ([`Floor`]), data comes from the record.
 
+mod account;
 mod app;
 mod at;
 mod body;
@@ -22,10 +23,12 @@ mod router;
 mod routes;
 mod serve;
 mod shape;
+mod stay;
 mod throttle;
 mod wav;
 mod ws;
 
+pub use account::check_account;
 pub use app::{Parts, StarterSound};
 pub use client::{Network, NetworkError};
 pub use found::{FlowCheck, NewCompany, found_company};

@@ -33,6 +33,7 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(setup::state, setup::begin))
         .routes(routes!(session::sign_in, session::sign_out))
         .routes(routes!(me::show, me::change))
+        .routes(routes!(me::put_password))
         // Desk
         .routes(routes!(desk::show))
         .routes(routes!(agent::sign_in))
@@ -56,7 +57,7 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(callbacks::done))
         // Administration
         .routes(routes!(users::list, users::create))
-        .routes(routes!(users::show, users::replace))
+        .routes(routes!(users::show, users::replace, users::remove))
         .routes(routes!(queues::list, queues::create))
         .routes(routes!(queues::show, queues::replace, queues::remove))
         .routes(routes!(flows::list, flows::create))
@@ -89,6 +90,7 @@ pub(crate) fn router(app: App) -> Router {
         .method_not_allowed_fallback(layer::wrong_method)
         .fallback(pages::serve)
         .layer(from_fn_with_state(app.clone(), idempotency::once))
+        .layer(from_fn_with_state(app.clone(), layer::on_its_way))
         .layer(from_fn(layer::surround))
         .with_state(app)
 }

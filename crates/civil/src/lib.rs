@@ -1,4 +1,4 @@
-//! Civil time: opening hours in a zone, and when they change next.
+//! Civil time: opening hours in a zone, and whether a calendar can be used.
 //!
 //! Invariant: the zone data is the one compiled in, so a replay on another machine decides alike.
 //! A civil minute that a clock change repeats is open both times or not at all; one that it skips
@@ -9,5 +9,5 @@ mod hours;
 mod zone;
 
 pub use check::{CalendarFault, check};
-pub use hours::{is_open, next_change};
+pub use hours::is_open;
 pub use zone::ZoneError;

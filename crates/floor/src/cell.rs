@@ -3,7 +3,7 @@
 //! Invariant: after every input no ready agent and waiting contact that fit are left unmatched,
 //! and everything that changed has been said.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use model::event::Recorded;
@@ -51,6 +51,9 @@ pub struct Cell {
     pub(crate) calls: BTreeMap<CallId, Call>,
     pub(crate) entries: BTreeMap<QueueEntryId, CallId>,
     pub(crate) offers: BTreeMap<OfferId, Offer>,
+    /// The newest that ended, oldest first.
+    #[serde(default)]
+    pub(crate) offers_gone: VecDeque<OfferId>,
     pub(crate) agents: BTreeMap<AgentId, AgentSlot>,
     pub(crate) lines: BTreeMap<QueueId, Line>,
     pub(crate) legs: BTreeMap<LegId, LegOwner>,
@@ -77,6 +80,7 @@ impl Cell {
             calls: BTreeMap::new(),
             entries: BTreeMap::new(),
             offers: BTreeMap::new(),
+            offers_gone: VecDeque::new(),
             agents: BTreeMap::new(),
             lines: BTreeMap::new(),
             legs: BTreeMap::new(),

@@ -60,6 +60,12 @@ impl Cell {
     }
 
     fn own_offer(&self, agent: AgentId, id: OfferId) -> Result<&Offer, Refusal> {
-        self.offers.get(&id).filter(|offer| offer.agent == agent).ok_or(Refusal::OfferGone)
+        match self.offers.get(&id) {
+            Some(offer) if offer.agent == agent => Ok(offer),
+            Some(_) => Err(Refusal::OfferGone),
+            None if self.offers_gone.contains(&id) => Err(Refusal::OfferGone),
+            // Never ours: what another tenant has is told in the same word as what nobody has.
+            None => Err(Refusal::NotFound),
+        }
     }
 }

@@ -115,6 +115,10 @@ impl Cell {
     /// Takes the offer out of everything that knows it and says how it ended.
     pub(crate) fn close_offer(&mut self, id: OfferId, outcome: OfferOutcome) -> Option<Offer> {
         let offer = self.offers.remove(&id)?;
+        if self.offers_gone.len() >= limits::OFFERS_REMEMBERED_MAX {
+            self.offers_gone.pop_front();
+        }
+        self.offers_gone.push_back(id);
         self.timers.clear(Reason::Ring(id));
         let (call, agent, reason) = (offer.call, offer.agent, offer.declined);
         self.event(Event::OfferEnded { call, offer: id, agent, outcome, reason });

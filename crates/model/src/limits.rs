@@ -45,6 +45,8 @@ pub const KEY_TWIN_MS: i64 = 3_000;
 /// Time for which a contact is not offered again to an agent who declined it, in milliseconds. Not
 /// for ever: the only agent of a queue must not starve it.
 pub const OFFER_EXCLUSION_MS: i64 = 30_000;
+/// Offers that ended and are still told from those that never were; the oldest are forgotten first.
+pub const OFFERS_REMEMBERED_MAX: usize = 1_000;
 /// Time after the computed end of a play-out at which the floor goes on without the report of the
 /// media plane, in milliseconds.
 pub const PLAY_LATE_MS: i64 = 5_000;
@@ -104,6 +106,29 @@ pub const PLAY_ITEMS_MAX: usize = 16;
 /// Milliseconds of audio in one recording block.
 pub const RECORDING_BLOCK_MS: i64 = 1_000;
 
+/// Fewest characters of a password.
+pub const PASSWORD_CHARS_MIN: usize = 12;
+/// Most characters of a password: more would only cost time to hash.
+pub const PASSWORD_CHARS_MAX: usize = 256;
+/// Characters of a mail address (RFC 5321 section 4.5.3.1.3, without brackets).
+pub const MAIL_CHARS_MAX: usize = 254;
+/// People of one mail address, over all tenants, whose password is compared at a sign-in.
+pub const SIGN_IN_CANDIDATES_MAX: usize = 8;
+/// Failed sign-ins to one account from one network in a minute.
+pub const SIGN_IN_FAILURES_PER_ACCOUNT_AND_NETWORK_MAX: u32 = 5;
+/// Failed sign-ins from one network in a minute: a whole office may mistype behind one address.
+pub const SIGN_IN_FAILURES_PER_NETWORK_MAX: u32 = 100;
+/// Failed sign-ins to one account in a minute, from anywhere: so many that hardly anybody can lock
+/// it from afar, and far too few to guess a password.
+pub const SIGN_IN_FAILURES_PER_ACCOUNT_MAX: u32 = 1_000;
+/// Sign-ins of one network that are being looked at: an office at nine o'clock.
+pub const SIGN_INS_AT_ONCE_PER_NETWORK_MAX: u32 = 500;
+/// Accounts and networks whose failed sign-ins are remembered; the stalest leave first.
+pub const SIGN_IN_KEYS_MAX: usize = 50_000;
+/// Time for which a session goes on without an open page, in milliseconds.
+pub const SESSION_IDLE_MS: i64 = 12 * 3_600_000;
+/// Age at which a session ends although pages are open, in milliseconds. A contact is finished.
+pub const SESSION_AGE_MS_MAX: i64 = 24 * 3_600_000;
 /// Bytes of a WebSocket frame from a client.
 pub const WS_FRAME_BYTES_MAX: usize = 64 * 1_024;
 /// Topics of one WebSocket.
@@ -112,5 +137,15 @@ pub const WS_TOPICS_MAX: usize = 200;
 pub const WS_QUEUED_BYTES_MAX: usize = 256 * 1_024;
 /// Bytes of a REST body.
 pub const HTTP_BODY_BYTES_MAX: usize = 1_024 * 1_024;
+/// Answers remembered for requests that are sent twice.
+pub const IDEMPOTENT_ANSWERS_MAX: usize = 20_000;
+/// Answers remembered for one account, those that are being made included.
+pub const IDEMPOTENT_ANSWERS_PER_ACCOUNT_MAX: usize = 500;
+/// Bytes of all answers remembered.
+pub const IDEMPOTENT_BYTES_MAX: usize = 32 * 1_024 * 1_024;
+/// Sounds that are uploaded at once: each is held whole while it is read.
+pub const UPLOADS_AT_ONCE_MAX: usize = 2;
+/// Time an upload waits for those before it, in milliseconds.
+pub const UPLOAD_WAIT_MS_MAX: u64 = 2_000;
 /// Rows of one page.
 pub const PAGE_ROWS_MAX: u32 = 200;

@@ -84,6 +84,8 @@ fn copy_files(from: &Path, to: &Path, now: Timestamp) -> Result<Manifest, StoreE
             files.push(ManifestFile { path: slashes(&path)?, bytes, sha256 });
         }
     }
+    // The manifest says that everything is there: so it has to be, with its names.
+    sync_folders(to)?;
     let manifest = Manifest { schema: MANIFEST_SCHEMA, made_at: now, files };
     let text = serde_json::to_vec_pretty(&manifest)
         .map_err(|error| StoreError::damaged(error.to_string()))?;
@@ -93,21 +95,43 @@ fn copy_files(from: &Path, to: &Path, now: Timestamp) -> Result<Manifest, StoreE
     Ok(manifest)
 }
 
+/// What to do with a file of a backup that is not what the manifest says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Damaged {
+    /// Nothing is restored.
+    Refused,
+    /// Recordings are left out: a scratch in one of a million must not cost the house. The database
+    /// and the sounds of flows have to be whole all the same.
+    RecordingsLeftOut,
+}
+
+/// What was restored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    /// What the backup holds.
+    pub manifest: Manifest,
+    /// Files of it that were left out, and why.
+    pub left_out: Vec<(String, String)>,
+}
+
 /// Makes a data folder from a backup. `target` must not exist or be empty; it appears under its
 /// name only when every file was proven and the database found whole.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] when `target` holds anything; [`StoreError::Damaged`] names the first
-/// file that is not what the manifest says; [`StoreError::NewerSchema`].
-pub async fn restore(backup: &Path, target: &Path) -> Result<Manifest, StoreError> {
+/// file that is not what the manifest says and may not be left out; [`StoreError::NewerSchema`].
+pub async fn restore(
+    backup: &Path,
+    target: &Path,
+    damaged: Damaged,
+) -> Result<Restored, StoreError> {
     let existed = target.exists();
     if existed && std::fs::read_dir(target)?.next().is_some() {
         return Err(StoreError::Conflict { what: "the folder to restore into" });
     }
     let staging = sibling(target)?;
-    let result = stage(backup, &staging).await;
-    let manifest = match result {
-        Ok(manifest) => manifest,
+    let restored = match stage(backup, &staging, damaged).await {
+        Ok(restored) => restored,
         Err(error) => {
             // Half a restore must not be mistaken for a whole one.
             let _ = std::fs::remove_dir_all(&staging);
@@ -119,29 +143,50 @@ pub async fn restore(backup: &Path, target: &Path) -> Result<Manifest, StoreErro
     }
     std::fs::rename(&staging, target)?;
     sync_dir(parent(target))?;
-    Ok(manifest)
+    Ok(restored)
 }
 
-async fn stage(backup: &Path, staging: &Path) -> Result<Manifest, StoreError> {
+async fn stage(backup: &Path, staging: &Path, damaged: Damaged) -> Result<Restored, StoreError> {
     let (from, to) = (backup.to_owned(), staging.to_owned());
-    let manifest = tokio::task::spawn_blocking(move || {
+    let restored = tokio::task::spawn_blocking(move || {
         let manifest = read_manifest(&from)?;
         make_empty(&to)?;
+        let mut left_out = Vec::new();
         for file in &manifest.files {
-            let target = to.join(&file.path);
-            make_parent(&target)?;
-            let (bytes, sha256) = copy_file(&from.join(&file.path), &target)?;
-            if bytes != file.bytes || sha256 != file.sha256 {
-                return Err(StoreError::damaged(format!("{} of the backup", file.path)));
+            let may_go = damaged == Damaged::RecordingsLeftOut
+                && Path::new(&file.path).starts_with(RECORDINGS_DIR);
+            match copy_proven(&from, &to, file) {
+                Err(StoreError::Damaged { what }) if may_go => {
+                    left_out.push((file.path.clone(), what));
+                }
+                other => other?,
             }
         }
-        sync_dir(&to)?;
-        Ok(manifest)
+        sync_folders(&to)?;
+        Ok::<_, StoreError>(Restored { manifest, left_out })
     })
     .await
     .map_err(|_| StoreError::Closed)??;
     verify_database(&staging.join(DATABASE_FILE)).await?;
-    Ok(manifest)
+    Ok(restored)
+}
+
+/// Copies a file that is what the manifest says, or nothing.
+fn copy_proven(from: &Path, to: &Path, file: &ManifestFile) -> Result<(), StoreError> {
+    let target = to.join(&file.path);
+    make_parent(&target)?;
+    let copied = copy_file(&from.join(&file.path), &target).and_then(|(bytes, sha256)| {
+        if bytes == file.bytes && sha256 == file.sha256 {
+            Ok(())
+        } else {
+            Err(StoreError::damaged(format!("{} of the backup", file.path)))
+        }
+    });
+    if copied.is_err() {
+        // It may not have been made; what counts is the first fault.
+        let _ = std::fs::remove_file(&target);
+    }
+    copied
 }
 
 /// Proves that the database of a restored folder is whole and of a known schema.
@@ -202,28 +247,34 @@ fn files_below(root: &Path, folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
 }
 
 /// Copies a plain file and makes it durable; its length and SHA-256 as copied. A link is refused:
-/// it could lead out of the backup.
+/// it could lead out of the backup. A source that cannot be read is damage, and named.
 fn copy_file(source: &Path, target: &Path) -> Result<(u64, String), StoreError> {
-    if !std::fs::symlink_metadata(source)?.is_file() {
+    let unreadable =
+        |error: std::io::Error| StoreError::damaged(format!("{}: {error}", source.display()));
+    if !std::fs::symlink_metadata(source).map_err(unreadable)?.is_file() {
         return Err(StoreError::damaged(format!("{} is no plain file", source.display())));
     }
-    let mut from = File::open(source)?;
+    let mut from = File::open(source).map_err(unreadable)?;
     let mut to = File::create_new(target).map_err(full_or_io)?;
-    let sums = pump(&mut from, Some(&mut to))?;
+    let sums = pump(&mut from, Some(&mut to), unreadable)?;
     to.sync_all().map_err(full_or_io)?;
     Ok(sums)
 }
 
 fn digest_file(path: &Path) -> Result<(u64, String), StoreError> {
-    pump(&mut File::open(path)?, None)
+    pump(&mut File::open(path)?, None, StoreError::Io)
 }
 
-fn pump(from: &mut File, mut to: Option<&mut File>) -> Result<(u64, String), StoreError> {
+fn pump(
+    from: &mut File,
+    mut to: Option<&mut File>,
+    unreadable: impl Fn(std::io::Error) -> StoreError,
+) -> Result<(u64, String), StoreError> {
     let mut buffer = vec![0_u8; 256 * 1_024];
     let mut digest = Sha256::new();
     let mut bytes = 0_u64;
     loop {
-        let read = from.read(&mut buffer)?;
+        let read = from.read(&mut buffer).map_err(&unreadable)?;
         if read == 0 {
             return Ok((bytes, hex(&digest.finalize())));
         }
@@ -236,11 +287,38 @@ fn pump(from: &mut File, mut to: Option<&mut File>) -> Result<(u64, String), Sto
 }
 
 fn make_empty(folder: &Path) -> Result<(), StoreError> {
-    make_private_folder(folder)?;
+    make_named(folder, make_private_folder)?;
     match std::fs::read_dir(folder)?.next() {
         None => Ok(()),
         Some(_) => Err(StoreError::Conflict { what: "the target folder" }),
     }
+}
+
+/// Makes a folder and those above it that are missing, and their names durable.
+fn make_named(
+    folder: &Path,
+    make: impl Fn(&Path) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let new = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+    let made: Vec<&Path> = folder.ancestors().take_while(new).collect();
+    make(folder)?;
+    made.into_iter().try_for_each(|folder| sync_dir(parent(folder)))
+}
+
+/// Makes the names in a folder and in all below it durable: a file that was synced is lost with the
+/// name of its folder.
+fn sync_folders(root: &Path) -> Result<(), StoreError> {
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                folders.push(entry.path());
+            }
+        }
+        sync_dir(&folder)?;
+    }
+    Ok(())
 }
 
 fn make_parent(file: &Path) -> Result<(), StoreError> {
@@ -260,7 +338,7 @@ fn sibling(target: &Path) -> Result<PathBuf, StoreError> {
         .file_name()
         .ok_or_else(|| StoreError::damaged("the folder to restore into has no name"))?;
     let salt = hex(&crate::secret::random_bytes::<4>());
-    std::fs::create_dir_all(parent(target)).map_err(full_or_io)?;
+    make_named(parent(target), |folder| std::fs::create_dir_all(folder).map_err(full_or_io))?;
     Ok(parent(target).join(format!(".{}.{salt}", name.to_string_lossy())))
 }
 

@@ -2,7 +2,7 @@
 
 use model::effect::Fact;
 use model::event::CallOutcome;
-use model::{AgentId, CallId, PartyId, QueueId, Timestamp};
+use model::{AgentId, CallId, QueueId, Timestamp};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Sqlite};
 
@@ -61,27 +61,12 @@ pub struct Note {
     pub at: Timestamp,
 }
 
-/// A caller to be called back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Callback {
-    /// The call that was lost.
-    pub call: CallId,
-    /// Whom.
-    pub party: PartyId,
-    /// The number as shown.
-    pub number: Option<String>,
-    /// For which queue.
-    pub queue: QueueId,
-    /// Since when the caller had waited.
-    pub waiting_since: Timestamp,
-    /// When it was listed.
-    pub listed_at: Timestamp,
-    /// When somebody did it.
-    pub done_at: Option<Timestamp>,
-}
+/// Up to so many callers a search begins with them; more are so common that the newest calls are
+/// soon enough of them.
+const PARTIES_FEW: i64 = 5_000;
 
-/// Call-backs shown at once; those to be done come first.
-const CALLBACKS_MAX: i64 = 500;
+const SELECT_LISTED: &str = "SELECT c.*, p.number AS party_number, p.name AS party_name FROM call c
+     LEFT JOIN party p ON p.tenant_id = c.tenant_id AND p.id = c.party_id";
 
 impl TenantDb {
     /// Calls, newest first, at most `limit`.
@@ -93,12 +78,45 @@ impl TenantDb {
         filter: &CallFilter,
         limit: u32,
     ) -> Result<Vec<ListedCall>, StoreError> {
-        let mut sql = QueryBuilder::<Sqlite>::new(
-            "SELECT c.*, p.number AS party_number, p.name AS party_name FROM call c
-             LEFT JOIN party p ON p.tenant_id = c.tenant_id AND p.id = c.party_id
-             WHERE c.tenant_id = ",
-        );
-        sql.push_bind(self.id());
+        let few = match &filter.caller_prefix {
+            None => false,
+            Some(prefix) => match self.parties(prefix).await? {
+                0 => return Ok(Vec::new()),
+                found => found < PARTIES_FEW,
+            },
+        };
+        let mut sql = self.listing(SELECT_LISTED, filter, few, limit);
+        let rows = sql.build().fetch_all(self.readers()).await?;
+        rows.iter().map(read_listed).collect()
+    }
+
+    /// How many callers' numbers begin so, counted up to [`PARTIES_FEW`].
+    async fn parties(&self, prefix: &str) -> Result<i64, StoreError> {
+        let row = sqlx::query(
+            "SELECT COUNT(*) AS found FROM (
+                 SELECT 1 FROM party WHERE tenant_id = $1 AND number >= $2 AND number < $3 LIMIT $4
+             ) AS begun",
+        )
+        .bind(self.id())
+        .bind(prefix)
+        .bind(beyond(prefix))
+        .bind(PARTIES_FEW)
+        .fetch_one(self.readers())
+        .await?;
+        row.number("found")
+    }
+
+    /// The query of a list. With `few` it begins at the callers' numbers and sorts what it finds;
+    /// otherwise it walks back in time until the page is full.
+    fn listing(
+        &self,
+        select: &str,
+        filter: &CallFilter,
+        few: bool,
+        limit: u32,
+    ) -> QueryBuilder<Sqlite> {
+        let mut sql = QueryBuilder::<Sqlite>::new(select);
+        sql.push(" WHERE c.tenant_id = ").push_bind(self.id());
         if let Some(queue) = filter.queue {
             sql.push(" AND c.queue_id = ").push_bind(queue.to_string());
         }
@@ -115,18 +133,25 @@ impl TenantDb {
             sql.push(" AND c.started_at < ").push_bind(until.micros());
         }
         if let Some(prefix) = &filter.caller_prefix {
-            // A range instead of LIKE: the prefix may hold any character, and order is binary.
-            sql.push(" AND p.number >= ").push_bind(prefix.clone());
-            sql.push(" AND p.number < ").push_bind(format!("{prefix}\u{10ffff}"));
+            if few {
+                sql.push(" AND c.party_id IN (SELECT id FROM party WHERE tenant_id = ");
+                sql.push_bind(self.id()).push(" AND number >= ").push_bind(prefix.clone());
+                sql.push(" AND number < ").push_bind(beyond(prefix)).push(")");
+            } else {
+                sql.push(" AND p.number >= ").push_bind(prefix.clone());
+                sql.push(" AND p.number < ").push_bind(beyond(prefix));
+            }
         }
         if let Some(place) = filter.after {
             sql.push(" AND (c.started_at < ").push_bind(place.started_at.micros());
             sql.push(" OR (c.started_at = ").push_bind(place.started_at.micros());
             sql.push(" AND c.id < ").push_bind(place.call.to_string()).push("))");
         }
-        sql.push(" ORDER BY c.started_at DESC, c.id DESC LIMIT ").push_bind(i64::from(limit));
-        let rows = sql.build().fetch_all(self.readers()).await?;
-        rows.iter().map(read_listed).collect()
+        // The sign keeps the planner from walking back in time for the sake of the order.
+        let newest = if few { "+c.started_at" } else { "c.started_at" };
+        sql.push(format!(" ORDER BY {newest} DESC, c.id DESC LIMIT "));
+        sql.push_bind(i64::from(limit));
+        sql
     }
 
     /// One call.
@@ -252,68 +277,6 @@ impl TenantDb {
         rows.iter().map(read_recording).collect()
     }
 
-    /// Who is to be called back: open ones first, the longest wait first, then the newest done.
-    ///
-    /// # Errors
-    /// Faults of the database; damaged rows.
-    pub async fn callbacks(&self) -> Result<Vec<Callback>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT b.call_id, b.party_id, p.number, b.queue_id, b.waiting_since, b.listed_at, b.done_at
-             FROM callback b
-             LEFT JOIN party p ON p.tenant_id = b.tenant_id AND p.id = b.party_id
-             WHERE b.tenant_id = $1
-             ORDER BY CASE WHEN b.done_at IS NULL THEN 0 ELSE 1 END, b.done_at DESC, b.waiting_since
-             LIMIT $2",
-        )
-        .bind(self.id())
-        .bind(CALLBACKS_MAX)
-        .fetch_all(self.readers())
-        .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(Callback {
-                    call: row.parsed("call_id")?,
-                    party: row.parsed("party_id")?,
-                    number: row.text_opt("number")?,
-                    queue: row.parsed("queue_id")?,
-                    waiting_since: row.time("waiting_since")?,
-                    listed_at: row.time("listed_at")?,
-                    done_at: row.time_opt("done_at")?,
-                })
-            })
-            .collect()
-    }
-
-    /// Marks a call-back as done. Doing it twice keeps the first time.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`]; faults of the database.
-    pub async fn callback_done(&self, call: CallId, at: Timestamp) -> Result<(), StoreError> {
-        let (tenant, actor) = (self.id(), self.ctx.actor.to_string());
-        let changed = self
-            .store
-            .inner
-            .writer
-            .run(move |conn| {
-                Box::pin(async move {
-                    let done = sqlx::query(
-                        "UPDATE callback SET done_at = COALESCE(done_at, $3),
-                             done_by = COALESCE(done_by, $4)
-                         WHERE tenant_id = $1 AND call_id = $2",
-                    )
-                    .bind(tenant)
-                    .bind(call.to_string())
-                    .bind(at.micros())
-                    .bind(actor)
-                    .execute(conn)
-                    .await?;
-                    Ok(done.rows_affected())
-                })
-            })
-            .await?;
-        if changed == 0 { Err(StoreError::NotFound) } else { Ok(()) }
-    }
-
     /// What each agent wanted when it was last written: the cell's own documents.
     ///
     /// # Errors
@@ -327,6 +290,12 @@ impl TenantDb {
         .await?;
         rows.iter().map(|row| Ok((row.parsed("agent_id")?, row.json("intent")?))).collect()
     }
+}
+
+/// The end of the range of texts that begin with a prefix. A range instead of LIKE: the prefix may
+/// hold any character, and order is binary.
+fn beyond(prefix: &str) -> String {
+    format!("{prefix}\u{10ffff}")
 }
 
 fn read_listed(row: &SqliteRow) -> Result<ListedCall, StoreError> {
@@ -376,4 +345,29 @@ fn read_recording(row: &SqliteRow) -> Result<RecordingRow, StoreError> {
         complete: row.flag("complete")?,
         sha256: row.text_opt("sha256")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+
+    /// A search must not read every call of the house: it begins at the number, or stops early.
+    #[tokio::test]
+    async fn a_search_walks_an_index() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).await.unwrap();
+        let db = store.system(crate::id::fresh_id(Timestamp::default()));
+        let filter = CallFilter { caller_prefix: Some("+30210".into()), ..CallFilter::default() };
+        let select = format!("EXPLAIN QUERY PLAN {SELECT_LISTED}");
+        let plan = async |few: bool| {
+            let mut sql = db.listing(&select, &filter, few, 50);
+            let rows = sql.build().fetch_all(db.readers()).await.unwrap();
+            rows.iter().map(|row| row.text("detail").unwrap()).collect::<Vec<_>>().join("; ")
+        };
+        let few = plan(true).await;
+        assert!(few.contains("party_by_number") && few.contains("call_by_party"), "{few}");
+        let many = plan(false).await;
+        assert!(many.contains("call_by_start") && !many.contains("TEMP B-TREE"), "{many}");
+    }
 }

@@ -14,6 +14,9 @@ use crate::error::StoreError;
 
 /// Connections that read. WAL lets them run beside the writer.
 pub(crate) const READERS: u32 = 4;
+/// Connections that only look up who somebody is: every request begins with it, and none waits for
+/// a search that takes long.
+pub(crate) const DOORS: u32 = 2;
 /// How long a lock is waited for. Only a backup or a foreign tool can hold one.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -51,15 +54,15 @@ pub(crate) async fn onlooker(file: &Path) -> Result<SqliteConnection, StoreError
 }
 
 /// The connections that read, all opened and checked now.
-pub(crate) async fn readers(file: &Path) -> Result<SqlitePool, StoreError> {
+pub(crate) async fn readers(file: &Path, many: u32) -> Result<SqlitePool, StoreError> {
     let pool = SqlitePoolOptions::new()
-        .min_connections(READERS)
-        .max_connections(READERS)
+        .min_connections(many)
+        .max_connections(many)
         .acquire_timeout(BUSY_TIMEOUT)
         .connect_with(options(file).pragma("query_only", "1"))
         .await?;
     let mut held = Vec::new();
-    for _ in 0..READERS {
+    for _ in 0..many {
         let mut conn = pool.acquire().await?;
         read_back(&mut conn).await?;
         held.push(conn);
@@ -91,7 +94,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("a.db");
         let mut conn = writer(&file).await.unwrap();
-        readers(&file).await.unwrap();
+        readers(&file, READERS).await.unwrap();
 
         sqlx::query("PRAGMA synchronous = NORMAL").execute(&mut conn).await.unwrap();
         let error = read_back(&mut conn).await.unwrap_err();

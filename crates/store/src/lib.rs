@@ -8,6 +8,7 @@
 mod backup;
 mod blob;
 mod call;
+mod callback;
 mod checkpoint;
 mod config;
 mod connect;
@@ -24,15 +25,18 @@ mod text;
 mod user;
 mod writer;
 
-pub use backup::{Manifest, ManifestFile, backup, restore};
+pub use backup::{Damaged, Manifest, ManifestFile, Restored, backup, restore};
 pub use blob::make_private_folder;
-pub use call::{CallFilter, CallPlace, Callback, ListedCall, Note};
+pub use call::{CallFilter, CallPlace, ListedCall, Note};
+pub use callback::{Callback, CallbackFilter, CallbackPlace};
 pub use config::{ConfigDraft, ConfigVersion, Edit, Edited, FlowDraft, NewTenant, NumberClaim};
 pub use error::StoreError;
 pub use floor::{CallRow, FloorBatch, FloorLane, FloorRow, RecordingRow};
 pub use id::fresh_id;
 pub use secret::{API_KEY_PREFIX, PasswordHash, Token, TokenDigest};
-pub use session::{ApiKey, SETUP_TOKEN_LASTS, Session, SetupToken, TICKET_LASTS, Tickets};
+pub use session::{
+    ApiKey, ListedKey, SETUP_TOKEN_LASTS, Session, SetupToken, TICKET_LASTS, Term, Tickets,
+};
 pub use store::Store;
 pub use tenant::{Actor, Ctx, Tenant, TenantDb};
 pub use user::{Role, User, fold_mail};

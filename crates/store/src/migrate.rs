@@ -16,11 +16,12 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 4] = [
+const MIGRATIONS: [Migration; 5] = [
     Migration { n: 1, sql: include_str!("../migrations/0001_house.sql") },
     Migration { n: 2, sql: include_str!("../migrations/0002_config.sql") },
     Migration { n: 3, sql: include_str!("../migrations/0003_floor.sql") },
     Migration { n: 4, sql: include_str!("../migrations/0004_number_plan.sql") },
+    Migration { n: 5, sql: include_str!("../migrations/0005_call_search.sql") },
 ];
 
 /// The schema this build writes.

@@ -20,8 +20,30 @@ pub struct Session {
     pub tenant: TenantId,
     /// Who, as they are now: a changed role counts at once.
     pub user: User,
+    /// From when until when.
+    pub term: Term,
+}
+
+/// The time of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Term {
+    /// When somebody signed in.
+    pub began_at: Timestamp,
     /// When it ends by itself.
     pub expires_at: Timestamp,
+}
+
+/// An API key in a list. The key itself is nowhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedKey {
+    /// Its name, unique in the tenant.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends by itself, or has ended; none when it never does.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// An API key that is in force.
@@ -46,22 +68,52 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<Session>, StoreError> {
         let row = sqlx::query(
-            "SELECT u.tenant_id, u.id, u.mail, u.name, u.role, u.language, s.expires_at
+            "SELECT u.tenant_id, u.id, u.mail, u.name, u.role, u.language, s.created_at, s.expires_at
              FROM session s JOIN app_user u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
              WHERE s.token_digest = $1 AND s.expires_at > $2",
         )
         .bind(token.to_hex())
         .bind(now.micros())
-        .fetch_optional(&self.inner.readers)
+        .fetch_optional(&self.inner.doors)
         .await?;
         row.map(|row| {
             Ok(Session {
                 tenant: row.parsed("tenant_id")?,
                 user: read_user(&row)?,
-                expires_at: row.time("expires_at")?,
+                term: Term {
+                    began_at: row.time("created_at")?,
+                    expires_at: row.time("expires_at")?,
+                },
             })
         })
         .transpose()
+    }
+
+    /// Lets a session go on until a later time. Harmless when there is none.
+    ///
+    /// # Errors
+    /// Faults of the database.
+    pub async fn prolong_session(
+        &self,
+        token: TokenDigest,
+        until: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.inner
+            .writer
+            .run(move |conn| {
+                Box::pin(async move {
+                    sqlx::query(
+                        "UPDATE session SET expires_at = $2
+                         WHERE token_digest = $1 AND expires_at < $2",
+                    )
+                    .bind(token.to_hex())
+                    .bind(until.micros())
+                    .execute(conn)
+                    .await?;
+                    Ok(())
+                })
+            })
+            .await
     }
 
     /// Ends a session. Harmless when there is none.
@@ -98,7 +150,7 @@ impl Store {
         )
         .bind(token.to_hex())
         .bind(now.micros())
-        .fetch_optional(&self.inner.readers)
+        .fetch_optional(&self.inner.doors)
         .await?;
         row.map(|row| {
             Ok(ApiKey {
@@ -153,6 +205,22 @@ impl TenantDb {
         Ok(token)
     }
 
+    /// Whether somebody has a session in force.
+    ///
+    /// # Errors
+    /// Faults of the database.
+    pub async fn has_session(&self, user: UserId, now: Timestamp) -> Result<bool, StoreError> {
+        let row = sqlx::query(
+            "SELECT 1 FROM session WHERE tenant_id = $1 AND user_id = $2 AND expires_at > $3 LIMIT 1",
+        )
+        .bind(self.id())
+        .bind(user.to_string())
+        .bind(now.micros())
+        .fetch_optional(&self.store.inner.doors)
+        .await?;
+        Ok(row.is_some())
+    }
+
     /// Makes an API key and hands it out, once.
     ///
     /// # Errors
@@ -188,6 +256,30 @@ impl TenantDb {
             })
             .await?;
         Ok(token)
+    }
+
+    /// Every API key, by name, those that ended included.
+    ///
+    /// # Errors
+    /// Faults of the database.
+    pub async fn api_keys(&self) -> Result<Vec<ListedKey>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT name, role, created_at, expires_at FROM api_key WHERE tenant_id = $1
+             ORDER BY name",
+        )
+        .bind(self.id())
+        .fetch_all(self.readers())
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(ListedKey {
+                    name: row.text("name")?,
+                    role: row.word("role")?,
+                    created_at: row.time("created_at")?,
+                    expires_at: row.time_opt("expires_at")?,
+                })
+            })
+            .collect()
     }
 
     /// Takes an API key back.

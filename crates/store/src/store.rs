@@ -37,6 +37,8 @@ pub(crate) struct Inner {
     pub(crate) dir: PathBuf,
     pub(crate) writer: Writer,
     pub(crate) readers: SqlitePool,
+    /// Sessions, keys and passwords.
+    pub(crate) doors: SqlitePool,
     /// The newest configuration of each tenant that was asked for.
     pub(crate) configs: Mutex<BTreeMap<TenantId, Arc<TenantConfig>>>,
     /// Held from reading a draft until it is committed: edits never overtake each other.
@@ -66,7 +68,8 @@ impl Store {
         let file = dir.join(DATABASE_FILE);
         let mut conn = connect::writer(&file).await?;
         migrate::migrate(&mut conn, &file).await?;
-        let readers = connect::readers(&file).await?;
+        let readers = connect::readers(&file, connect::READERS).await?;
+        let doors = connect::readers(&file, connect::DOORS).await?;
         crate::blob::sync_dir(dir)?;
         let keeper = connect::writer(&file).await?;
         Ok(Self {
@@ -74,6 +77,7 @@ impl Store {
                 dir: dir.to_owned(),
                 writer: Writer::start(conn, keeper, file),
                 readers,
+                doors,
                 configs: Mutex::default(),
                 editing: tokio::sync::Mutex::default(),
                 passwords: tokio::sync::Semaphore::new(PASSWORDS_AT_ONCE),
@@ -87,6 +91,7 @@ impl Store {
     pub async fn close(&self) {
         self.inner.writer.close().await;
         self.inner.readers.close().await;
+        self.inner.doors.close().await;
         // Clones may live on in tasks that end later; the folder is free now.
         if let Err(error) = self.inner.lock.unlock() {
             tracing::warn!(%error, "the lock of the data folder is not released yet");
@@ -235,6 +240,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn searches_keep_nobody_at_the_door() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, _) = founded(dir.path()).await;
+        let mut searches = Vec::new();
+        for _ in 0..connect::READERS {
+            searches.push(store.inner.readers.acquire().await.unwrap());
+        }
+        let now = Timestamp::default();
+        let token = crate::secret::Token::session();
+        assert!(store.session(token.digest(), now).await.unwrap().is_none());
+        assert!(store.api_key(token.digest(), now).await.unwrap().is_none());
+        assert!(store.sign_in("nobody@example.com", "password", None).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
     async fn a_writer_that_is_gone_counts_as_stopped() {
         let dir = tempfile::tempdir().unwrap();
         let (store, _) = founded(dir.path()).await;
@@ -253,7 +273,7 @@ mod tests {
         let backup = dir.path().join("backup");
         crate::backup(&data, &backup, Timestamp::default()).await.unwrap();
         let restored = dir.path().join("restored");
-        crate::restore(&backup, &restored).await.unwrap();
+        crate::restore(&backup, &restored, crate::Damaged::Refused).await.unwrap();
         for folder in [&data, &data.join(RECORDINGS_DIR), &backup, &restored] {
             let mode = std::fs::metadata(folder).unwrap().permissions().mode() & 0o777;
             assert_eq!(mode, 0o700, "{}", folder.display());

@@ -1,11 +1,11 @@
 //! People who sign in, their roles, and finding them by what they present.
 
-use model::{TenantId, UserId};
+use model::{Domain, TenantId, UserId, limits};
 use serde::{Deserialize, Serialize};
 use sqlx::sqlite::SqliteRow;
 
 use crate::error::StoreError;
-use crate::secret::PasswordHash;
+use crate::secret::{PasswordHash, TokenDigest};
 use crate::store::Store;
 use crate::tenant::TenantDb;
 use crate::text::Columns;
@@ -43,13 +43,13 @@ pub fn fold_mail(mail: &str) -> String {
     mail.trim().to_lowercase()
 }
 
-/// People with one mail address whose password is tried, over all tenants.
-const SIGN_IN_CANDIDATES_MAX: i64 = 4;
-
 impl Store {
-    /// Finds who signs in with this mail address and password, in whichever tenant.
+    /// Finds who signs in with this mail address and password: in the tenant whose domain is `host`
+    /// before all others, then in whichever tenant. Of somebody who is in more tenants than
+    /// `limits::SIGN_IN_CANDIDATES_MAX` the younger ones are reached by their domain only.
     ///
-    /// Takes the time of at least one password hash, whether or not the address is known.
+    /// Takes the time of at least one password hash, whether or not the address is known, and
+    /// always compares with everybody it found.
     ///
     /// # Errors
     /// Faults of the database.
@@ -57,14 +57,18 @@ impl Store {
         &self,
         mail: &str,
         password: &str,
+        host: Option<&Domain>,
     ) -> Result<Option<(TenantId, User)>, StoreError> {
         let rows = sqlx::query(
-            "SELECT tenant_id, id, mail, name, role, language, password_hash FROM app_user
-             WHERE mail = $1 AND password_hash IS NOT NULL ORDER BY tenant_id LIMIT $2",
+            "SELECT u.tenant_id, u.id, u.mail, u.name, u.role, u.language, u.password_hash
+             FROM app_user u JOIN tenant t ON t.id = u.tenant_id
+             WHERE u.mail = $1 AND u.password_hash IS NOT NULL
+             ORDER BY CASE WHEN t.domain = $2 THEN 0 ELSE 1 END, u.tenant_id LIMIT $3",
         )
         .bind(fold_mail(mail))
-        .bind(SIGN_IN_CANDIDATES_MAX)
-        .fetch_all(&self.inner.readers)
+        .bind(host.map(Domain::as_str))
+        .bind(i64::try_from(limits::SIGN_IN_CANDIDATES_MAX).unwrap_or(i64::MAX))
+        .fetch_all(&self.inner.doors)
         .await?;
         let mut candidates = Vec::new();
         for row in &rows {
@@ -78,7 +82,9 @@ impl Store {
                 // The same work for nobody, so that time does not tell who exists.
                 let _ = nobody().verify(&password);
             }
-            candidates.into_iter().find(|(_, _, hash)| hash.verify(&password))
+            let mut fits: Vec<_> =
+                candidates.into_iter().filter(|(_, _, hash)| hash.verify(&password)).collect();
+            (!fits.is_empty()).then(|| fits.swap_remove(0))
         });
         let found = found.await.map_err(|_| StoreError::Closed)?;
         Ok(found.map(|(tenant, user, _)| (tenant, user)))
@@ -131,6 +137,63 @@ impl TenantDb {
         .fetch_one(self.readers())
         .await?;
         read_user(&row)
+    }
+
+    /// Whether this is somebody's password.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`]; faults of the database.
+    pub async fn is_password(&self, user: UserId, password: String) -> Result<bool, StoreError> {
+        let row =
+            sqlx::query("SELECT password_hash FROM app_user WHERE tenant_id = $1 AND id = $2")
+                .bind(self.id())
+                .bind(user.to_string())
+                .fetch_one(&self.store.inner.doors)
+                .await?;
+        let Some(hash) = row.text_opt("password_hash")?.map(PasswordHash::stored) else {
+            return Ok(false);
+        };
+        let passwords = &self.store.inner.passwords;
+        let _permit = passwords.acquire().await.map_err(|_| StoreError::Closed)?;
+        tokio::task::spawn_blocking(move || hash.verify(&password))
+            .await
+            .map_err(|_| StoreError::Closed)
+    }
+
+    /// Gives somebody a new password and ends their sessions, but for the one that asked.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`]; faults of the database.
+    pub async fn set_password(
+        &self,
+        user: UserId,
+        hash: PasswordHash,
+        kept: TokenDigest,
+    ) -> Result<(), StoreError> {
+        let tenant = self.id();
+        let write = self.store.inner.writer.run(move |conn| {
+            Box::pin(async move {
+                let done = sqlx::query(
+                    "UPDATE app_user SET password_hash = $3 WHERE tenant_id = $1 AND id = $2",
+                )
+                .bind(tenant.as_str())
+                .bind(user.to_string())
+                .bind(hash.text())
+                .execute(&mut *conn)
+                .await?;
+                sqlx::query(
+                    "DELETE FROM session
+                     WHERE tenant_id = $1 AND user_id = $2 AND token_digest <> $3",
+                )
+                .bind(tenant.as_str())
+                .bind(user.to_string())
+                .bind(kept.to_hex())
+                .execute(conn)
+                .await?;
+                if done.rows_affected() == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+            })
+        });
+        write.await
     }
 
     /// Changes the language of somebody's screens.

@@ -4,7 +4,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use model::input::Command;
-use model::{AgentId, CallId, OfferId, limits};
+use model::{AgentId, CallId, Event, OfferId, limits};
 use serde::Deserialize;
 use store::{FloorBatch, FloorRow};
 use utoipa::ToSchema;
@@ -196,11 +196,21 @@ pub(crate) async fn put_note(
 ) -> Result<StatusCode, Problem> {
     check_note(&body.note)?;
     let agent = AgentId::of_user(caller.person()?.id);
-    visible(&app, &caller, call).await?;
+    may_note(&app, &caller, call, agent).await?;
     let note = FloorRow::Note { call, agent, text: body.note, at: app.now() };
     let batch = FloorBatch { tenant: caller.tenant, events: vec![], rows: vec![note] };
     app.store.floor().commit(batch).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Fails unless somebody may see the call or talked on it: also the first of two agents has
+/// something to say, though the call counts as the second one's.
+async fn may_note(app: &App, caller: &Caller, call: CallId, agent: AgentId) -> Result<(), Problem> {
+    let Err(hidden) = visible(app, caller, call).await else { return Ok(()) };
+    let events = app.db(caller).call_events(call).await?;
+    let talked =
+        |event: &Event| matches!(event, Event::Connected { agent: of, .. } if *of == agent);
+    if events.iter().any(|recorded| talked(&recorded.event)) { Ok(()) } else { Err(hidden) }
 }
 
 /// Takes more time to wrap up.

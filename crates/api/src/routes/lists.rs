@@ -6,18 +6,17 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use model::CalendarId;
-use model::config::{Calendar, Interval, TenantConfig};
+use model::config::{Calendar, TenantConfig};
 use serde::{Deserialize, Serialize};
 use store::fresh_id;
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::at::is_zone;
 use crate::body::Body;
 use crate::edit::{check_name, edit};
 use crate::extract::{IfMatch, etag};
 use crate::guard::{Administrator, Caller};
-use crate::problem::Problem;
+use crate::problem::{Fault, Problem};
 use crate::routes::named::Choice;
 use crate::shape;
 
@@ -27,7 +26,6 @@ const ENTRIES_MAX: usize = 200;
 const EXCEPTIONS_MAX: usize = 1_000;
 /// Open intervals of one day.
 const INTERVALS_MAX: usize = 24;
-const MINUTES_OF_A_DAY: u16 = 1_440;
 
 /// A list of choices.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -143,9 +141,10 @@ pub(crate) async fn put_calendars(
     if list.len() > ENTRIES_MAX {
         return Err(Problem::unprocessable("limit", format!("At most {ENTRIES_MAX} calendars.")));
     }
+    let zone = app.config(caller.tenant).await?.zone.clone();
     let mut calendars = BTreeMap::new();
     for (key, calendar) in list {
-        check_calendar(&calendar, &key)?;
+        check_calendar(&calendar, &key, &zone)?;
         let id = key.parse().unwrap_or_else(|_| fresh_id::<CalendarId>(app.now()));
         calendars.insert(id, calendar);
     }
@@ -171,42 +170,23 @@ async fn show<T: Serialize>(
     Ok((etag(config.n), Json(part(&config))).into_response())
 }
 
-fn check_calendar(calendar: &Calendar, key: &str) -> Result<(), Problem> {
-    let bad = |place: String, detail: &str| {
-        Err(Problem::unprocessable("bad_calendar", detail).at(format!("/{key}/{place}")))
+fn check_calendar(calendar: &Calendar, key: &str, tenant_zone: &str) -> Result<(), Problem> {
+    let limit = |place: &str, detail: String| {
+        Err(Problem::unprocessable("limit", detail).at(format!("/{key}/{place}")))
     };
     check_name(&calendar.name, &format!("/{key}/name"))?;
-    if calendar.zone.as_deref().is_some_and(|zone| !is_zone(zone)) {
-        return bad("zone".to_owned(), "A time zone is an IANA name like Europe/Athens.");
-    }
     if calendar.exceptions.len() > EXCEPTIONS_MAX {
-        return bad("exceptions".to_owned(), "At most 1000 exceptions.");
+        return limit("exceptions", format!("At most {EXCEPTIONS_MAX} exceptions."));
     }
-    for (day, intervals) in &calendar.week {
-        if !(1..=7).contains(day) {
-            return bad(format!("week/{day}"), "Days are 1 (Monday) to 7 (Sunday).");
-        }
-        if !intervals_hold(intervals) {
-            return bad(format!("week/{day}"), INTERVALS);
-        }
+    let mut days = calendar.week.values().chain(calendar.exceptions.values());
+    if days.any(|intervals| intervals.len() > INTERVALS_MAX) {
+        return limit("", format!("At most {INTERVALS_MAX} intervals of a day."));
     }
-    for (date, intervals) in &calendar.exceptions {
-        if date.parse::<jiff::civil::Date>().is_err() || date.len() != 10 {
-            return bad(format!("exceptions/{date}"), "A date is written 2026-12-25.");
-        }
-        if !intervals_hold(intervals) {
-            return bad(format!("exceptions/{date}"), INTERVALS);
-        }
+    let faults = civil::check(calendar, tenant_zone);
+    if faults.is_empty() {
+        return Ok(());
     }
-    Ok(())
-}
-
-const INTERVALS: &str =
-    "Intervals are in order, do not overlap, and end at 1440 minutes at the latest.";
-
-fn intervals_hold(intervals: &[Interval]) -> bool {
-    let each = |one: &Interval| one.from_min < one.until_min && one.until_min <= MINUTES_OF_A_DAY;
-    intervals.len() <= INTERVALS_MAX
-        && intervals.iter().all(each)
-        && intervals.windows(2).all(|pair| pair[0].until_min <= pair[1].from_min)
+    let mut problem = Problem::unprocessable("bad_calendar", "The opening hours have faults.");
+    problem.errors = faults.into_iter().map(|fault| Fault::of_calendar(key, fault)).collect();
+    Err(problem)
 }

@@ -2,13 +2,17 @@
 
 use axum::Json;
 use axum::extract::State;
-use model::{AgentId, TenantId};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use model::{AgentId, TenantId, limits};
 use serde::{Deserialize, Serialize};
 use store::User;
 use utoipa::ToSchema;
 
+use crate::account::check_password;
 use crate::app::App;
 use crate::body::Body;
+use crate::client::Client;
 use crate::edit::check_language;
 use crate::guard::Signed;
 use crate::problem::Problem;
@@ -44,6 +48,16 @@ pub(crate) struct TenantOfMe {
 pub(crate) struct MePatch {
     /// BCP 47 tag of the screens.
     language: Option<String>,
+}
+
+/// A new password for oneself.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PasswordChange {
+    /// The password in force: a page that was left open is not enough.
+    old: String,
+    /// At least 12 characters.
+    new: String,
 }
 
 impl Me {
@@ -91,4 +105,32 @@ pub(crate) async fn change(
         user.language = language;
     }
     Ok(Json(Me::of(&app, caller.tenant, &user).await?))
+}
+
+/// Changes my password. My other sessions end.
+#[utoipa::path(put, path = "/api/v1/me/password", tag = "session", request_body = PasswordChange,
+    responses((status = 204), (status = 403, description = "wrong_password"),
+        (status = 422, description = "weak_password"),
+        (status = 429, description = "too_many_tries")))]
+pub(crate) async fn put_password(
+    State(app): State<App>,
+    Signed(caller): Signed,
+    parts: Parts,
+    Body(change): Body<PasswordChange>,
+) -> Result<StatusCode, Problem> {
+    let user = caller.person()?;
+    check_password(&change.new, "/new")?;
+    let client = Client::of(&parts, &app.proxies);
+    let attempt = app.throttle.try_account(&user.mail, client.address, app.now())?;
+    let db = app.db(&caller);
+    let fits = change.old.chars().count() <= limits::PASSWORD_CHARS_MAX;
+    if !fits || !db.is_password(user.id, change.old).await? {
+        attempt.failed(app.now());
+        let detail = "This is not your password.";
+        return Err(Problem::forbidden("wrong_password", detail).at("/old"));
+    }
+    let hash = app.store.hash_password(change.new).await?;
+    db.set_password(user.id, hash, caller.token).await?;
+    tracing::info!(tenant.id = %caller.tenant, user.id = %user.id, "somebody changed their password");
+    Ok(StatusCode::NO_CONTENT)
 }

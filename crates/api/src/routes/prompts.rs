@@ -2,23 +2,25 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use model::config::{Clip, Prompt};
 use model::{PromptId, limits};
 use serde::Serialize;
 use store::fresh_id;
+use tokio::sync::SemaphorePermit;
 use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::body::{bytes, require_type};
-use crate::edit::{check_language, check_name, check_room, edit};
+use crate::edit::{check_base, check_language, check_name, check_room, edit};
 use crate::extract::{IfMatch, Pair, etag};
-use crate::guard::Administrator;
+use crate::guard::{Administrator, Caller};
 use crate::page::Page;
 use crate::problem::Problem;
 use crate::wav;
@@ -83,19 +85,8 @@ pub(crate) async fn put(
         check_language(&language, "/lang")?;
     }
     require_type(&request, "audio/wav")?;
-    let upload = bytes(request, UPLOAD_BYTES_MAX).await?;
-    let sound = Arc::clone(&app.sound);
-    let samples = tokio::task::spawn_blocking(move || sound.normalise(&upload))
-        .await
-        .map_err(|_| Problem::internal())??;
-    let most = limits::PROMPT_S_MAX as usize * RATE;
-    if samples.is_empty() || samples.len() > most {
-        let detail = format!("A prompt lasts up to {} seconds.", limits::PROMPT_S_MAX);
-        return Err(Problem::unprocessable("bad_sound", detail));
-    }
-    let length_ms = u32::try_from(samples.len() * 1_000 / RATE).unwrap_or(u32::MAX);
-    let raw = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-    let clip = Clip { clip: app.db(&caller).put_blob(raw, app.now()).await?, length_ms };
+    check_base(&app, &caller, base).await?;
+    let clip = keep(&app, &caller, request).await?;
     let now = app.now();
     let summary = format!("record prompt {name} ({language})");
     let edited = edit(&app, &caller, base, summary, |draft| {
@@ -110,12 +101,44 @@ pub(crate) async fn put(
         };
         let fresh = || Prompt { name: name.clone(), variants: BTreeMap::new() };
         let prompt = prompts.entry(id).or_insert_with(fresh);
-        check_room(prompt.variants.len(), VARIANTS_MAX, "languages of a prompt")?;
+        if !prompt.variants.contains_key(&language) {
+            check_room(prompt.variants.len(), VARIANTS_MAX, "languages of a prompt")?;
+        }
         prompt.variants.insert(language, clip);
         Ok(row(prompt))
     })
     .await?;
     Ok((etag(edited.config.n), Json(edited.value)).into_response())
+}
+
+/// Reads a sound, brings it into our form and keeps it.
+async fn keep(app: &App, caller: &Caller, request: Request) -> Result<Clip, Problem> {
+    let _place = place(app).await?;
+    let upload = bytes(request, UPLOAD_BYTES_MAX).await?;
+    let sound = Arc::clone(&app.sound);
+    let samples = tokio::task::spawn_blocking(move || sound.normalise(&upload))
+        .await
+        .map_err(|_| Problem::internal())??;
+    let most = limits::PROMPT_S_MAX as usize * RATE;
+    if samples.is_empty() || samples.len() > most {
+        let detail = format!("A prompt lasts up to {} seconds.", limits::PROMPT_S_MAX);
+        return Err(Problem::unprocessable("bad_sound", detail));
+    }
+    let length_ms = u32::try_from(samples.len() * 1_000 / RATE).unwrap_or(u32::MAX);
+    let raw = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+    Ok(Clip { clip: app.db(caller).put_blob(raw, app.now()).await?, length_ms })
+}
+
+/// Room to hold a sound: a hundred megabytes and more each.
+async fn place(app: &App) -> Result<SemaphorePermit<'_>, Problem> {
+    let wait = Duration::from_millis(limits::UPLOAD_WAIT_MS_MAX);
+    match tokio::time::timeout(wait, app.uploads.acquire()).await {
+        Ok(place) => place.map_err(|_| Problem::internal()),
+        Err(_) => {
+            let detail = "Other sounds are being uploaded. Try again shortly.";
+            Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail).retry(5))
+        }
+    }
 }
 
 /// The sound of one language as WAV, 8 kHz mono 16 bit.

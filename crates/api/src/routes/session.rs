@@ -5,7 +5,8 @@ use axum::extract::{FromRequest, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use model::{Span, TenantId};
+use model::input::Command;
+use model::{Span, TenantId, limits};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use store::{TokenDigest, User};
@@ -14,14 +15,10 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::body::Body;
 use crate::client::Client;
-use crate::guard::{SESSION_COOKIE, Signed, session_cookie};
+use crate::guard::{Caller, SESSION_COOKIE, Signed, session_cookie};
 use crate::problem::Problem;
 use crate::routes::me::Me;
-
-/// How long a session lasts: a shift.
-const SESSION_LASTS: Span = Span::from_secs(12 * 3_600);
-/// Characters of a password that are looked at; a longer one is refused before it is hashed.
-pub(crate) const PASSWORD_CHARS_MAX: usize = 256;
+use crate::stay::{COOKIE_LASTS, SESSION_LASTS};
 
 /// Who signs in.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -40,10 +37,13 @@ pub(crate) type Cookie = [(HeaderName, HeaderValue); 1];
         (status = 429, description = "too_many_tries")))]
 pub(crate) async fn sign_in(State(app): State<App>, request: Request) -> Result<Response, Problem> {
     let (parts, client, body) = entrance::<Credentials>(&app, request).await?;
-    app.throttle.try_account(&body.mail, client.address, app.now())?;
-    let fits = body.password.chars().count() <= PASSWORD_CHARS_MAX;
+    let attempt = app.throttle.try_account(&body.mail, client.address, app.now())?;
+    let host = client.domain();
+    // A longer one is nobody's: it is not even hashed.
+    let fits = body.password.chars().count() <= limits::PASSWORD_CHARS_MAX;
     let password = if fits { body.password.as_str() } else { "" };
-    let Some((tenant, user)) = app.store.sign_in(&body.mail, password).await? else {
+    let Some((tenant, user)) = app.store.sign_in(&body.mail, password, host.as_ref()).await? else {
+        attempt.failed(app.now());
         let detail = "The mail address or the password is wrong.";
         return Err(Problem::new(StatusCode::UNAUTHORIZED, "bad_credentials", detail));
     };
@@ -51,7 +51,8 @@ pub(crate) async fn sign_in(State(app): State<App>, request: Request) -> Result<
     Ok((cookie, Json(me)).into_response())
 }
 
-/// Signs out: the session ends and its WebSockets close.
+/// Signs out: the session ends and its WebSockets close. With the last session of a person who
+/// takes contacts the shift ends too; a conversation that goes on is still brought to its end.
 #[utoipa::path(delete, path = "/api/v1/session", tag = "session",
     responses((status = 204)))]
 pub(crate) async fn sign_out(
@@ -59,10 +60,22 @@ pub(crate) async fn sign_out(
     Signed(caller): Signed,
     parts: Parts,
 ) -> Result<Response, Problem> {
-    caller.person()?;
+    let user = caller.person()?.id;
     app.store.revoke_session(caller.token).await?;
+    if !app.db(&caller).has_session(user, app.now()).await? {
+        end_shift(&app, &caller).await;
+    }
     let client = Client::of(&parts, &app.proxies);
     Ok((StatusCode::NO_CONTENT, cookie("", Span::ZERO, client.https)).into_response())
+}
+
+/// Nobody is at the desk any more: calls must not ring there. The session is over in any case, so
+/// that a house which cannot do it now is no reason to refuse.
+async fn end_shift(app: &App, caller: &Caller) {
+    let Ok(agent) = app.seat(caller).await else { return };
+    if let Err(refusal) = app.floor.command(caller.tenant, agent, Command::SignOut).await {
+        tracing::warn!(%refusal, tenant.id = %caller.tenant, "a shift did not end with its session");
+    }
 }
 
 /// Begins a session. A token that came with the request is left behind: nobody can have planted it.
@@ -78,7 +91,7 @@ pub(crate) async fn signed_in(
     let db = app.store.system(tenant);
     let token = db.create_session(user.id, app.now(), SESSION_LASTS).await?;
     let client = Client::of(parts, &app.proxies);
-    let cookie = cookie(token.reveal(), SESSION_LASTS, client.https);
+    let cookie = cookie(token.reveal(), COOKIE_LASTS, client.https);
     Ok((cookie, Me::of(app, tenant, &user).await?))
 }
 

@@ -65,11 +65,12 @@ pub(crate) async fn begin(
     request: axum::extract::Request,
 ) -> Result<Response, Problem> {
     let (parts, client, body) = entrance::<SetupBody>(&app, request).await?;
-    app.throttle.try_address(client.address, app.now())?;
+    let attempt = app.throttle.try_address(client.address, app.now())?;
     let now = app.now();
     let accepted =
         app.with_setup(|setup| setup.as_ref().is_some_and(|setup| setup.accepts(&body.token, now)));
     if !accepted {
+        attempt.failed(now);
         let detail = "The token is wrong, used or older than 15 minutes. Start the program again \
                       for a new one.";
         return Err(Problem::forbidden("bad_token", detail));

@@ -13,19 +13,14 @@ use serde::{Deserialize, Serialize};
 use store::{ConfigDraft, PasswordHash, Role, User, fold_mail, fresh_id};
 use utoipa::ToSchema;
 
+use crate::account::{check_mail, check_password, check_users};
 use crate::app::App;
 use crate::body::Body;
-use crate::edit::{check_language, check_name, check_room, edit};
+use crate::edit::{check_language, check_name, edit};
 use crate::extract::{Id, IfMatch, etag};
 use crate::guard::Administrator;
 use crate::page::Page;
 use crate::problem::Problem;
-use crate::routes::session::PASSWORD_CHARS_MAX;
-
-/// Fewest characters of a password.
-const PASSWORD_CHARS_MIN: usize = 12;
-/// Most characters of a mail address (RFC 5321 4.5.3.1.3, without brackets).
-const MAIL_CHARS_MAX: usize = 254;
 
 /// What somebody may do.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
@@ -143,7 +138,7 @@ pub(crate) async fn create(
     let id: UserId = fresh_id(app.now());
     let now = app.now();
     let edited = edit(&app, &caller, base, format!("add user {id}"), |draft| {
-        check_room(draft.users.len(), limits::AGENTS_PER_TENANT_MAX, "users")?;
+        check_users(draft.users.len())?;
         put(draft, id, body, hash, now)
     })
     .await?;
@@ -170,6 +165,32 @@ pub(crate) async fn replace(
     })
     .await?;
     Ok((etag(edited.config.n), Json(edited.value)).into_response())
+}
+
+/// Takes somebody out: their sessions end, a contact they hold is brought to its end, and what they
+/// did stays in the records.
+#[utoipa::path(delete, path = "/api/v1/users/{id}", tag = "administration",
+    params(("id" = String, Path)),
+    responses((status = 204), (status = 409, description = "oneself or last_administrator")))]
+pub(crate) async fn remove(
+    State(app): State<App>,
+    Administrator(caller): Administrator,
+    Id(id): Id<UserId>,
+    base: IfMatch,
+) -> Result<Response, Problem> {
+    if caller.user.as_ref().is_some_and(|user| user.id == id) {
+        let detail = "Nobody takes out their own account. Ask another administrator.";
+        return Err(Problem::conflict("oneself", detail));
+    }
+    let edited = edit(&app, &caller, base, format!("remove user {id}"), |draft| {
+        let user = draft.users.get(&id).cloned().ok_or_else(Problem::not_found)?;
+        last_administrator_stays(draft, &User { role: Role::Agent, ..user })?;
+        draft.users.remove(&id);
+        draft.config.agents.remove(&AgentId::of_user(id));
+        Ok(())
+    })
+    .await?;
+    Ok((StatusCode::NO_CONTENT, etag(edited.config.n)).into_response())
 }
 
 async fn new_password(app: &App, body: &UserBody) -> Result<Option<PasswordHash>, Problem> {
@@ -310,34 +331,6 @@ pub(crate) fn check_skills(skills: &BTreeMap<String, u8>) -> Result<(), Problem>
         }
     }
     Ok(())
-}
-
-/// Fails unless it looks like a mail address; only delivery could prove that it is one.
-pub(crate) fn check_mail(mail: &str, pointer: &str) -> Result<(), Problem> {
-    let mail = mail.trim();
-    let plain = mail.chars().all(|c| !c.is_control() && !c.is_whitespace());
-    let sides = mail.rsplit_once('@').is_some_and(|(user, host)| {
-        !user.is_empty() && !host.is_empty() && !host.starts_with('.') && !host.ends_with('.')
-    });
-    if plain && sides && mail.len() <= MAIL_CHARS_MAX {
-        Ok(())
-    } else {
-        let detail = "Expected a mail address like anna@example.com.";
-        Err(Problem::unprocessable("bad_mail", detail).at(pointer))
-    }
-}
-
-/// Fails unless a password is long enough to withstand guessing.
-pub(crate) fn check_password(password: &str, pointer: &str) -> Result<(), Problem> {
-    let chars = password.chars().count();
-    let varied = password.chars().collect::<BTreeSet<_>>().len() >= 4;
-    if (PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX).contains(&chars) && varied {
-        Ok(())
-    } else {
-        let detail =
-            format!("A password has {PASSWORD_CHARS_MIN} characters or more, not all alike.");
-        Err(Problem::unprocessable("weak_password", detail).at(pointer))
-    }
 }
 
 impl From<RoleName> for Role {

@@ -16,6 +16,7 @@ use crate::at::At;
 use crate::guard::Caller;
 use crate::ports::{Change, PhoneOwner, TopicData};
 use crate::problem::Problem;
+use crate::stay;
 use crate::ws::frame::{ClientFrame, ServerFrame, too_many};
 use crate::ws::topic::{ME, TopicView, allowed, name_of};
 use crate::ws::{CLOSE_FORBIDDEN, CLOSE_SESSION_OVER};
@@ -334,6 +335,7 @@ impl Socket {
         }
         let Ok(caller) = self.app.renew(&self.caller).await else { return Ok(()) };
         self.caller = caller.ok_or((CLOSE_SESSION_OVER, "session over"))?;
+        stay::keep(&self.app, &self.caller).await;
         let Ok(config) = self.app.config(self.caller.tenant).await else { return Ok(()) };
         let may = |topic: &Topic| {
             allowed(&name_of(*topic), &config, self.caller.role, self.agent) == Some(*topic)

@@ -1,10 +1,12 @@
 //! Changing the house: checked, versioned, told to the floor.
 
 use axum::body::Body;
-use axum::http::{Method, StatusCode};
+use axum::http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
+use store::{ConfigDraft, Edit, Role};
 
-use crate::house::{Company, House, PASSWORD, Reply, request, waiting};
+use crate::calls::recorded_call;
+use crate::house::{Company, House, NOW, PASSWORD, Reply, request, waiting};
 
 async fn opened() -> (House, Company, String) {
     let house = House::open().await;
@@ -209,6 +211,39 @@ async fn people_come_and_change() {
 }
 
 #[tokio::test]
+async fn access_is_taken_back() {
+    let (house, company, session) = opened().await;
+    let delete = async |who: &str, session: &str| {
+        let path = format!("/api/v1/users/{}", company.people[who]);
+        house.ask(session, Method::DELETE, &path).await
+    };
+    let call = recorded_call(&house, &company, 1).await;
+    assert_eq!(delete("administrator", &session).await.code(), "oneself");
+    let agent = &company.sessions["agent"];
+    assert_eq!(house.ask(agent, Method::GET, "/api/v1/me").await.status, StatusCode::OK);
+    let gone = delete("agent", &session).await;
+    assert_eq!((gone.status, gone.header("etag")), (StatusCode::NO_CONTENT, "\"2\""));
+    assert_eq!(house.ask(agent, Method::GET, "/api/v1/me").await.code(), "no_session");
+    let login = json!({"mail": "agent@example.com", "password": PASSWORD});
+    let refused = house.tell("", Method::POST, "/api/v1/session", &login).await;
+    assert_eq!(refused.code(), "bad_credentials");
+    assert_eq!(delete("agent", &session).await.code(), "not_found");
+    let kept = house.ask(&session, Method::GET, &format!("/api/v1/calls/{call}")).await.json();
+    assert_eq!(kept["agent"]["id"], company.people["agent"].to_string());
+
+    let db = house.store.system(company.tenant);
+    let key = db.create_api_key("ci".into(), Role::Administrator, NOW, None).await.unwrap();
+    let path = format!("/api/v1/users/{}", company.people["administrator"]);
+    let last = Request::builder()
+        .method(Method::DELETE)
+        .uri(path)
+        .header("authorization", format!("Bearer {}", key.reveal()))
+        .body(Body::empty())
+        .unwrap();
+    assert_eq!(house.send(last).await.code(), "last_administrator");
+}
+
+#[tokio::test]
 async fn prompts_are_uploaded_and_heard() {
     let (house, _, session) = opened().await;
     let put = |path: &'static str, kind: &'static str, sound: &'static [u8]| {
@@ -230,6 +265,46 @@ async fn prompts_are_uploaded_and_heard() {
 }
 
 #[tokio::test]
+async fn a_stale_upload_is_refused_before_it_is_read() {
+    let (house, company, session) = opened().await;
+    let put = |etag: &'static str, sound: Body| {
+        let request = request(&session, Method::PUT, "/api/v1/prompts/hello/en")
+            .header("content-type", "audio/wav")
+            .header("if-match", etag);
+        house.send(request.body(sound).unwrap())
+    };
+    let never = || Body::from_stream(futures::stream::pending::<std::io::Result<Vec<u8>>>());
+    assert_eq!(put("\"7\"", never()).await.code(), "stale");
+    assert_eq!(put("\"1\"", Body::from("RIFF")).await.status, StatusCode::OK);
+
+    // Only so many are read at once; the next is told after a while.
+    let third = async {
+        // The first tries may come before the slow ones are there.
+        while put("*", Body::from("RIFF")).await.code() != "overloaded" {}
+    };
+    tokio::select! {
+        reply = put("*", never()) => panic!("{reply:?}"),
+        reply = put("*", never()) => panic!("{reply:?}"),
+        () = third => {}
+    }
+    assert_eq!(put("*", Body::from("RIFF")).await.status, StatusCode::OK);
+
+    // A prompt that is full of languages takes a better recording of one of them.
+    let full = |draft: &mut ConfigDraft| -> Result<(), store::StoreError> {
+        let prompt = draft.config.prompts.values_mut().find(|prompt| prompt.name == "hello");
+        let variants = &mut prompt.unwrap().variants;
+        let clip = variants["en"].clone();
+        for n in 0..99 {
+            variants.insert(format!("aa-{n:02}"), clip.clone());
+        }
+        Ok(())
+    };
+    let edit = Edit { expected: None, summary: "many".into(), at: NOW };
+    house.store.system(company.tenant).edit_config(edit, full).await.unwrap();
+    assert_eq!(put("*", Body::from("RIFF again")).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn lists_are_replaced_whole() {
     let (house, _, session) = opened().await;
     let twice = json!({"items": [{"code": "a", "label": "A"}, {"code": "a", "label": "B"}]});
@@ -248,14 +323,22 @@ async fn lists_are_replaced_whole() {
     let made = made.json();
     let (id, calendar) = made.as_object().unwrap().iter().next().unwrap();
     assert_eq!((id.len(), &calendar["name"]), (36, &json!("Office")));
-    for bad in [
-        office(1441),
-        office(480),
-        json!({"n": {"name": "N", "week": {"8": []}}}),
-        json!({"n": {"name": "N", "week": {}, "exceptions": {"2026-02-30": []}}}),
-        json!({"n": {"name": "N", "week": {}, "zone": "Moon/Base"}}),
+    let late = json!([{"from_min": 600, "until_min": 700}, {"from_min": 660, "until_min": 720}]);
+    for (bad, fault) in [
+        (office(1441), "/new/week/1/0 bad_interval"),
+        (office(480), "/new/week/1/0 bad_interval"),
+        (json!({"n": {"name": "N", "week": {"8": []}}}), "/n/week/8 bad_weekday"),
+        (json!({"n": {"name": "N", "week": {"1": late}}}), "/n/week/1/1 overlap"),
+        (
+            json!({"n": {"name": "N", "week": {}, "exceptions": {"2026-02-30": []}}}),
+            "/n/exceptions/2026-02-30 bad_date",
+        ),
+        (json!({"n": {"name": "N", "week": {}, "zone": "Moon/Base"}}), "/n/zone unknown_zone"),
     ] {
         let reply = house.tell(&session, Method::PUT, "/api/v1/calendars", &bad).await;
+        let first = &reply.json()["errors"][0];
+        let told = [&first["pointer"], &first["code"]].map(|text| text.as_str().unwrap());
+        assert_eq!(told.join(" "), fault);
         assert_eq!(reply.code(), "bad_calendar", "{bad}");
     }
 }

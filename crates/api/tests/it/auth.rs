@@ -93,6 +93,32 @@ async fn a_session_begins_changes_and_ends() {
 }
 
 #[tokio::test]
+async fn a_password_is_changed_with_the_old_one() {
+    let house = House::open().await;
+    let company = house.found("100").await;
+    let session = &company.sessions["agent"];
+    let user = company.people["agent"];
+    let db = house.store.system(company.tenant);
+    let other = db.create_session(user, NOW, Span::from_secs(600)).await.unwrap();
+    let put = async |old: &str, new: &str| {
+        let body = json!({"old": old, "new": new});
+        house.tell(session, Method::PUT, "/api/v1/me/password", &body).await
+    };
+    let new = "another long password";
+    let wrong = put("a wrong password", new).await;
+    assert_eq!((wrong.status.as_u16(), wrong.code().as_str()), (403, "wrong_password"));
+    assert_eq!(put(PASSWORD, "short").await.code(), "weak_password");
+    assert_eq!(put(PASSWORD, new).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(house.ask(session, Method::GET, "/api/v1/me").await.status, StatusCode::OK);
+    assert_eq!(house.ask(other.reveal(), Method::GET, "/api/v1/me").await.code(), "no_session");
+    for (password, status) in [(PASSWORD, 401), (new, 200)] {
+        let body = json!({"mail": "agent@example.com", "password": password});
+        let reply = house.tell("", Method::POST, "/api/v1/session", &body).await;
+        assert_eq!(reply.status.as_u16(), status);
+    }
+}
+
+#[tokio::test]
 async fn guessing_is_slow_and_tells_nothing() {
     let house = House::open().await;
     house.found("100").await;
@@ -196,7 +222,7 @@ async fn figures_are_for_operators() {
     let company = house.found("100").await;
     let from = async |peer: &str, session: &str, path: &str, passed_on: bool| {
         let mut asked = request(session, Method::GET, path);
-        if passed_on {
+        if passed_on || peer == "10.0.0.1" {
             asked = asked.header("x-forwarded-for", "192.0.2.9");
         }
         let mut asked = asked.body(Body::empty()).unwrap();
@@ -208,14 +234,19 @@ async fn figures_are_for_operators() {
     for (peer, session, passed_on, status) in [
         ("127.0.0.1", "", false, 200),
         ("127.0.0.1", "", true, 401),
-        ("192.0.2.9", "", false, 401),
-        ("192.0.2.9", &company.sessions["supervisor"], false, 403),
-        ("192.0.2.9", administrator, false, 200),
+        ("10.0.0.1", "", false, 401),
+        ("10.0.0.1", &company.sessions["supervisor"], false, 403),
+        ("10.0.0.1", administrator, false, 200),
     ] {
         let figures = from(peer, session, "/metrics", passed_on).await;
         assert_eq!(figures.status.as_u16(), status, "{peer} {passed_on}");
         let ready = from(peer, session, "/readyz", passed_on).await;
         assert_eq!(ready.json()["ready"], true);
         assert_eq!(ready.json()["checks"].is_array(), status == 200, "{peer} {passed_on}");
+    }
+    // Around the proxy there is nothing, not even a page.
+    for path in ["/", "/readyz", "/api/v1/me"] {
+        let refused = from("192.0.2.9", administrator, path, false).await;
+        assert_eq!((refused.status.as_u16(), refused.code().as_str()), (403, "not_through_proxy"));
     }
 }

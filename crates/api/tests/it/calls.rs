@@ -6,10 +6,11 @@ use model::effect::{Fact, FactKind};
 use model::event::{CallOutcome, Consent, QueueOutcome};
 use model::sip::LegCause;
 use model::{
-    AgentId, CallId, Event, LegId, PartyId, QueueEntryId, Recorded, RecordingId, Span, Timestamp,
+    AgentId, CallId, Event, LegId, PartyId, QueueEntryId, QueueId, Recorded, RecordingId, Span,
+    Timestamp,
 };
 use serde_json::json;
-use store::{CallRow, FloorBatch, FloorRow, RecordingRow, fresh_id};
+use store::{CallRow, CallbackFilter, FloorBatch, FloorRow, RecordingRow, fresh_id};
 
 use crate::house::{Company, House, NOW, request};
 
@@ -134,7 +135,8 @@ pub(crate) async fn call_of_nobody(house: &House, company: &Company, seq: u64) -
 pub(crate) async fn untouched(house: &House, call: &CallId) -> bool {
     let mut open = 0;
     for tenant in house.store.tenants().await.unwrap() {
-        let callbacks = house.store.system(tenant.id).callbacks().await.unwrap();
+        let db = house.store.system(tenant.id);
+        let callbacks = db.callbacks(&CallbackFilter::default(), 100).await.unwrap();
         open += callbacks.iter().filter(|one| one.call == *call && one.done_at.is_none()).count();
     }
     open == 1
@@ -192,9 +194,19 @@ async fn a_note_is_kept_without_a_result() {
     assert!(both.contains("Called again.") && both.contains("Well done."), "{both}");
     let long = put("agent", "x".repeat(4_001)).await;
     assert_eq!((long.status.as_u16(), long.code().as_str()), (422, "too_long"));
+    // The customer went on to somebody else: the first agent may still say what was said.
+    let passed_on = recorded_call(&house, &company, 3).await;
+    let mut row = house.store.system(company.tenant).call(passed_on).await.unwrap().row;
+    row.agent = Some(AgentId::of_user(company.people["supervisor"]));
+    let rows = vec![FloorRow::Call(Box::new(row))];
+    let batch = FloorBatch { tenant: company.tenant, events: vec![], rows };
+    house.store.floor().commit(batch).await.unwrap();
+    let place = format!("/api/v1/calls/{passed_on}/note");
+    let agent = &company.sessions["agent"];
+    let first = house.tell(agent, Method::PUT, &place, &json!({"note": "Was told so."})).await;
+    assert_eq!(first.status, StatusCode::NO_CONTENT, "{:?}", first.json());
     let nobodys = call_of_nobody(&house, &company, 2).await;
     let place = format!("/api/v1/calls/{nobodys}/note");
-    let agent = &company.sessions["agent"];
     let refused = house.tell(agent, Method::PUT, &place, &json!({"note": "Mine?"})).await;
     assert_eq!(refused.code(), "not_found");
 }
@@ -278,4 +290,51 @@ async fn a_recording_is_heard_in_parts() {
         let path = format!("/api/v1/calls/{call}/recordings/{missing}");
         assert_eq!(house.ask(session, Method::GET, &path).await.code(), "not_found", "{missing}");
     }
+}
+
+#[tokio::test]
+async fn call_backs_are_paged_and_for_those_who_serve_the_queue() {
+    let house = House::open().await;
+    let company = house.found("100").await;
+    let other: QueueId = fresh_id(NOW);
+    let listed = |n: i64, queue| {
+        let at = NOW + Span::from_secs(n / 2);
+        let (call, party): (CallId, PartyId) = (fresh_id(at), fresh_id(at));
+        (call, FloorRow::Callback { call, party, queue, waiting_since: at, listed_at: at })
+    };
+    let (calls, rows): (Vec<_>, Vec<_>) = (0..6).map(|n| listed(n, company.queue)).unzip();
+    let (foreign, row) = listed(9, other);
+    let rows = rows.into_iter().chain([row]).collect();
+    let batch = FloorBatch { tenant: company.tenant, events: vec![], rows };
+    house.store.floor().commit(batch).await.unwrap();
+    let agent = &company.sessions["agent"];
+    let done = async |call: &CallId| {
+        let path = format!("/api/v1/callbacks/{call}/done");
+        house.floor.pass(Span::from_secs(1));
+        house.ask(agent, Method::POST, &path).await.status.as_u16()
+    };
+    // Two that waited equally long, and two done at different times.
+    assert_eq!((done(&calls[0]).await, done(&calls[3]).await), (204, 204));
+    assert_eq!(done(&foreign).await, 404, "of a queue that is not theirs");
+
+    let walk = async |session: &str| {
+        let (mut found, mut query) = (Vec::new(), "limit=2".to_owned());
+        loop {
+            let path = format!("/api/v1/callbacks?{query}");
+            let page = house.ask(session, Method::GET, &path).await.json();
+            for item in page["items"].as_array().unwrap() {
+                found.push(item["call"].as_str().unwrap().to_owned());
+            }
+            let Some(cursor) = page["next_cursor"].as_str() else { break found };
+            query = format!("limit=2&cursor={cursor}");
+        }
+    };
+    let mut open = vec![calls[1], calls[2], calls[4], calls[5]];
+    open.sort_by_key(|call| (calls.iter().position(|one| one == call).unwrap() / 2, *call));
+    let texts = |calls: &[CallId]| calls.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let closed = [calls[3], calls[0]];
+    assert_eq!(walk(agent).await, texts(&[&open[..], &closed].concat()));
+    open.push(foreign);
+    let all = walk(&company.sessions["supervisor"]).await;
+    assert_eq!(all, texts(&[&open[..], &closed].concat()));
 }

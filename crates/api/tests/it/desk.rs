@@ -2,13 +2,14 @@
 
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
+use model::config::Device;
 use model::effect::{Fact, FactKind};
 use model::event::{OfferOutcome, QueueOutcome};
 use model::input::Command;
-use model::sip::LegCause;
+use model::sip::{LegCause, SipTarget};
 use model::{AgentId, CallId, Event, OfferId, Recorded, Refusal, Span};
 use serde_json::json;
-use store::{FloorBatch, FloorRow, fresh_id};
+use store::{Edit, FloorBatch, FloorRow, fresh_id};
 
 use crate::house::{House, NOW, request};
 
@@ -67,6 +68,37 @@ async fn commands_arrive_as_they_were_meant() {
     let supervisor = &company.sessions["supervisor"];
     let no_seat = house.ask(supervisor, Method::POST, "/api/v1/agent/ready").await;
     assert_eq!(no_seat.code(), "no_seat");
+}
+
+/// Whoever signed out must not be rung at a telephone that still works.
+#[tokio::test]
+async fn the_last_sign_out_ends_the_shift() {
+    let house = House::open().await;
+    let company = house.found("100").await;
+    let agent = AgentId::of_user(company.people["agent"]);
+    let db = house.store.system(company.tenant);
+    let edit = Edit { expected: None, summary: "a SIP telephone".into(), at: NOW };
+    let target =
+        SipTarget { user: "201".parse().unwrap(), address: "192.0.2.7:5060".parse().unwrap() };
+    db.edit_config(edit, |draft| -> Result<_, store::StoreError> {
+        let device = Device::Sip { device: fresh_id(NOW), target };
+        draft.config.agents.entry(agent).and_modify(|agent| agent.device = device);
+        Ok(())
+    })
+    .await
+    .unwrap();
+    let second =
+        db.create_session(company.people["agent"], NOW, Span::from_secs(600)).await.unwrap();
+    let sign_out = async |session: &str| {
+        let reply = house.ask(session, Method::DELETE, "/api/v1/session").await;
+        assert_eq!(reply.status, StatusCode::NO_CONTENT);
+        std::mem::take(&mut *house.floor.commands.lock().unwrap())
+    };
+    assert_eq!(sign_out(&company.sessions["agent"]).await, [], "another page is open");
+    assert_eq!(sign_out(&company.sessions["supervisor"]).await, [], "no seat");
+    *house.floor.refusal.lock().unwrap() = Some(Refusal::NotSaved);
+    let ended = sign_out(second.reveal()).await;
+    assert_eq!(ended, [(company.tenant, agent, Command::SignOut)]);
 }
 
 #[tokio::test]

@@ -7,17 +7,18 @@ use std::time::Duration;
 use api::{TopicData, Update};
 use axum::http::Method;
 use futures::{SinkExt, StreamExt};
-use model::event::AgentState;
-use model::view::{AgentView, QueueView};
-use model::{AgentId, Topic};
+use model::event::{AgentState, Consent};
+use model::view::{AgentView, CallView, ContactView, QueueView};
+use model::{AgentId, Span, Timestamp, Topic};
 use serde_json::{Value, json};
+use store::{TokenDigest, fresh_id};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use crate::house::{Company, House};
+use crate::house::{Company, House, NOW};
 
 type Wire = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -65,8 +66,8 @@ impl Live {
         AgentId::of_user(self.company.people["agent"])
     }
 
-    fn publish_agent(&self, seq: u64, state: AgentState, device_up: bool) {
-        let view = AgentView {
+    fn agent_view(&self, state: AgentState, device_up: bool) -> AgentView {
+        AgentView {
             agent: self.agent(),
             state,
             reason: None,
@@ -75,10 +76,40 @@ impl Live {
             offer: None,
             call: None,
             wrap_up: None,
-        };
+        }
+    }
+
+    fn publish_agent(&self, seq: u64, state: AgentState, device_up: bool) {
+        self.publish_view(seq, self.agent_view(state, device_up));
+    }
+
+    fn publish_view(&self, seq: u64, view: AgentView) {
         let topic = Topic::Agent(self.agent());
         let update = Update { topic, seq, data: TopicData::Agent(Arc::new(view)) };
         self.house.floor.publish(self.company.tenant, update);
+    }
+
+    fn publish_talk(&self, seq: u64) {
+        let contact = ContactView {
+            call: fresh_id(NOW),
+            party: fresh_id(NOW),
+            caller: None,
+            dialled: "100".parse().unwrap(),
+            queue: self.company.queue,
+            language: "en".into(),
+            facts: vec![],
+            queued_at: NOW,
+            consent: Consent::Given,
+        };
+        let call = CallView {
+            contact,
+            connected_at: NOW,
+            leg: fresh_id(NOW),
+            hold_since: None,
+            recording: false,
+        };
+        let view = AgentView { call: Some(call), ..self.agent_view(AgentState::Talking, true) };
+        self.publish_view(seq, view);
     }
 
     fn publish_queue(&self, seq: u64, waiting: u32) {
@@ -151,6 +182,44 @@ async fn a_page_watches_and_resumes() {
     assert_eq!((&missed["topic"], &missed["data"]["waiting"]), (&json!(queue), &json!(7)));
     say(&mut back, &json!({"type": "ping"})).await;
     assert_eq!(hear(&mut back).await["type"], "pong", "nothing else was sent");
+}
+
+/// Nobody is signed out in the middle of a shift, nor of a conversation after a very long one.
+#[tokio::test]
+async fn an_open_page_keeps_its_session() {
+    let live = live().await;
+    let token = TokenDigest::of(&live.company.sessions["agent"]);
+    let hours = |n: i64| NOW + Span::from_secs(n * 3_600);
+    let lasts_until = async |wanted: Timestamp| {
+        let expires = async || {
+            let session = live.house.store.session(token, NOW).await.unwrap();
+            session.map(|session| session.term.expires_at)
+        };
+        let reached = async {
+            while expires().await != Some(wanted) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        assert!(timeout(PATIENCE, reached).await.is_ok(), "{:?}", expires().await);
+    };
+    lasts_until(hours(1)).await;
+    let page = live.page("agent", "a", json!({})).await;
+    lasts_until(hours(12)).await;
+    live.house.floor.pass(Span::from_secs(11 * 3_600));
+    drop(page);
+    let page = live.page("agent", "a", json!({})).await;
+    lasts_until(hours(23)).await;
+    live.house.floor.pass(Span::from_secs(11 * 3_600));
+    drop(page);
+    let mut page = live.page("agent", "a", json!({})).await;
+    lasts_until(hours(24)).await;
+
+    live.publish_talk(7);
+    live.house.floor.pass(Span::from_secs(7_000));
+    lasts_until(hours(22) + Span::from_secs(7_000 + 1_800)).await;
+    live.publish_agent(8, AgentState::Ready, true);
+    live.house.floor.pass(Span::from_secs(1_801));
+    assert_eq!(closed(&mut page).await, 4401);
 }
 
 #[tokio::test]

@@ -109,7 +109,8 @@ async fn after_a_crash_the_waiting_are_on_the_list_and_every_call_is_closed() {
     let row = house.row_until(call, |row| row.ended_at.is_some()).await;
     assert_eq!(row.outcome, Some(CallOutcome::Failed));
     assert_eq!(row.cause, Some(LegCause::NodeFailure));
-    let callbacks = house.db().callbacks().await.expect("callbacks");
+    let callbacks =
+        house.db().callbacks(&store::CallbackFilter::default(), 100).await.expect("callbacks");
     assert_eq!(callbacks.iter().map(|item| item.call).collect::<Vec<_>>(), [call]);
     let events = house.db().events(1, 10_000).await.expect("events");
     let seqs: Vec<u64> = events.iter().map(|recorded| recorded.seq).collect();

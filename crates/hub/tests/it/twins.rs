@@ -4,6 +4,7 @@
 use model::event::AgentState;
 use model::id::TenantId;
 use model::input::Command;
+use model::refusal::Refusal;
 use model::sip::LegCause;
 
 use crate::house::House;
@@ -87,7 +88,25 @@ async fn agents_are_offered_calls_of_their_own_tenant_and_a_crash_mixes_nothing_
     house.turn_to(one).await;
     let idle = house.agent_until(|view| view.state == AgentState::Ready).await;
     assert_eq!(idle.offer, None);
-    house.command(Command::Accept { offer: offered.offer }).await.expect_err("not its offer");
+    let nowhere =
+        (store::fresh_id(model::Timestamp::default()), store::fresh_id(Default::default()));
+    for (offer, call) in [(offered.offer, call), nowhere] {
+        let reason = "busy".to_owned();
+        let disposition = "answered".to_owned();
+        for command in [
+            Command::Accept { offer },
+            Command::Decline { offer, reason },
+            Command::Hold { call },
+            Command::Resume { call },
+            Command::Hangup { call },
+            Command::ExtendWrapUp { call, by_ms: 5_000 },
+            Command::WrapUp { call, disposition, resolved: true, note: String::new() },
+        ] {
+            // The twin's ids are like those that nobody has.
+            let told = format!("{command:?}");
+            assert_eq!(house.command(command).await, Err(Refusal::NotFound), "{told}");
+        }
+    }
     assert!(house.db().call(call).await.is_err(), "the twin does not know the call");
 
     let mut house = house.crash_and_start().await;

@@ -6,9 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use model::Span;
-use store::{Store, StoreError, restore};
+use store::{Damaged, Manifest, Store, StoreError, restore};
 
 use crate::house::{self, NOW};
+
+async fn whole(backup: &Path, target: &Path) -> Result<Manifest, StoreError> {
+    let restored = restore(backup, target, Damaged::Refused).await?;
+    assert_eq!(restored.left_out, []);
+    Ok(restored.manifest)
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_under_load_is_restored_whole() {
@@ -56,8 +62,8 @@ async fn a_backup_under_load_is_restored_whole() {
     assert_eq!(manifest.files.len(), 3);
 
     let target = dir.path().join("restored");
-    assert_eq!(restore(&backup, &target).await.unwrap(), manifest);
-    assert!(matches!(restore(&backup, &target).await, Err(StoreError::Conflict { .. })));
+    assert_eq!(whole(&backup, &target).await.unwrap(), manifest);
+    assert!(matches!(whole(&backup, &target).await, Err(StoreError::Conflict { .. })));
     let again = Store::open(&target).await.unwrap();
     let db = again.system(tenant);
     let last = db.last_seq().await.unwrap();
@@ -93,13 +99,13 @@ async fn a_tampered_backup_is_refused_and_leaves_nothing() {
     refused(&backup, &target).await;
 
     std::fs::remove_file(backup.join("manifest.json")).unwrap();
-    assert!(matches!(restore(&backup, &target).await, Err(StoreError::Io(_))));
+    assert!(matches!(whole(&backup, &target).await, Err(StoreError::Io(_))));
     let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().collect();
     assert_eq!(left.len(), 3, "{left:?}");
 }
 
 async fn refused(backup: &Path, target: &Path) {
-    let error = restore(backup, target).await.unwrap_err();
+    let error = whole(backup, target).await.unwrap_err();
     assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
     assert!(!target.exists());
 }
@@ -113,11 +119,49 @@ async fn a_house_at_rest_is_backed_up_too_and_what_is_missing_is_not_made() {
     store.close().await;
     drop(store);
     store::backup(&data, &dir.path().join("backup"), NOW).await.unwrap();
-    restore(&dir.path().join("backup"), &dir.path().join("restored")).await.unwrap();
+    whole(&dir.path().join("backup"), &dir.path().join("restored")).await.unwrap();
     let again = Store::open(&dir.path().join("restored")).await.unwrap();
     assert_eq!(again.tenants().await.unwrap()[0].id, house.tenant);
 
     let nowhere = dir.path().join("nowhere");
     store::backup(&nowhere, &dir.path().join("other"), NOW).await.unwrap_err();
     assert!(!nowhere.exists() && !dir.path().join("other").exists());
+}
+
+#[tokio::test]
+async fn damaged_recordings_can_be_left_out_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("data")).await.unwrap();
+    let house = house::found(&store, "100").await.unwrap();
+    let clip = store.system(house.tenant).put_blob(vec![7; 1_000], NOW).await.unwrap();
+    let calls = dir.path().join("data/recordings/a/2026-01-01");
+    std::fs::create_dir_all(&calls).unwrap();
+    for name in ["good.rec", "changed.rec", "missing.rec"] {
+        std::fs::write(calls.join(name), name).unwrap();
+    }
+    // Folders above it are made as well.
+    let backup = dir.path().join("some/where/backup");
+    store::backup(store.dir(), &backup, NOW).await.unwrap();
+    let recording = |name: &str| format!("recordings/a/2026-01-01/{name}.rec");
+    std::fs::write(backup.join(recording("changed")), "CHANGED.rec").unwrap();
+    std::fs::remove_file(backup.join(recording("missing"))).unwrap();
+
+    let target = dir.path().join("new/restored");
+    refused(&backup, &target).await;
+    let restored = restore(&backup, &target, Damaged::RecordingsLeftOut).await.unwrap();
+    let left_out: Vec<_> = restored.left_out.iter().map(|(path, _)| path.clone()).collect();
+    assert_eq!(left_out, [recording("changed"), recording("missing")]);
+    assert!(target.join(recording("good")).exists() && !target.join(recording("changed")).exists());
+    assert_eq!(Store::open(&target).await.unwrap().tenants().await.unwrap().len(), 1);
+
+    for whole in [format!("blobs/{clip}"), "antiphon.db".to_owned()] {
+        let file = backup.join(&whole);
+        let kept = std::fs::read(&file).unwrap();
+        std::fs::write(&file, "damaged").unwrap();
+        let other = dir.path().join("other");
+        let error = restore(&backup, &other, Damaged::RecordingsLeftOut).await.unwrap_err();
+        assert!(matches!(error, StoreError::Damaged { .. }), "{whole}: {error}");
+        assert!(!other.exists());
+        std::fs::write(&file, kept).unwrap();
+    }
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use model::{DialString, Domain, Event, FlowId, Span, TenantId, UserId};
+use model::{DialString, Domain, Event, FlowId, Span, TenantId, UserId, limits};
 use store::{
-    Actor, CallFilter, ConfigDraft, Ctx, Edit, FloorBatch, FloorRow, FlowDraft, NewTenant, Role,
-    Store, StoreError, TokenDigest, fresh_id,
+    Actor, CallFilter, CallbackFilter, ConfigDraft, Ctx, Edit, FloorBatch, FloorRow, FlowDraft,
+    NewTenant, Role, Store, StoreError, TokenDigest, fresh_id,
 };
 
 use crate::house::{self, House, NOW, PASSWORD};
@@ -50,10 +50,10 @@ async fn ids_of_the_twin_lead_nowhere() {
     assert!(ours.agent_events(b.agent, NOW).await.unwrap().is_empty());
     assert!(ours.events(0, 10).await.unwrap().is_empty());
     assert!(ours.open_calls().await.unwrap().is_empty());
-    assert!(ours.callbacks().await.unwrap().is_empty());
+    assert!(ours.callbacks(&CallbackFilter::default(), 100).await.unwrap().is_empty());
     assert!(ours.agent_intents().await.unwrap().is_empty());
     assert_eq!((ours.users().await.unwrap().len(), ours.last_seq().await.unwrap()), (1, 0));
-    assert_eq!(theirs.callbacks().await.unwrap().len(), 1);
+    assert_eq!(theirs.callbacks(&CallbackFilter::default(), 100).await.unwrap().len(), 1);
     assert_eq!(theirs.call(call).await.unwrap().row.call, call);
     assert_eq!(theirs.blob(clip).await.unwrap(), [1, 2, 3]);
 }
@@ -164,9 +164,10 @@ async fn a_domain_belongs_to_one_tenant_of_the_house() {
 async fn people_and_keys_are_found_by_what_they_present() {
     let dir = tempfile::tempdir().unwrap();
     let (store, a, _) = twins(dir.path()).await;
-    let (tenant, user) = store.sign_in(" Agent@Example.com", PASSWORD).await.unwrap().unwrap();
-    assert!(store.sign_in("agent@example.com", "wrong").await.unwrap().is_none());
-    assert!(store.sign_in("nobody@example.com", PASSWORD).await.unwrap().is_none());
+    let (tenant, user) =
+        store.sign_in(" Agent@Example.com", PASSWORD, None).await.unwrap().unwrap();
+    assert!(store.sign_in("agent@example.com", "wrong", None).await.unwrap().is_none());
+    assert!(store.sign_in("nobody@example.com", PASSWORD, None).await.unwrap().is_none());
 
     let db = store.system(tenant);
     let token = db.create_session(user.id, NOW, Span::from_secs(60)).await.unwrap();
@@ -231,4 +232,39 @@ fn every_statement_names_the_tenant() {
         }
     }
     assert!(seen > 40, "the statements were not found: {seen}");
+}
+
+/// One consultant, an account in many companies, a password for each.
+#[tokio::test]
+async fn who_is_in_many_companies_gets_into_each_by_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).await.unwrap();
+    let many = limits::SIGN_IN_CANDIDATES_MAX + 2;
+    let mut tenants = Vec::new();
+    for n in 0..many {
+        let house = house::found(&store, "100").await.unwrap();
+        let hash = store.hash_password(format!("the password of house {n}")).await.unwrap();
+        let user = UserId::of_agent(house.agent);
+        edit(&store, &house, |draft| _ = draft.passwords.insert(user, hash)).await;
+        let domain: Domain = format!("house-{n}.example").parse().unwrap();
+        store.set_domain(house.tenant, Some(domain)).await.unwrap();
+        tenants.push(house.tenant);
+    }
+    let enter = async |n: usize, host: Option<usize>| {
+        let host: Option<Domain> = host.map(|n| format!("house-{n}.example").parse().unwrap());
+        let password = format!("the password of house {n}");
+        let found = store.sign_in("agent@example.com", &password, host.as_ref()).await.unwrap();
+        found.map(|(tenant, _)| tenant)
+    };
+    for n in 0..many {
+        assert_eq!(enter(n, Some(n)).await, Some(tenants[n]), "house {n} by its name");
+    }
+    assert_eq!(enter(0, Some(many - 1)).await, Some(tenants[0]), "by another's name");
+    // Without a name the bounded number is compared, the oldest first.
+    let mut oldest = tenants.clone();
+    oldest.sort();
+    for (n, tenant) in tenants.iter().enumerate() {
+        let near = oldest.iter().take(limits::SIGN_IN_CANDIDATES_MAX).any(|one| one == tenant);
+        assert_eq!(enter(n, None).await, near.then_some(*tenant), "house {n}");
+    }
 }

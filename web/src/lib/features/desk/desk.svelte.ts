@@ -8,6 +8,7 @@ import { live, type Topic } from '$lib/live';
 import { Resource } from '$lib/ui/resource.svelte';
 import { toasts } from '$lib/ui/toasts.svelte';
 import { drafts } from './drafts.svelte';
+import { HandIn } from './handin';
 
 export type Command =
   | 'sign-in' | 'sign-out' | 'ready' | 'break'
@@ -17,6 +18,9 @@ class Desk {
   readonly info = new Resource<DeskInfo>(() => api.get<DeskInfo>('/desk'));
   #me = $state.raw<Topic<AgentState> | null>(null);
   #queues = $state.raw<Topic<QueueState>[]>([]);
+  #handIn = new HandIn(drafts, async (call, note) => {
+    await api.request<void>('PUT', `/calls/${call}/note`, { body: { note }, once: true });
+  });
   /** Commands that the server has not answered yet. */
   pending = $state<Command[]>([]);
 
@@ -98,14 +102,11 @@ class Desk {
     if (done) drafts.drop(contact.call);
   }
 
-  /** Hands in the note alone, of a wrap-up that ended without a result. */
-  async keepNote(call: string): Promise<void> {
-    try {
-      await api.request<void>('PUT', `/calls/${call}/note`, { body: { note: drafts.of(call).note }, once: true });
-      drafts.drop(call);
-    } catch (thrown) {
-      toasts.fail(m.failed_wrap_up(), Problem.of(thrown));
-    }
+  /** Hands in notes whose call is off the desk; says whether some are to be tried again. */
+  async handInNotes(): Promise<boolean> {
+    const { offer, call, wrap_up } = this.me ?? {};
+    const here = [offer?.contact.call, call?.contact.call, wrap_up?.contact.call].filter((one) => one !== undefined);
+    return this.#handIn.run(here, (problem) => toasts.fail(m.failed_wrap_up(), problem));
   }
 
   async extend(seconds: number): Promise<void> {

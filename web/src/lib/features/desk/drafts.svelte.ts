@@ -3,6 +3,8 @@ export interface Draft {
   note: string;
   disposition: string | null;
   resolved: boolean | null;
+  /** Whose it is: several people may use one browser after each other. */
+  by: string | null;
   /** When it was last kept, milliseconds since 1970; 0 for never. */
   keptAt: number;
 }
@@ -12,6 +14,8 @@ export const DRAFTS_MAX = 20;
 const PREFIX = 'antiphon.draft.';
 
 export class Drafts {
+  /** Who writes now, the id of a user. */
+  owner: string | null = null;
   #open = $state<Record<string, Draft>>({});
   #storage: Storage;
 
@@ -24,8 +28,14 @@ export class Drafts {
     return this.#open[call] ?? this.#read(call);
   }
 
+  /** Calls with a draft of whoever writes now, kept by an earlier page too. */
+  calls(): string[] {
+    const kept = Object.keys(this.#storage).filter((key) => key.startsWith(PREFIX)).map((key) => key.slice(PREFIX.length));
+    return [...new Set([...kept, ...Object.keys(this.#open)])].filter((call) => [null, this.owner].includes(this.of(call).by));
+  }
+
   change(call: string, change: Partial<Draft>): void {
-    const draft = { ...this.of(call), ...change, keptAt: Date.now() };
+    const draft = { ...this.of(call), ...change, by: this.owner, keptAt: Date.now() };
     this.#open[call] = draft;
     this.#keep(call, draft);
   }
@@ -36,7 +46,7 @@ export class Drafts {
   }
 
   #read(call: string): Draft {
-    const empty: Draft = { note: '', disposition: null, resolved: null, keptAt: 0 };
+    const empty: Draft = { note: '', disposition: null, resolved: null, by: null, keptAt: 0 };
     try {
       const kept: unknown = JSON.parse(this.#storage.getItem(PREFIX + call) ?? 'null');
       return kept && typeof kept === 'object' ? { ...empty, ...kept } : empty;

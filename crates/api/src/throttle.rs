@@ -123,7 +123,8 @@ impl Attempt<'_> {
     /// The secret was wrong.
     pub(crate) fn failed(self, now: Timestamp) {
         let mut tallies = self.throttle.tallies();
-        for tally in self.keys.iter().filter_map(|key| tallies.get_mut(key)) {
+        for key in &self.keys {
+            let Some(tally) = tallies.get_mut(key) else { continue };
             if tally.failures == 0 {
                 tally.since = now;
             }

@@ -333,8 +333,8 @@ async fn call_backs_are_paged_and_for_those_who_serve_the_queue() {
     open.sort_by_key(|call| (calls.iter().position(|one| one == call).unwrap() / 2, *call));
     let texts = |calls: &[CallId]| calls.iter().map(ToString::to_string).collect::<Vec<_>>();
     let closed = [calls[3], calls[0]];
-    assert_eq!(walk(agent).await, texts(&[&open[..], &closed].concat()));
+    assert_eq!(walk(agent).await, texts(&[&open[..], &closed[..]].concat()));
     open.push(foreign);
     let all = walk(&company.sessions["supervisor"]).await;
-    assert_eq!(all, texts(&[&open[..], &closed].concat()));
+    assert_eq!(all, texts(&[&open[..], &closed[..]].concat()));
 }

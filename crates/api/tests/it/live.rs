@@ -71,7 +71,7 @@ impl Live {
             agent: self.agent(),
             state,
             reason: None,
-            since: crate::house::NOW,
+            since: NOW,
             device_up,
             offer: None,
             call: None,

@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::http::Method;
 use model::{CallId, FlowId, OfferId, PartyId, QueueId, Refusal, UserId};
 use serde_json::{Value, json};
-use store::{FloorBatch, FloorRow, fresh_id};
+use store::{ConfigDraft, Edit, FloorBatch, FloorRow, Role, StoreError, User, fresh_id};
 
 use crate::calls::{self, recorded_call};
 use crate::house::{Company, House, NOW, PASSWORD, TWINS_NUMBER, request};
@@ -145,12 +145,12 @@ fn administration() -> Vec<Row> {
         row("get", "/api/v1/break-reasons", Administrator, Nothing, none()),
         row("put", "/api/v1/break-reasons", Administrator, Nothing, choices),
         row("get", "/api/v1/config/versions", Administrator, Nothing, none()),
-        // Last of these: it takes out the agent whom the rows above ask as.
         row("delete", "/api/v1/users/{id}", Administrator, Thing, none()),
     ]
 }
 
 /// The ids that a path may name, of one company.
+#[derive(Debug, Clone, Copy)]
 struct Ids {
     call: CallId,
     user: UserId,
@@ -225,6 +225,18 @@ async fn furnished(house: &House, dialled: &'static str) -> (Company, Ids) {
     (company, ids)
 }
 
+async fn somebody_more(house: &House, company: &Company) -> UserId {
+    let id: UserId = fresh_id(NOW);
+    let edit = Edit { expected: None, summary: "somebody more".into(), at: NOW };
+    let add = |draft: &mut ConfigDraft| -> Result<(), StoreError> {
+        let (mail, name) = ("more@example.com".into(), "More".into());
+        draft.users.insert(id, User { id, mail, name, role: Role::Agent, language: "en".into() });
+        Ok(())
+    };
+    house.store.system(company.tenant).edit_config(edit, add).await.unwrap();
+    id
+}
+
 async fn ask(house: &House, row: &Row, path: &str, session: &str, flow: FlowId) -> (u16, String) {
     let method: Method = row.method.to_uppercase().parse().unwrap();
     let reply = match &row.body {
@@ -258,7 +270,10 @@ async fn nobody_reaches_what_is_not_theirs() {
         .unwrap();
     assert_eq!(house.send(sound).await.status.as_u16(), 200);
     let nowhere = Ids::nowhere();
+    let leaving = Ids { user: somebody_more(&house, &ours).await, ..own };
     for row in table() {
+        // Whoever asks must not be the one who is taken out.
+        let own = if row.method == "delete" { leaving } else { own };
         let place = format!("{} {}", row.method, row.path);
         let path = own.fill(row.path, "hello");
         if row.who != Who::Anybody {

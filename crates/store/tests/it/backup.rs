@@ -12,7 +12,7 @@ use crate::house::{self, NOW};
 
 async fn whole(backup: &Path, target: &Path) -> Result<Manifest, StoreError> {
     let restored = restore(backup, target, Damaged::Refused).await?;
-    assert_eq!(restored.left_out, []);
+    assert!(restored.left_out.is_empty());
     Ok(restored.manifest)
 }
 

@@ -135,6 +135,7 @@ async fn a_new_password_ends_the_sessions() {
     .await
     .unwrap();
     assert!(store.session(token.digest(), NOW).await.unwrap().is_none());
-    let signed_in = store.sign_in("agent@example.com", "another long password").await.unwrap();
+    let signed_in =
+        store.sign_in("agent@example.com", "another long password", None).await.unwrap();
     assert_eq!(signed_in.map(|(_, user)| user.id), Some(user));
 }

@@ -199,7 +199,7 @@ fn every_statement_names_the_tenant() {
         "FROM number ORDER BY",
         "WHERE token_digest = $1",
         "WHERE s.token_digest = $1",
-        "WHERE mail = $1 AND password_hash IS NOT NULL",
+        "WHERE u.mail = $1 AND u.password_hash IS NOT NULL",
     ];
     let mut seen = 0;
     let mut folders = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];

@@ -132,7 +132,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Open call-backs first, the longest wait first; then those that were done. */
+        /**
+         * Open call-backs first, the longest wait first; then those that were done, the newest first. An
+         *     agent sees those of the queues they serve.
+         */
         get: operations["list"];
         put?: never;
         post?: never;
@@ -485,6 +488,23 @@ export interface paths {
         patch: operations["change"];
         trace?: never;
     };
+    "/api/v1/me/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Changes my password. My other sessions end. */
+        put: operations["put_password"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/numbers": {
         parameters: {
             query?: never;
@@ -638,7 +658,10 @@ export interface paths {
         put?: never;
         /** Signs in. A wrong password and an unknown address are told in the same words and time. */
         post: operations["sign_in"];
-        /** Signs out: the session ends and its WebSockets close. */
+        /**
+         * Signs out: the session ends and its WebSockets close. With the last session of a person who
+         *     takes contacts the shift ends too; a conversation that goes on is still brought to its end.
+         */
         delete: operations["sign_out"];
         options?: never;
         head?: never;
@@ -693,7 +716,11 @@ export interface paths {
         /** Changes somebody. */
         put: operations["replace"];
         post?: never;
-        delete?: never;
+        /**
+         * Takes somebody out: their sessions end, a contact they hold is brought to its end, and what they
+         *     did stays in the records.
+         */
+        delete: operations["remove"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1336,6 +1363,13 @@ export interface components {
             /** @description What to send as `cursor` for the next page; none on the last. */
             next_cursor?: string | null;
         };
+        /** @description A new password for oneself. */
+        PasswordChange: {
+            /** @description At least 12 characters. */
+            new: string;
+            /** @description The password in force: a page that was left open is not enough. */
+            old: string;
+        };
         /** @description Silence on purpose. */
         PauseRow: {
             end_at: components["schemas"]["At"];
@@ -1812,7 +1846,12 @@ export interface operations {
     };
     list: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Rows, 1 to 200; 50 unless told. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -2424,6 +2463,48 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Me"];
                 };
+            };
+        };
+    };
+    put_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description wrong_password */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description weak_password */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description too_many_tries */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -3048,6 +3129,43 @@ export interface operations {
                 };
             };
             /** @description stale */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    remove: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of what the edit is based on. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description oneself or last_administrator */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description stale: somebody edited the configuration meanwhile */
             412: {
                 headers: {
                     [name: string]: unknown;

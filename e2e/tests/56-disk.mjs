@@ -12,6 +12,8 @@ import { until, within } from '../lib/wait.mjs';
 
 const DISK_MB = 24;
 const STOP_MS_MAX = 20_000;
+/** From a record that is whole again to pages that say nothing more about it. */
+const NOTICE_MS_MAX = 2_000;
 const CHUNK = Buffer.alloc(64 * 1024, 1);
 
 /** Why no disk of its own can be made here, if so. */
@@ -48,6 +50,9 @@ async function change(house, label) {
   }
 }
 
+/** What every page says while nothing is promised. */
+const notice = (page) => page.getByText(/^Nothing is saved for certain since \d\d:\d\d\.$/);
+
 async function readiness(house) {
   const response = await fetch(`${house.http}/readyz`);
   const { checks } = await response.json();
@@ -82,6 +87,13 @@ async function fullDisk(stage, say) {
   assert(['not_saved', 'disk_full'].includes(refused.code), refused.code);
   assert.match(await (await fetch(`${house.http}/metrics`)).text(), /antiphon_tenants_degraded 1/);
 
+  // The page says so without being asked, and so does one that is opened now.
+  await notice(desk.page).waitFor();
+  const later = await desk.context.newPage();
+  await later.goto(`${house.http}/calls`);
+  await notice(later).waitFor();
+  await later.close();
+
   // The conversation goes on both ways, ends, and the next caller is served.
   assert((await desk.hears(CODES.caller)).codes.includes(CODES.caller), 'the conversation goes on');
   await desk.hangUp();
@@ -89,6 +101,7 @@ async function fullDisk(stage, say) {
   await desk.offered(second.number);
   await desk.offerCard.locator('button').first().click();
   await desk.conversation.waitFor();
+  await desk.page.getByText('Done, but not saved for certain.').first().waitFor();
   assert((await desk.hears(CODES.caller)).codes.includes(CODES.caller), 'the next conversation begins');
   await desk.listen('remote', 2_000);
   await desk.hangUp();
@@ -99,6 +112,7 @@ async function fullDisk(stage, say) {
   free();
   const freeAt = Date.now();
   await until('ready again', async () => (await readiness(house)).status === 200);
+  await notice(desk.page).waitFor({ state: 'detached', timeout: NOTICE_MS_MAX });
   say(`full for ${((freeAt - fullAt) / 1_000).toFixed(1)} s, whole again ${Date.now() - freeAt} ms after there was room`);
   assert.equal((await change(house, 'room again')).status, 200);
   await third.bye();

@@ -1,6 +1,6 @@
 /** Every screen in every state that has its own picture. */
 
-const elsewhere = (page) => page.locator('.notes [role=status]').waitFor();
+const noted = (page) => page.locator('.notes [role=status]').waitFor();
 
 /** Somebody else saves the queue while its form is open, then the form is saved too. */
 async function conflict(page) {
@@ -31,13 +31,14 @@ export const SCREENS = [
   { name: 'desk-offered-anew', scene: 'offered_anew', path: '/' },
   { name: 'desk-did-not-answer', scene: 'did_not_answer', path: '/' },
   { name: 'desk-no-device', scene: 'no_device', path: '/' },
-  { name: 'desk-elsewhere', scene: 'ready.elsewhere', path: '/', act: elsewhere },
-  { name: 'desk-elsewhere-call', scene: 'talking.elsewhere', path: '/', act: elsewhere },
+  { name: 'desk-elsewhere', scene: 'ready.elsewhere', path: '/', act: noted },
+  { name: 'desk-elsewhere-call', scene: 'talking.elsewhere', path: '/', act: noted },
   { name: 'desk-break', scene: 'break', path: '/' },
   { name: 'desk-signed-out', scene: 'signed_out', path: '/' },
   { name: 'desk-state-menu', scene: 'ready', path: '/', act: async (page) => { await page.locator('header .own').click(); } },
   { name: 'command-bar', scene: 'talking', path: '/', act: async (page) => { await page.keyboard.press('Control+k'); } },
   { name: 'desk-offline', scene: 'talking', path: '/', offline: true },
+  { name: 'desk-late', scene: 'talking.late', path: '/', act: noted },
   { name: 'calls', scene: 'ready', path: '/calls' },
   { name: 'calls-filtered', scene: 'offered', path: '/calls?outcome=abandoned&q=30' },
   { name: 'calls-empty', scene: 'empty', path: '/calls' },

@@ -33,6 +33,7 @@ fn update(update: hub::Update) -> Update {
     let data = match update.data {
         hub::TopicData::Agent(view) => TopicData::Agent(view),
         hub::TopicData::Queue(view) => TopicData::Queue(view),
+        hub::TopicData::Record(view) => TopicData::Record(view),
     };
     Update { topic: update.topic, seq: update.seq, data }
 }

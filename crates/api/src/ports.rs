@@ -9,7 +9,7 @@ use futures::stream::BoxStream;
 use model::config::TenantConfig;
 use model::flow::Flow;
 use model::input::Command;
-use model::view::{AgentView, QueueView};
+use model::view::{AgentView, QueueView, RecordView};
 use model::{AgentId, Refusal, TenantId, Timestamp, Topic};
 
 /// One topic's newest state.
@@ -30,6 +30,8 @@ pub enum TopicData {
     Agent(Arc<AgentView>),
     /// A queue.
     Queue(Arc<QueueView>),
+    /// The record.
+    Record(RecordView),
 }
 
 /// What a watcher is told.

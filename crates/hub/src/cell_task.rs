@@ -7,7 +7,6 @@ use std::collections::{BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use floor::Cell;
 use model::Input;
@@ -15,6 +14,7 @@ use model::effect::{Effect, Output, Plane, Topic};
 use model::id::{CallId, IdMint, RequestId, TenantId};
 use model::refusal::Refusal;
 use model::time::{Span, Timestamp};
+use model::view::RecordView;
 use store::{Ctx, FloorBatch, Store, StoreError};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -53,8 +53,6 @@ pub(crate) struct Parts {
     pub(crate) language: String,
     /// Seeds the ids of requests.
     pub(crate) seed: u64,
-    /// Tells the house that promises are refused because the record is late.
-    pub(crate) degraded: Arc<AtomicBool>,
 }
 
 /// See the module.
@@ -79,7 +77,6 @@ pub(crate) struct CellTask {
     checkpoint: Cell,
     since_checkpoint: Vec<(Timestamp, Input)>,
     stopping: Option<(oneshot::Sender<()>, Instant)>,
-    degraded: Arc<AtomicBool>,
 }
 
 impl CellTask {
@@ -106,12 +103,12 @@ impl CellTask {
             next_segment_at: Timestamp::default(),
             since_checkpoint: Vec::new(),
             stopping: None,
-            degraded: parts.degraded,
         }
     }
 
     /// Runs until it is told to stop and everything is saved.
     pub(crate) async fn run(mut self) {
+        self.publish(Topic::Record);
         loop {
             self.commit();
             if self.may_stop() {
@@ -177,8 +174,8 @@ impl CellTask {
         let now = self.clock.now();
         if self.ledger.late_at().is_some_and(|late| late <= now) {
             tracing::error!(tenant.id = %self.tenant, "commits are late: nothing is promised");
-            self.degraded.store(true, Ordering::Relaxed);
             let promises = self.ledger.late();
+            self.publish(Topic::Record);
             self.speak(promises);
         }
         if self.cell.deadline().is_some_and(|(at, _)| at <= now) {
@@ -324,6 +321,9 @@ impl CellTask {
             Topic::Queue(queue) => {
                 self.cell.queue_view(queue).map(|view| TopicData::Queue(Arc::new(view)))
             }
+            Topic::Record => {
+                Some(TopicData::Record(RecordView { late_since: self.ledger.late_since() }))
+            }
         };
         if let Some(data) = data {
             self.board.publish(topic, data, &mut self.board_seq);
@@ -348,17 +348,14 @@ impl CellTask {
     fn committed(&mut self, saved: Result<(), StoreError>) {
         self.committing = None;
         let promises = match saved {
-            Ok(()) => {
-                self.degraded.store(false, Ordering::Relaxed);
-                self.ledger.saved()
-            }
+            Ok(()) => self.ledger.saved(),
             Err(error) => {
                 tracing::error!(tenant.id = %self.tenant, %error, "a commit failed");
-                self.degraded.store(true, Ordering::Relaxed);
                 self.retry_at = Some(self.clock.now() + RETRY_AFTER);
                 self.ledger.failed()
             }
         };
+        self.publish(Topic::Record);
         self.speak(promises);
     }
 

@@ -62,7 +62,8 @@ impl Batch {
 pub(crate) struct Ledger {
     waiting: Batch,
     under_way: Option<(Batch, Timestamp)>,
-    degraded: bool,
+    /// Since when something waits to be saved while nothing is promised: the house is degraded.
+    late_since: Option<Timestamp>,
     /// First and last number of what fell out before the oldest event that waits.
     gap: Option<(u64, u64)>,
     /// Rows that found no room since the record is late.
@@ -113,7 +114,7 @@ impl Ledger {
     /// Holds a promise, or refuses it at once while the record is late.
     pub(crate) fn promise(&mut self, promise: Promise) -> Option<Promise> {
         let (request, result) = promise;
-        if self.degraded {
+        if self.late_since.is_some() {
             return Some((request, result.and(Err(Refusal::NotSaved))));
         }
         self.waiting.promises.push((request, result));
@@ -134,7 +135,7 @@ impl Ledger {
 
     /// The batch is saved: its promises may be spoken, and the house is whole again.
     pub(crate) fn saved(&mut self) -> Vec<Promise> {
-        self.degraded = false;
+        self.late_since = None;
         let rows_lost = std::mem::take(&mut self.rows_lost);
         if rows_lost > 0 {
             tracing::error!(rows_lost, "the record is whole again, save for these rows");
@@ -144,8 +145,8 @@ impl Ledger {
 
     /// The batch failed: keep it for another try, refuse its promises.
     pub(crate) fn failed(&mut self) -> Vec<Promise> {
-        let Some((mut batch, _)) = self.under_way.take() else { return Vec::new() };
-        self.degraded = true;
+        let Some((mut batch, since)) = self.under_way.take() else { return Vec::new() };
+        self.late_since.get_or_insert(since);
         // What fell out while the batch was under way is missing behind it, not before it.
         self.name_gap();
         let mut newer = std::mem::take(&mut self.waiting);
@@ -160,18 +161,23 @@ impl Ledger {
 
     /// Past this moment the batch under way is late.
     pub(crate) fn late_at(&self) -> Option<Timestamp> {
-        let (_, since) = self.under_way.as_ref().filter(|_| !self.degraded)?;
+        let (_, since) = self.under_way.as_ref().filter(|_| self.late_since.is_none())?;
         Some(*since + Span::from_millis(limits::COMMIT_LATE_MS))
     }
 
     /// The batch under way is late: nothing more is promised until it is saved.
     pub(crate) fn late(&mut self) -> Vec<Promise> {
-        self.degraded = true;
         let mut promises = std::mem::take(&mut self.waiting.promises);
-        if let Some((batch, _)) = &mut self.under_way {
+        if let Some((batch, since)) = &mut self.under_way {
+            self.late_since.get_or_insert(*since);
             promises.append(&mut batch.promises);
         }
         refuse(promises)
+    }
+
+    /// Since when nothing is promised; `None` while the record keeps up.
+    pub(crate) fn late_since(&self) -> Option<Timestamp> {
+        self.late_since
     }
 
     /// Whether everything is saved.
@@ -231,10 +237,12 @@ mod tests {
         assert_eq!(ledger.failed(), [(request(1), Err(Refusal::NotSaved))]);
         let refused = ledger.promise((request(2), Ok(())));
         assert_eq!(refused, Some((request(2), Err(Refusal::NotSaved))));
+        assert_eq!(ledger.late_since(), Some(now));
         let (events, _) = ledger.take(now).expect("both events");
         assert_eq!(events.iter().map(|event| event.seq).collect::<Vec<_>>(), [1, 2]);
         ledger.saved();
         assert_eq!(ledger.promise((request(3), Ok(()))), None, "whole again");
+        assert_eq!(ledger.late_since(), None);
     }
 
     #[test]

@@ -25,7 +25,6 @@ mod watch;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
@@ -82,7 +81,6 @@ pub struct Parts {
 struct Tenant {
     mailbox: Mailbox,
     board: Board,
-    degraded: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
@@ -163,7 +161,7 @@ impl Hub {
     pub fn agent_view(&self, tenant: TenantId, agent: AgentId) -> Option<Arc<AgentView>> {
         match self.latest(tenant, Topic::Agent(agent))?.data {
             TopicData::Agent(view) => Some(view),
-            TopicData::Queue(_) => None,
+            TopicData::Queue(_) | TopicData::Record(_) => None,
         }
     }
 
@@ -172,7 +170,7 @@ impl Hub {
     pub fn queue_view(&self, tenant: TenantId, queue: QueueId) -> Option<Arc<QueueView>> {
         match self.latest(tenant, Topic::Queue(queue))?.data {
             TopicData::Queue(view) => Some(view),
-            TopicData::Agent(_) => None,
+            TopicData::Agent(_) | TopicData::Record(_) => None,
         }
     }
 
@@ -234,7 +232,7 @@ impl Hub {
         let tenants = self.house.tenants.read().expect("nobody panics with this lock");
         Health {
             tenants: tenants.len(),
-            degraded: tenants.values().filter(|t| t.degraded.load(Ordering::Relaxed)).count(),
+            degraded: tenants.values().filter(|tenant| tenant.board.is_degraded()).count(),
             inputs_waiting: tenants.values().map(|tenant| tenant.mailbox.waiting()).sum(),
             flight_steps_lost: self.house.flight.lost(),
             clock_jump_us: self.house.clock.jump_us(),

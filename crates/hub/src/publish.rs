@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 
 use model::Topic;
-use model::view::{AgentView, QueueView};
+use model::view::{AgentView, QueueView, RecordView};
 use tokio::sync::broadcast;
 
 /// Updates that a slow watcher may be behind before it has to read the newest views again.
@@ -28,6 +28,8 @@ pub enum TopicData {
     Agent(Arc<AgentView>),
     /// A queue.
     Queue(Arc<QueueView>),
+    /// The record.
+    Record(RecordView),
 }
 
 /// The board of one tenant: one writer (its cell), many readers.
@@ -59,6 +61,12 @@ impl Board {
 
     pub(crate) fn latest(&self, topic: Topic) -> Option<Update> {
         self.latest.read().expect("no reader or writer of the board panics").get(&topic).cloned()
+    }
+
+    /// Whether promises are refused because the record is late.
+    pub(crate) fn is_degraded(&self) -> bool {
+        let record = self.latest(Topic::Record).map(|update| update.data);
+        matches!(record, Some(TopicData::Record(RecordView { late_since: Some(_) })))
     }
 
     pub(crate) fn watch(&self) -> broadcast::Receiver<Update> {

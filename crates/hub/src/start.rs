@@ -1,7 +1,6 @@
 //! Starting: the house, its tenants, and a tenant again when its configuration changes.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
@@ -123,7 +122,6 @@ impl Hub {
             close_what_is_open(&house.store, &db, house.clock.now(), &config, &intents).await?;
         let (mailbox, inbox) = mailbox();
         let board = Board::new();
-        let degraded = Arc::new(AtomicBool::new(false));
         let parts = cell_task::Parts {
             tenant,
             cell: Cell::new(tenant, random_seed(), first_seq, config.clone()),
@@ -136,7 +134,6 @@ impl Hub {
             data_dir: house.data_dir.clone(),
             language: config.language.clone(),
             seed: random_seed(),
-            degraded: degraded.clone(),
         };
         house.watch.over("cell", house.floor.spawn(CellTask::new(parts).run()));
         mailbox.input(Input::Config(config.clone()));
@@ -145,7 +142,7 @@ impl Hub {
         }
         let _ = house.switchboard.send(Request::Tenant { tenant, mailbox: mailbox.clone() });
         let mut tenants = house.tenants.write().expect("nobody panics with this lock");
-        tenants.insert(tenant, Tenant { mailbox, board, degraded });
+        tenants.insert(tenant, Tenant { mailbox, board });
         Ok(())
     }
 

@@ -30,6 +30,8 @@ pub enum Topic {
     Agent(AgentId),
     /// One queue's live figures.
     Queue(QueueId),
+    /// Whether what happens is kept.
+    Record,
 }
 
 /// When an effect may be carried out.

@@ -111,3 +111,10 @@ pub struct QueueView {
     /// Agents of the queue that are offered, talk, hold or wrap up.
     pub busy: u32,
 }
+
+/// Whether what happens is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordView {
+    /// Since when nothing is kept for sure and nothing is promised; `None` while all is well.
+    pub late_since: Option<Timestamp>,
+}

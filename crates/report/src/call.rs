@@ -65,7 +65,7 @@ pub struct CallRecord {
     /// Whether anything was recorded.
     pub recorded: bool,
     /// Conversations that run now.
-    talks: BTreeMap<AgentId, TalkClock>,
+    pub(crate) talks: BTreeMap<AgentId, TalkClock>,
     /// Wrap-ups that run now.
     wraps: BTreeMap<AgentId, Timestamp>,
 }
@@ -85,11 +85,12 @@ pub struct Waiting {
 /// music in both, and they may overlap.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct TalkClock {
-    since: Timestamp,
-    talk_us: i64,
-    hold_us: i64,
-    on_hold: bool,
-    lost: bool,
+    /// Since when the stretch lasts that is in neither length yet.
+    pub(crate) since: Timestamp,
+    pub(crate) talk_us: i64,
+    pub(crate) hold_us: i64,
+    pub(crate) on_hold: bool,
+    pub(crate) lost: bool,
 }
 
 impl TalkClock {

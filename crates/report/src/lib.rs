@@ -12,6 +12,7 @@ pub mod interval;
 pub mod kpi;
 pub mod ladder;
 pub mod queue;
+pub mod so_far;
 #[cfg(test)]
 mod story;
 
@@ -22,3 +23,4 @@ pub use cursor::{Cursor, Step};
 pub use interval::INTERVAL;
 pub use ladder::{Ladder, ladder};
 pub use queue::{QueueCounters, QueueFold, QueueInterval};
+pub use so_far::{SoFar, Stretch};

@@ -2,6 +2,7 @@
 
 use model::{AgentId, CallId, Recorded, Timestamp};
 use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Sqlite};
 
 use crate::error::StoreError;
 use crate::tenant::TenantDb;
@@ -51,6 +52,27 @@ impl TenantDb {
         .bind(call.to_string())
         .fetch_all(self.readers())
         .await?;
+        self.recorded(&rows)
+    }
+
+    /// Every event of some calls, in the order of the journal.
+    ///
+    /// # Errors
+    /// Faults of the database; damaged rows.
+    pub async fn events_of_calls(&self, calls: &[CallId]) -> Result<Vec<Recorded>, StoreError> {
+        if calls.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut sql = QueryBuilder::<Sqlite>::new(
+            "SELECT seq, at, config_n, body FROM event WHERE tenant_id = ",
+        );
+        sql.push_bind(self.id()).push(" AND call_id IN (");
+        let mut ids = sql.separated(", ");
+        for call in calls {
+            ids.push_bind(call.to_string());
+        }
+        sql.push(") ORDER BY seq");
+        let rows = sql.build().fetch_all(self.readers()).await?;
         self.recorded(&rows)
     }
 

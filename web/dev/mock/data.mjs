@@ -20,6 +20,8 @@ const FA = {
 
 const CODES = ['late_repair', 'ready_told', 'price', 'drop_off', 'complaint_delay', 'wrong_number', 'callback', 'warranty', 'invoice', 'praise'];
 const BREAK_CODES = ['lunch', 'short', 'training', 'leader'];
+/** The number of the call on the desk. */
+const OWN = 1000;
 const CALLERS = ['+302105550142', '+37052550187', '+302105550177', '+442079460155', '+982155501234', '+302105550119', null, '+74955550163'];
 
 /** A stable id of a kind and a number. */
@@ -55,7 +57,7 @@ export function me(lang, role) {
 export function contact(lang, at, caller = CALLERS[0]) {
   const w = words(lang);
   return {
-    call: id('d1', 1000), caller, dialled: '+302105550100', queue: queues(lang)[0], language: 'el', consent: 'given',
+    call: id('d1', OWN), caller, dialled: '+302105550100', queue: queues(lang)[0], language: 'el', consent: 'given',
     queued_at: new Date(at).toISOString(),
     facts: [
       { kind: 'chosen', key: '3', label: w.repairs }, { kind: 'chosen', key: '1', label: w.menu },
@@ -78,16 +80,22 @@ export function callRow(lang, now, n, quiet = false) {
     id: id('d1', n), started_at: new Date(started).toISOString(), ended_at: live ? null : new Date(started + (41 + waited + talk) * 1000).toISOString(),
     caller: CALLERS[n % CALLERS.length], dialled: '+302105550100',
     queue: outcome === 'left_in_flow' ? null : queues(lang)[n % 5 === 4 ? 1 : n % 9 === 8 ? 2 : 0],
-    agent: handled ? agents[n % 3] : null, outcome, waited_s: outcome === 'left_in_flow' ? null : waited,
-    talk_s: handled && !live ? talk : null, hold_s: handled && !live && n % 4 === 0 ? 62 : handled && !live ? 0 : null, wrap_up_s: handled && !live ? 38 + (n % 5) * 9 : null,
+    agent: handled ? agents[n % 3] : null, outcome, waited_s: outcome === 'left_in_flow' ? null : live && !handled ? 0 : waited,
+    talk_s: handled ? (live ? 0 : talk) : null, hold_s: handled ? (!live && n % 4 === 0 ? 62 : 0) : null, wrap_up_s: handled && !live ? 38 + (n % 5) * 9 : null,
     disposition: outcome === 'handled' ? dispositions(lang)[(n * 3) % 10] : null, resolved: outcome === 'handled' ? n % 4 !== 0 : null,
-    recorded: handled, live
+    recorded: handled, live, running: live ? { what: handled ? 'talking' : 'waiting', since: new Date(started + (handled ? 41 + waited : 41) * 1000).toISOString() } : null
   };
+}
+
+/** The call on the desk of the scenes: waited for 112 s, on the line for 252 s. */
+function ownCall(lang, now, n) {
+  const iso = (ms) => new Date(ms).toISOString();
+  return { ...callRow(lang, now, 0), id: id('d1', n), started_at: iso(now - 405_000), waited_s: 112, running: { what: 'talking', since: iso(now - 252_000) } };
 }
 
 export function callDetail(lang, now, n) {
   const w = words(lang);
-  const row = callRow(lang, now, n, n >= 2);
+  const row = n === OWN ? ownCall(lang, now, n) : callRow(lang, now, n, n >= 2);
   const start = Date.parse(row.started_at);
   const at = (s) => new Date(start + s * 1000).toISOString();
   const talk = row.talk_s ?? 0;
@@ -110,7 +118,7 @@ export function callDetail(lang, now, n) {
     if (hold) segments.push({ kind: 'hold', label: '', start_at: at(answer + before), end_at: at(answer + before + hold) }, { kind: 'talking', label: '', start_at: at(answer + before + hold), end_at: at(answer + talk) });
     segments.push({ kind: 'wrap_up', label: '', start_at: at(answer + talk), end_at: at(answer + talk + row.wrap_up_s) });
     lanes.push({ lane: 'agent', label: row.agent.name, agent_id: row.agent.id, segments });
-  } else if (row.agent) lanes.push({ lane: 'agent', label: row.agent.name, agent_id: row.agent.id, segments: [{ kind: 'talking', label: '', start_at: at(answer), end_at: null }] });
+  } else if (row.agent) lanes.push({ lane: 'agent', label: row.agent.name, agent_id: row.agent.id, segments: [{ kind: 'offered', label: '', start_at: at(answer - 6), end_at: at(answer), detail: 'accepted' }, { kind: 'talking', label: '', start_at: at(answer), end_at: null }] });
   return {
     ...row, language: 'el', consent: row.recorded ? 'given' : 'unasked', note: row.agent && !row.live ? w.note : null,
     facts: contact(lang, now).facts.slice(0, row.queue ? 3 : 1), flow: { id: id('f1', 1), name: w.greeting, version: 7 },

@@ -1,5 +1,5 @@
 /** A small living floor for `npm run mock`: offers come, ring out, are answered and wrapped up. */
-import { agentState, offer, queueState } from './scenes.mjs';
+import { agentState, offer, queueState, recordState } from './scenes.mjs';
 
 const RING_S = 20;
 const WRAP_UP_S = 60;
@@ -75,6 +75,7 @@ export class Floor {
 
   topic(name) {
     if (name === 'me') return { seq: this.seq, data: this.state };
+    if (name === 'record') return { seq: 1, data: recordState(this.scene, this.clock()) };
     const at = ['000000000001', '000000000002', '000000000003'].findIndex((tail) => name.endsWith(tail));
     return at < 0 ? null : { seq: 1, data: queueState(this.scene, this.clock(), at) };
   }

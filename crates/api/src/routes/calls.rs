@@ -1,11 +1,14 @@
 //! Call records: the list, and one call with its story.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
 use model::config::TenantConfig;
 use model::event::CallOutcome;
-use model::{AgentId, CallId, QueueId, Timestamp};
+use model::{AgentId, CallId, QueueId, Recorded, TenantId, Timestamp};
 use report::ladder::{Actor, Detail, Ladder, MarkKind, SegmentKind};
+use report::{CallFold, Cursor, SoFar};
 use serde::{Deserialize, Serialize};
 use store::{CallFilter, CallPlace, ListedCall, Role};
 use utoipa::ToSchema;
@@ -20,7 +23,9 @@ use crate::routes::named::{
     Choice, FactRow, Named, agent_named, disposition, fact_row, queue_named, word,
 };
 use crate::routes::recordings::{self, RecordingRow};
-use crate::routes::words::{ConsentName, LaneName, MarkName, OutcomeName, SegmentName};
+use crate::routes::words::{
+    ConsentName, LaneName, MarkName, OutcomeName, RunningName, SegmentName,
+};
 
 /// Which calls.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
@@ -67,6 +72,16 @@ pub(crate) struct CallRow {
     recorded: bool,
     /// Whether it goes on.
     live: bool,
+    /// What of it runs now. The lengths beside it end where this begins.
+    running: Option<RunningRow>,
+}
+
+/// What of a live call runs now.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RunningRow {
+    /// `waiting` adds to `waited_s`, `talking` to `talk_s`, `hold` to `hold_s`.
+    what: RunningName,
+    since: At,
 }
 
 /// A call with its story.
@@ -148,7 +163,15 @@ pub(crate) async fn list(
     let next_cursor =
         calls.last().filter(|_| more).map(|last| cursor(&(last.row.started_at, last.row.call)));
     let config = app.config(caller.tenant).await?;
-    let items = calls.into_iter().map(|call| row(&config, call)).collect();
+    let live = calls.iter().filter(|call| call.row.ended_at.is_none());
+    let live: Vec<CallId> = live.map(|call| call.row.call).collect();
+    let events = app.db(&caller).events_of_calls(&live).await?;
+    let mut so_far = so_far(caller.tenant, &events);
+    let items = calls.into_iter().map(|call| {
+        let so_far = so_far.remove(&call.row.call);
+        row(&config, call, so_far)
+    });
+    let items = items.collect();
     Ok(Json(Page { items, next_cursor }))
 }
 
@@ -248,12 +271,29 @@ pub(crate) async fn show(
         },
         ladder,
         recordings: recordings::rows(&app, db.recordings(call).await?).await,
-        call: row(&config, found),
+        call: row(&config, found, so_far(caller.tenant, &events).remove(&call)),
     }))
 }
 
-fn row(config: &TenantConfig, listed: ListedCall) -> CallRow {
+/// The lengths of the calls that go on, from their events.
+fn so_far(tenant: TenantId, events: &[Recorded]) -> BTreeMap<CallId, SoFar> {
+    let mut fold = CallFold::new(Cursor::new(tenant));
+    for event in events {
+        fold.apply(event);
+    }
+    let live = fold.open().filter(|record| record.live());
+    live.map(|record| (record.call, SoFar::of(record))).collect()
+}
+
+fn row(config: &TenantConfig, listed: ListedCall, so_far: Option<SoFar>) -> CallRow {
     let call = listed.row;
+    // What was saved of a live call names only what is over.
+    let so_far = so_far.unwrap_or(SoFar {
+        waited_us: call.waited_us,
+        talk_us: call.talk_us,
+        hold_us: call.hold_us,
+        running: None,
+    });
     let talked = |micros: i64| call.agent.map(|_| seconds(micros));
     CallRow {
         id: call.call.to_string(),
@@ -264,14 +304,17 @@ fn row(config: &TenantConfig, listed: ListedCall) -> CallRow {
         queue: call.queue.map(|id| queue_named(config, id)),
         agent: call.agent.map(|id| agent_named(config, id)),
         outcome: call.outcome.map(OutcomeName::from),
-        waited_s: call.queue.map(|_| seconds(call.waited_us)),
-        talk_s: talked(call.talk_us),
-        hold_s: talked(call.hold_us),
+        waited_s: call.queue.map(|_| seconds(so_far.waited_us)),
+        talk_s: talked(so_far.talk_us),
+        hold_s: talked(so_far.hold_us),
         wrap_up_s: talked(call.wrap_us),
         disposition: call.disposition.as_deref().map(|code| disposition(config, code)),
         resolved: call.resolved,
         recorded: call.recorded,
         live: call.ended_at.is_none(),
+        running: so_far
+            .running
+            .map(|(what, since)| RunningRow { what: what.into(), since: At(since) }),
     }
 }
 

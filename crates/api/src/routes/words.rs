@@ -2,6 +2,7 @@
 //! what is sent cannot differ.
 
 use model::event::{CallOutcome, Consent};
+use report::Stretch;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -15,6 +16,15 @@ pub(crate) enum OutcomeName {
     FlowEnded,
     Refused,
     Failed,
+}
+
+/// What of a live call runs now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RunningName {
+    Waiting,
+    Talking,
+    Hold,
 }
 
 /// Whether the caller agreed to be recorded.
@@ -81,6 +91,16 @@ impl From<CallOutcome> for OutcomeName {
             CallOutcome::FlowEnded => Self::FlowEnded,
             CallOutcome::Refused => Self::Refused,
             CallOutcome::Failed => Self::Failed,
+        }
+    }
+}
+
+impl From<Stretch> for RunningName {
+    fn from(stretch: Stretch) -> Self {
+        match stretch {
+            Stretch::Waiting => Self::Waiting,
+            Stretch::Talking => Self::Talking,
+            Stretch::Hold => Self::Hold,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Topics by name, who may watch them, and their state as a page reads it.
 
 use model::config::TenantConfig;
-use model::view::{AgentView, CallView, ContactView, OfferView, QueueView, WrapUpView};
+use model::view::{AgentView, CallView, ContactView, OfferView, QueueView, RecordView, WrapUpView};
 use model::{AgentId, QueueId, Topic};
 use serde::Serialize;
 use store::Role;
@@ -12,12 +12,15 @@ use crate::routes::named::{FactRow, Named, fact_row, queue_named, word};
 
 /// The name of the topic about oneself.
 pub(crate) const ME: &str = "me";
+/// The name of the topic about the record, which everybody may watch.
+const RECORD: &str = "record";
 
 /// The name of a topic on the wire.
 pub(crate) fn name_of(topic: Topic) -> String {
     match topic {
         Topic::Agent(_) => ME.to_owned(),
         Topic::Queue(queue) => format!("queue:{queue}"),
+        Topic::Record => RECORD.to_owned(),
     }
 }
 
@@ -30,8 +33,10 @@ pub(crate) fn allowed(
     own: Option<AgentId>,
 ) -> Option<Topic> {
     let seat = own.filter(|agent| config.agents.contains_key(agent));
-    if name == ME {
-        return seat.map(Topic::Agent);
+    match name {
+        ME => return seat.map(Topic::Agent),
+        RECORD => return Some(Topic::Record),
+        _ => {}
     }
     let queue: QueueId = name.strip_prefix("queue:")?.parse().ok()?;
     let serves = seat
@@ -47,6 +52,7 @@ pub(crate) fn allowed(
 pub(crate) enum TopicView {
     Agent(Box<AgentBody>),
     Queue(QueueBody),
+    Record(RecordBody),
 }
 
 #[derive(Debug, Serialize)]
@@ -108,12 +114,20 @@ pub(crate) struct QueueBody {
     busy: u32,
 }
 
+#[derive(Debug, Serialize)]
+pub(crate) struct RecordBody {
+    late_since: Option<At>,
+}
+
 impl TopicView {
     /// Adds the names of a configuration to a state.
     pub(crate) fn of(data: &TopicData, config: &TenantConfig) -> Self {
         match data {
             TopicData::Agent(view) => Self::Agent(Box::new(agent(view, config))),
             TopicData::Queue(view) => Self::Queue(queue(view, config)),
+            TopicData::Record(RecordView { late_since }) => {
+                Self::Record(RecordBody { late_since: late_since.map(At) })
+            }
         }
     }
 }

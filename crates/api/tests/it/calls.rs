@@ -131,6 +131,20 @@ pub(crate) async fn call_of_nobody(house: &House, company: &Company, seq: u64) -
     call
 }
 
+/// A call that waits since a second after its start.
+async fn waiting_call(house: &House, company: &Company, seq: u64) -> CallId {
+    let Story { mut batch, mut row } = begin(company, seq, NOW);
+    let (call, queue, entry) = (row.call, company.queue, fresh_id::<QueueEntryId>(NOW));
+    let (at, event) = (NOW + Span::from_secs(1), Event::Queued { call, entry, queue, priority: 0 });
+    let queued = Recorded { tenant: company.tenant, seq: seq * 100, at, config: 1, event };
+    batch.events.push(queued);
+    row.queue = Some(queue);
+    row.waiting_since = Some(at);
+    batch.rows.push(FloorRow::Call(Box::new(row)));
+    house.store.floor().commit(batch).await.unwrap();
+    call
+}
+
 /// Whether the call-back of a call was left alone.
 pub(crate) async fn untouched(house: &House, call: &CallId) -> bool {
     let mut open = 0;
@@ -259,6 +273,25 @@ async fn the_list_is_paged_and_filtered() {
         let reply = one(bad).await;
         assert_eq!((reply.status.as_u16(), reply.code().as_str()), (400, code), "{bad}");
     }
+}
+
+#[tokio::test]
+async fn a_live_call_says_what_runs_and_since_when() {
+    let house = House::open().await;
+    let company = house.found("100").await;
+    let over = recorded_call(&house, &company, 1).await;
+    let waits = waiting_call(&house, &company, 20).await;
+    let session = &company.sessions["supervisor"];
+    let running = json!({"what": "waiting", "since": "2026-09-21T14:13:21.000000Z"});
+    let list = house.ask(session, Method::GET, "/api/v1/calls").await.json();
+    let row = |call: CallId| {
+        let rows = list["items"].as_array().unwrap();
+        rows.iter().find(|row| row["id"] == call.to_string()).unwrap().clone()
+    };
+    assert_eq!((&row(waits)["running"], &row(waits)["waited_s"]), (&running, &json!(0.0)));
+    assert_eq!((&row(over)["running"], &row(over)["waited_s"]), (&json!(null), &json!(5.0)));
+    let detail = house.ask(session, Method::GET, &format!("/api/v1/calls/{waits}")).await.json();
+    assert_eq!(detail["running"], running);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use api::{TopicData, Update};
 use axum::http::Method;
 use futures::{SinkExt, StreamExt};
 use model::event::{AgentState, Consent};
-use model::view::{AgentView, CallView, ContactView, QueueView};
+use model::view::{AgentView, CallView, ContactView, QueueView, RecordView};
 use model::{AgentId, Span, Timestamp, Topic};
 use serde_json::{Value, json};
 use store::{TokenDigest, fresh_id};
@@ -120,6 +120,13 @@ impl Live {
         self.house.floor.publish(self.company.tenant, update);
     }
 
+    fn publish_record(&self, seq: u64, late_s: Option<i64>) {
+        let late_since = late_s.map(|s| crate::house::NOW - Span::from_secs(s));
+        let data = TopicData::Record(RecordView { late_since });
+        let update = Update { topic: Topic::Record, seq, data };
+        self.house.floor.publish(self.company.tenant, update);
+    }
+
     async fn phones(&self, wanted: &[&str]) {
         let seen = || self.house.floor.phones.lock().unwrap().clone();
         let all = async {
@@ -220,6 +227,34 @@ async fn an_open_page_keeps_its_session() {
     live.publish_agent(8, AgentState::Ready, true);
     live.house.floor.pass(Span::from_secs(1_801));
     assert_eq!(closed(&mut page).await, 4401);
+}
+
+#[tokio::test]
+async fn everybody_learns_that_the_record_is_late_and_that_it_is_whole_again() {
+    let live = live().await;
+    live.publish_record(1, None);
+    for who in ["agent", "supervisor"] {
+        let mut page = live.page(who, who, json!({})).await;
+        say(&mut page, &json!({"type": "subscribe", "topics": ["record"]})).await;
+        let first = hear(&mut page).await;
+        assert_eq!(
+            (&first["topic"], &first["data"]),
+            (&json!("record"), &json!({"late_since": null}))
+        );
+        live.publish_record(2, Some(3));
+        let late = hear(&mut page).await;
+        assert_eq!(late["data"], json!({"late_since": "2026-09-21T14:13:17.000000Z"}));
+        assert!(first["seq"].as_u64() < late["seq"].as_u64());
+
+        // A page that comes back knows what it knows, and hears what it missed.
+        drop(page);
+        let since = json!({"record": late["seq"]});
+        let mut back = live.page(who, who, since).await;
+        say(&mut back, &json!({"type": "subscribe", "topics": ["record"]})).await;
+        live.publish_record(3, None);
+        assert_eq!(hear(&mut back).await["data"], json!({"late_since": null}));
+        live.publish_record(1, None);
+    }
 }
 
 #[tokio::test]

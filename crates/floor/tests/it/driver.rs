@@ -249,6 +249,7 @@ impl Driver {
                 let id = match topic {
                     Topic::Agent(agent) => agent.to_string(),
                     Topic::Queue(queue) => queue.to_string(),
+                    Topic::Record => unreachable!("the cell knows no record"),
                 };
                 Some(format!("~ {}", self.name("topic", &id)))
             }

@@ -868,6 +868,7 @@ export interface components {
             queue?: components["schemas"]["Named"] | null;
             recorded: boolean;
             resolved?: boolean | null;
+            running?: components["schemas"]["RunningRow"] | null;
             started_at: components["schemas"]["At"];
             /** Format: double */
             talk_s?: number | null;
@@ -1485,6 +1486,17 @@ export interface components {
          * @enum {string}
          */
         RoleName: "agent" | "supervisor" | "administrator";
+        /**
+         * @description What of a live call runs now.
+         * @enum {string}
+         */
+        RunningName: "waiting" | "talking" | "hold";
+        /** @description What of a live call runs now. */
+        RunningRow: {
+            since: components["schemas"]["At"];
+            /** @description `waiting` adds to `waited_s`, `talking` to `talk_s`, `hold` to `hold_s`. */
+            what: components["schemas"]["RunningName"];
+        };
         /**
          * @description What a stretch of time is.
          * @enum {string}

@@ -103,6 +103,12 @@ export interface AgentState {
   wrap_up?: WrapUp | null;
 }
 
+/** Topic `record`. */
+export interface RecordState {
+  /** Since when nothing is kept for sure; absent while all is well. */
+  late_since?: string | null;
+}
+
 /** Topic `queue:<id>`. */
 export interface QueueState {
   queue: Named;

@@ -10,6 +10,7 @@ const TEXTS: Record<string, () => string> = {
   unknown_choice: m.problem_unknown_choice,
   overloaded: m.problem_overloaded,
   not_saved: m.problem_not_saved,
+  disk_full: m.problem_disk_full,
   bad_credentials: m.problem_bad_credentials,
   bad_token: m.problem_bad_token,
   weak_password: m.problem_weak_password,

@@ -5,6 +5,8 @@
 import { api, Problem, type CallRow, type Page } from '$lib/api';
 
 export const PAGE = 50;
+/** The most rows that the server gives at once. */
+const LOOK_MAX = 200;
 
 export class CallList {
   rows = $state.raw<CallRow[]>([]);
@@ -61,7 +63,7 @@ export class CallList {
   async look(): Promise<void> {
     if (this.phase !== 'shown') return;
     const turn = this.#turn;
-    const page = await this.#page(null).catch(() => null);
+    const page = await this.#page(null, this.#reach()).catch(() => null);
     if (!page || turn !== this.#turn) return;
     const newest = new Map(page.items.map((row) => [row.id, row]));
     const known = new Set(this.rows.map((row) => row.id));
@@ -70,13 +72,24 @@ export class CallList {
     this.fresh = page.items.filter((row) => !known.has(row.id) && row.started_at >= first);
   }
 
+  /** Whether any call shown still goes on. */
+  get live(): boolean {
+    return this.rows.some((row) => row.live);
+  }
+
+  /** So many rows that the look meets every live call, also when as many again came before it. */
+  #reach(): number {
+    const last = this.rows.findLastIndex((row) => row.live);
+    return last < PAGE / 2 ? PAGE : Math.min(LOOK_MAX, 2 * (last + 1));
+  }
+
   /** The new ones enter at the top. */
   enter(): void {
     this.rows = [...this.fresh, ...this.rows];
     this.fresh = [];
   }
 
-  #page(cursor: string | null): Promise<Page<CallRow>> {
-    return api.get<Page<CallRow>>('/calls', { query: { ...this.#query, limit: PAGE, cursor } });
+  #page(cursor: string | null, limit = PAGE): Promise<Page<CallRow>> {
+    return api.get<Page<CallRow>>('/calls', { query: { ...this.#query, limit, cursor } });
   }
 }

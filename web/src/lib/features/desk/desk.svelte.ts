@@ -121,7 +121,13 @@ class Desk {
       await api.command(path, body);
       return true;
     } catch (thrown) {
-      toasts.fail(failedWord(command), Problem.of(thrown));
+      const problem = Problem.of(thrown);
+      // Done at once, but the record is late: only what is handed in has to be handed in again.
+      if (problem.code === 'not_saved' && command !== 'wrap-up') {
+        toasts.say(m.done_unsaved());
+        return true;
+      }
+      toasts.fail(failedWord(command), problem);
       return false;
     } finally {
       this.pending = this.pending.filter((other) => other !== command);

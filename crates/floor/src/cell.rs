@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::agent::{AgentSlot, Lease};
 use crate::call::{By, Call};
 use crate::live::Live;
+use crate::mutation::Mutation;
 use crate::offer::Offer;
 use crate::outbox::{Changed, Outbox};
 use crate::queue::Line;
@@ -177,7 +178,8 @@ impl Cell {
             }
             Input::Command { request, agent, command } => {
                 let result = self.command(agent, command);
-                return request.map(|request| (request, result));
+                let is_silent = result.is_err() && self.mutated(Mutation::SilentRefusal);
+                return request.filter(|_| !is_silent).map(|request| (request, result));
             }
             Input::ClockJumped { by_us } => self.event(Event::ClockJumped { by_us }),
         }
@@ -192,7 +194,8 @@ impl Cell {
         }
     }
 
-    /// The earliest due timer is dropped unfired, and the call it was about ends.
+    /// The earliest due timer is dropped unfired, and the call it was about ends; that of a wrap-up
+    /// comes once more.
     fn wake_failed(&mut self) {
         let Some(reason) = self.timers.take_due(self.now) else { return };
         let call = match reason {
@@ -205,8 +208,11 @@ impl Cell {
                 Some(&Lease::Talk(call)) => Some(call),
                 _ => None,
             },
-            // The customer is gone; the agent can still finish the wrap-up by hand.
-            Reason::WrapUp(_) => None,
+            // The customer is gone, and nobody may stay in a wrap-up that has no end.
+            Reason::WrapUp(agent) => {
+                self.postpone_wrap_up(agent);
+                None
+            }
         };
         if let Some(call) = call {
             self.end_call(call, LegCause::InternalError, By::House);
@@ -241,6 +247,8 @@ impl Cell {
                     slot.since = now;
                 });
                 self.event(Event::AgentState { agent, state, reason });
+            } else if self.mutated(Mutation::SkippedNumber) {
+                self.out.next_seq += 1;
             }
             self.out.queue.push_back(Output::Touched(Topic::Agent(agent)));
             self.forget_if_removed(agent);

@@ -52,10 +52,11 @@ impl Cell {
         for agent in self.config.agents.keys() {
             self.agents.entry(*agent).or_insert_with(|| AgentSlot::new(now));
         }
-        for (agent, slot) in &mut self.agents {
-            if !self.config.agents.contains_key(agent) {
-                slot.intent = Intent::SignedOut;
-            }
+        let gone = self.agents.iter().filter(|(agent, slot)| {
+            !self.config.agents.contains_key(agent) && slot.intent != Intent::SignedOut
+        });
+        for agent in gone.map(|(agent, _)| *agent).collect::<Vec<_>>() {
+            self.intend(agent, Intent::SignedOut);
         }
     }
 

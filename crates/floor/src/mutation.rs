@@ -1,4 +1,4 @@
-//! Ten seeded faults, for the simulator's own test: its seeds must catch each one.
+//! Seeded faults, for the simulator's own test: each of its invariants must catch one at least.
 //!
 //! Invariant: without the feature `mutations` every question is answered `false` at compile time,
 //! so the product carries neither the switch nor the faults.
@@ -29,11 +29,29 @@ pub enum Mutation {
     DoubleOutcome,
     /// The loss of an agent's telephone leaves the lease in place.
     StuckAgent,
+    /// An agent's state that is found unchanged takes a number in the journal all the same.
+    SkippedNumber,
+    /// A caller who refuses is recorded like one who agrees.
+    RecordedRefusal,
+    /// Hold is told and the customer hears the agent on.
+    HeardOnHold,
+    /// A command that is refused gets no reply.
+    SilentRefusal,
+    /// A wait that its time limit ends is not counted.
+    UncountedTimeout,
+    /// The page of an agent whom the tenant does not have is let in.
+    StrangersPage,
+    /// The end of a call leaves the timer of its greatest age.
+    ForgottenTimer,
+    /// The end of a call leaves its leg among those that are known.
+    ForgottenLeg,
+    /// Who misses an offer is unready, and that is not saved for the next start.
+    UnsavedIntent,
 }
 
 impl Mutation {
     /// Every fault, in a fixed order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 19] = [
         Self::LostRingTimer,
         Self::LostWrapUpTimer,
         Self::DoubleOffer,
@@ -44,6 +62,15 @@ impl Mutation {
         Self::SkippedMatch,
         Self::DoubleOutcome,
         Self::StuckAgent,
+        Self::SkippedNumber,
+        Self::RecordedRefusal,
+        Self::HeardOnHold,
+        Self::SilentRefusal,
+        Self::UncountedTimeout,
+        Self::StrangersPage,
+        Self::ForgottenTimer,
+        Self::ForgottenLeg,
+        Self::UnsavedIntent,
     ];
 }
 

@@ -158,12 +158,15 @@ impl Cell {
         self.end_offer(id, outcome);
     }
 
-    fn did_not_answer(&mut self, agent: AgentId) {
+    /// Who did not take what rang, or whose telephone failed, is not rung again until ready anew.
+    pub(crate) fn did_not_answer(&mut self, agent: AgentId) {
         if let Some(slot) = self.agents.get_mut(&agent)
             && slot.intent == Intent::Ready
         {
             slot.intent = Intent::DidNotAnswer;
-            self.save_intent(agent);
+            if !self.mutated(Mutation::UnsavedIntent) {
+                self.save_intent(agent);
+            }
             self.refresh_agent(agent);
         }
     }

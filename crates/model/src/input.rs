@@ -74,7 +74,7 @@ pub enum Input {
         leg: LegId,
     },
     /// Handling of the earliest due timer panicked in the shell's guard: forget that timer and end
-    /// the call it was about, if it was about one.
+    /// the call it was about. A wrap-up has no call any more: its timer comes again later.
     WakeFailed,
     /// Handling of this call panicked in the shell's guard: end it alone.
     CallFailed {

@@ -54,6 +54,8 @@ pub const PLAY_LATE_MS: i64 = 5_000;
 pub const DEVICE_GRACE_MS: i64 = 30_000;
 /// Longest wrap-up, in milliseconds, extensions included.
 pub const WRAP_UP_MS_MAX: i64 = 3_600_000;
+/// Time to the next deadline of a wrap-up whose deadline could not be handled, in milliseconds.
+pub const WRAP_UP_RETRY_MS: i64 = 60_000;
 /// Longest time a call may live, in milliseconds. What is older is a fault and is ended.
 pub const CALL_MS_MAX: i64 = 12 * 3_600_000;
 /// Characters of a note at wrap-up.

@@ -14,10 +14,11 @@ pub mod replay;
 mod scenario;
 pub mod stats;
 pub mod tenant;
+pub mod textbook;
 mod trace;
 mod world;
 
 pub use ledger::Ledger;
-pub use scenario::{Faults, People, Scenario};
+pub use scenario::{Company, Faults, People, Scenario};
 pub use trace::Failure;
-pub use world::{Diary, World};
+pub use world::{Diary, Stay, World};

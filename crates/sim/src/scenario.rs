@@ -4,6 +4,8 @@
 
 use model::random::Random;
 
+use crate::tenant::QUEUES_MAX;
+
 /// One run, complete but for its seed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scenario {
@@ -22,12 +24,31 @@ pub struct Scenario {
     /// Callers go straight into the queue instead of through menus and prompts, the shell reacts
     /// at once, and nobody rings or wraps up: a queue as in the textbook.
     pub plain_queue: bool,
+    /// What the tenant looks like in the morning.
+    pub company: Company,
     /// How customers and agents behave.
     pub people: People,
     /// What goes wrong.
     pub faults: Faults,
     /// Whether the invariants are checked. A measurement switches them off.
     pub checked: bool,
+}
+
+/// What the tenant looks like in the morning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Company {
+    /// Queues, 1 to [`QUEUES_MAX`].
+    pub queues: u32,
+    /// Proficiency that the queue of repairs asks for, 0 for none.
+    pub technical: u8,
+    /// How long an offer rings, milliseconds.
+    pub ring_ms: i64,
+    /// How long wrap-up lasts, milliseconds; 0 for none.
+    pub wrap_up_ms: i64,
+    /// Most contacts that wait in one queue.
+    pub length_max: u32,
+    /// Longest wait in a queue, seconds.
+    pub wait_s_max: u32,
 }
 
 /// How customers and agents behave.
@@ -86,6 +107,10 @@ pub struct Faults {
     pub foreign: u64,
     /// Calls whose handling panics, per call.
     pub call_failed: u64,
+    /// Wakes whose handling panics.
+    pub wake_failed: u64,
+    /// Legs of customers that the planes below cannot keep, per call.
+    pub leg_failed: u64,
 }
 
 impl Faults {
@@ -107,6 +132,39 @@ impl Faults {
             reconfigured: some(1_500),
             foreign: some(4_000),
             call_failed: some(30),
+            wake_failed: some(60),
+            leg_failed: some(30),
+        }
+    }
+}
+
+impl Company {
+    /// One queue without limits of its own, agents who are free at once.
+    #[must_use]
+    pub fn plain() -> Self {
+        Self {
+            queues: 1,
+            technical: 0,
+            ring_ms: 60_000,
+            wrap_up_ms: 0,
+            length_max: 2_000,
+            wait_s_max: 4_000_000,
+        }
+    }
+
+    /// A company that follows from the seed.
+    #[must_use]
+    pub fn swarm(random: &mut Random) -> Self {
+        let mut between = |least: u32, most: u32| {
+            least + u32::try_from(random.below(u64::from(most - least) + 1)).unwrap_or(0)
+        };
+        Self {
+            queues: between(1, QUEUES_MAX),
+            technical: u8::try_from(between(0, 4)).unwrap_or(0),
+            ring_ms: i64::from(between(6_000, 16_000)),
+            wrap_up_ms: if between(0, 2) == 0 { 0 } else { i64::from(between(5_000, 35_000)) },
+            length_max: if between(0, 2) == 0 { between(1, 4) } else { 2_000 },
+            wait_s_max: between(20, 150),
         }
     }
 }
@@ -171,6 +229,7 @@ impl Scenario {
         let load = 0.5 + random.unit();
         let people = People::swarm(&mut random);
         let faults = Faults::swarm(&mut random);
+        let company = Company::swarm(&mut random);
         let busy_s = people.talk_s + people.wrap_up_s + 8.0;
         let agents = (browser_agents + sip_agents) as f64;
         Self {
@@ -181,6 +240,7 @@ impl Scenario {
             open_s: 900,
             close_s: 3_600,
             plain_queue: false,
+            company,
             people,
             faults,
             checked: true,
@@ -199,6 +259,7 @@ impl Scenario {
             open_s: i64::MAX / 4_000_000,
             close_s: 36_000,
             plain_queue: true,
+            company: Company::plain(),
             people,
             faults: Faults::default(),
             checked: false,

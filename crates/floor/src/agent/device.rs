@@ -5,7 +5,7 @@
 use model::event::OfferOutcome;
 use model::{AgentId, CallId, Event, LegId, Span, limits};
 
-use crate::agent::Lease;
+use crate::agent::{AgentSlot, Lease};
 use crate::cell::{Cell, LegOwner};
 use crate::mutation::Mutation;
 use crate::timer::Reason;
@@ -14,6 +14,10 @@ impl Cell {
     /// The page of an agent has its media up. A second one replaces the first without a gap in
     /// its offer; a conversation moves over.
     pub(crate) fn device_up(&mut self, agent: AgentId, leg: LegId) {
+        if self.mutated(Mutation::StrangersPage) {
+            let now = self.now;
+            self.agents.entry(agent).or_insert_with(|| AgentSlot::new(now));
+        }
         let Some(slot) = self.agents.get(&agent) else { return };
         if slot.page == Some(leg) || self.legs.contains_key(&leg) {
             return;

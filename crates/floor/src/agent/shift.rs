@@ -54,7 +54,7 @@ impl Cell {
         self.agents.get(&agent).map(|slot| &slot.intent).ok_or(Refusal::NotFound)
     }
 
-    fn intend(&mut self, agent: AgentId, intent: Intent) {
+    pub(crate) fn intend(&mut self, agent: AgentId, intent: Intent) {
         if let Some(slot) = self.agents.get_mut(&agent) {
             slot.intent = intent;
             self.save_intent(agent);

@@ -103,6 +103,18 @@ impl Cell {
         }
     }
 
+    /// The end by the deadline failed: it is tried again a little later.
+    pub(crate) fn postpone_wrap_up(&mut self, agent: AgentId) {
+        let until = self.now + Span::from_millis(limits::WRAP_UP_RETRY_MS);
+        let lease = self.agents.get_mut(&agent).and_then(|slot| slot.lease.as_mut());
+        let Some(Lease::WrapUp(wrap_up)) = lease else { return };
+        wrap_up.until = until;
+        let call = wrap_up.call;
+        self.timers.set(until, Reason::WrapUp(agent));
+        self.changed.agents.insert(agent);
+        self.event(Event::WrapUpExtended { call, agent, until });
+    }
+
     fn wrap_up_mut(&mut self, agent: AgentId, call: CallId) -> Result<&mut WrapUp, Refusal> {
         match self.agents.get_mut(&agent).ok_or(Refusal::NotFound)?.lease.as_mut() {
             Some(Lease::WrapUp(wrap_up)) if wrap_up.call == call => Ok(wrap_up),

@@ -49,9 +49,13 @@ impl Cell {
         }
         self.end_recording(id);
         self.timers.clear(Reason::Flow(id));
-        self.timers.clear(Reason::CallAge(id));
+        if !self.mutated(Mutation::ForgottenTimer) {
+            self.timers.clear(Reason::CallAge(id));
+        }
         let Some(call) = self.calls.remove(&id) else { return };
-        self.legs.remove(&call.leg);
+        if !self.mutated(Mutation::ForgottenLeg) {
+            self.legs.remove(&call.leg);
+        }
         if by == By::House {
             self.effect(Effect::Hangup { leg: call.leg, cause });
         }

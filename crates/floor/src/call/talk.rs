@@ -9,10 +9,11 @@ use model::sip::LegCause;
 use model::view::ContactView;
 use model::{AgentId, CallId, Effect, Event, LegId, OfferId, Refusal};
 
-use crate::agent::{Intent, Lease};
+use crate::agent::Lease;
 use crate::call::end::By;
 use crate::call::{Stage, Talk};
 use crate::cell::{Cell, LegOwner};
+use crate::mutation::Mutation;
 use crate::offer::Offer;
 use crate::timer::Reason;
 
@@ -93,11 +94,7 @@ impl Cell {
             | LegCause::InternalError
             | LegCause::NodeFailure => {
                 // Like a page that does not come back; nobody else shall be sent to it meanwhile.
-                self.agents.entry(agent).and_modify(|slot| {
-                    if slot.intent == Intent::Ready {
-                        slot.intent = Intent::DidNotAnswer;
-                    }
-                });
+                self.did_not_answer(agent);
                 self.lease(agent, None);
                 self.requeue(call);
             }
@@ -115,7 +112,9 @@ impl Cell {
             return Err(Refusal::WrongState);
         }
         talk.hold_since = Some(now);
-        self.changed.calls.insert(call);
+        if !self.mutated(Mutation::HeardOnHold) {
+            self.changed.calls.insert(call);
+        }
         self.changed.agents.insert(agent);
         self.event(Event::HoldStarted { call, agent });
         Ok(())

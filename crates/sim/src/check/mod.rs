@@ -15,6 +15,7 @@ mod order;
 mod outcome;
 mod reply;
 mod stuck;
+mod wish;
 
 use std::fmt::Debug;
 
@@ -98,6 +99,7 @@ pub fn all(tenant: TenantId, ledger: &Ledger, foreign: Vec<String>) -> Vec<Box<d
         Box::new(idle::NoIdlePair),
         Box::new(stuck::NothingStuck),
         Box::new(stuck::StateFollows),
+        Box::new(wish::WishSaved::default()),
         Box::new(consent::OnlyWithConsent::default()),
         Box::new(graph::WhoHearsWhom::default()),
         Box::new(reply::OneReply),

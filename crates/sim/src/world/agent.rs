@@ -40,14 +40,18 @@ impl World {
         let agents: Vec<_> = self.config.agents.keys().copied().collect();
         for agent in agents {
             self.humans.insert(agent, Human::default());
-            let most_ms = if self.scenario.plain_queue { 0 } else { 30_000 };
-            let at = self.soon(most_ms);
-            if self.is_browser(agent) {
-                self.agenda.add(at, Happening::Does(agent, Act::OpenPage));
-            }
-            self.agenda.add(at, Happening::Does(agent, Act::Command(Command::SignIn)));
-            // The break right after sign-in ends by the reaction to it.
+            self.open_shift(agent);
         }
+    }
+
+    pub(super) fn open_shift(&mut self, agent: AgentId) {
+        let most_ms = if self.scenario.plain_queue { 0 } else { 30_000 };
+        let at = self.soon(most_ms);
+        if self.is_browser(agent) {
+            self.agenda.add(at, Happening::Does(agent, Act::OpenPage));
+        }
+        self.agenda.add(at, Happening::Does(agent, Act::Command(Command::SignIn)));
+        // The break right after sign-in ends by the reaction to it.
     }
 
     fn is_browser(&self, agent: AgentId) -> bool {
@@ -100,7 +104,9 @@ impl World {
     }
 
     pub(super) fn command(&mut self, agent: AgentId, command: Command) -> Result<(), Failure> {
-        let request = Some(self.mint.mint(self.now));
+        // The house gives commands too, and reads no reply.
+        let request =
+            (self.scenario.plain_queue || !self.chance(50)).then(|| self.mint.mint(self.now));
         self.feed(Input::Command { request, agent, command })
     }
 
@@ -146,7 +152,9 @@ impl World {
             return;
         }
         let act = if self.chance(decline) {
-            let reason = "busy".to_owned();
+            let reasons = ["", "not_prepared", "cannot_help", "technical", "busy"];
+            let nth = usize::try_from(self.random.below(reasons.len() as u64)).unwrap_or(0);
+            let reason = reasons.get(nth).copied().unwrap_or_default().to_owned();
             Act::Command(Command::Decline { offer, reason })
         } else if self.chance(close) {
             Act::ClosePage
@@ -169,10 +177,12 @@ impl World {
             return;
         }
         let act = if self.chance(decline) {
-            let cause = match self.random.below(4) {
+            let cause = match self.random.below(6) {
                 0 => LegCause::Busy,
                 1 => LegCause::Declined,
                 2 => LegCause::Unreachable,
+                3 => LegCause::Refused,
+                4 => LegCause::InternalError,
                 _ => LegCause::NoAnswer,
             };
             Act::PutDown(leg, cause)
@@ -190,7 +200,9 @@ impl World {
         if self.scenario.plain_queue || self.chance(500) {
             self.agenda.add(end, Happening::Leaves(customer));
         } else if self.desk_legs.contains_key(&leg) && self.chance(500) {
-            let act = Act::PutDown(leg, LegCause::FarHangup);
+            let fails = self.chance(self.scenario.faults.leg_failed);
+            let cause = if fails { LegCause::InternalError } else { LegCause::FarHangup };
+            let act = Act::PutDown(leg, cause);
             self.agenda.add(end, Happening::Does(agent, act));
         } else {
             let act = Act::Command(Command::Hangup { call });
@@ -219,12 +231,13 @@ impl World {
 
     pub(super) fn wraps_up(&mut self, call: CallId, agent: AgentId) {
         let done = self.now + self.exponential(self.scenario.people.wrap_up_s);
-        let wrap_up = |disposition: &str| Command::WrapUp {
+        let wrap_up = |disposition: &str, note: &str| Command::WrapUp {
             call,
             disposition: disposition.to_owned(),
             resolved: true,
-            note: "called about the order".to_owned(),
+            note: note.to_owned(),
         };
+        let note = "called about the order";
         match self.random.below(10) {
             // Forgotten: it ends by itself.
             0 | 1 => return,
@@ -233,10 +246,11 @@ impl World {
                 let extend = Command::ExtendWrapUp { call, by_ms };
                 self.plan(5_000, agent, Act::Command(extend));
             }
-            3 => self.plan(3_000, agent, Act::Command(wrap_up("no such result"))),
+            3 => self.plan(3_000, agent, Act::Command(wrap_up("no such result", note))),
+            4 => self.plan(3_000, agent, Act::Command(wrap_up("order", &"x".repeat(5_000)))),
             _ => {}
         }
-        self.agenda.add(done, Happening::Does(agent, Act::Command(wrap_up("order"))));
+        self.agenda.add(done, Happening::Does(agent, Act::Command(wrap_up("order", note))));
     }
 
     /// People react to their own state; after the doors closed they stay and finish.

@@ -17,9 +17,9 @@ const KEY_MS: i64 = 350;
 pub(super) struct Customer {
     pub(super) call: Option<CallId>,
     pub(super) up: bool,
-    rang_at: Timestamp,
+    pub(super) rang_at: Timestamp,
     waits: bool,
-    talks_since: Option<Timestamp>,
+    pub(super) talks_since: Option<Timestamp>,
 }
 
 impl World {
@@ -45,7 +45,9 @@ impl World {
             Customer { call: None, up: false, rang_at: self.now, waits: false, talks_since: None };
         self.customers.insert(leg, customer);
         if self.chance(self.scenario.people.leave_early) {
-            let at = self.soon(15_000);
+            // Some before the answer.
+            let most_ms = if self.chance(300) { 80 } else { 15_000 };
+            let at = self.soon(most_ms);
             self.agenda.add(at, Happening::Leaves(leg));
         }
         let unknown = !self.scenario.plain_queue && self.chance(10);
@@ -61,12 +63,33 @@ impl World {
         if self.chance(self.scenario.faults.duplicated) {
             self.feed(input.clone())?;
         }
+        if self.chance(self.scenario.faults.leg_failed) {
+            // As many before the answer as later.
+            let most_ms = if self.chance(500) { 80 } else { 60_000 };
+            let at = self.soon(most_ms);
+            self.agenda.add(at, Happening::LegFails(leg));
+        }
         self.feed(input)
     }
 
     pub(super) fn leave(&mut self, leg: LegId) -> Result<(), Failure> {
         let Some(customer) = self.customers.get(&leg) else { return Ok(()) };
         let cause = if customer.up { LegCause::FarHangup } else { LegCause::Cancelled };
+        self.gone(leg, cause)
+    }
+
+    /// The planes below cannot keep the leg: no media to offer before the answer, a fault after it.
+    pub(super) fn leg_fails(&mut self, leg: LegId) -> Result<(), Failure> {
+        let Some(customer) = self.customers.get(&leg) else { return Ok(()) };
+        let cause = match (customer.up, self.random.below(2)) {
+            (false, _) => LegCause::Refused,
+            (true, 0) => LegCause::InternalError,
+            (true, _) => LegCause::NodeFailure,
+        };
+        self.gone(leg, cause)
+    }
+
+    fn gone(&mut self, leg: LegId, cause: LegCause) -> Result<(), Failure> {
         self.write_diary(leg);
         self.customers.remove(&leg);
         if self.scenario.plain_queue {
@@ -90,11 +113,7 @@ impl World {
         customer.call = Some(call);
         match hears {
             Hears::Legs(_) => {
-                if customer.talks_since.is_none() {
-                    customer.talks_since = Some(now);
-                    self.diary.talked += 1;
-                    self.diary.waits_us.push(now.since(customer.rang_at).micros());
-                }
+                customer.talks_since.get_or_insert(now);
             }
             Hears::Music(_) => {
                 if !std::mem::replace(&mut customer.waits, true)
@@ -119,12 +138,15 @@ impl World {
         };
         let (menu, number, notice) = (asks("menu"), asks("number"), asks("notice"));
         if menu {
-            let key = match self.random.below(20) {
+            let key = match self.random.below(26) {
                 0..=8 => '1',
                 9..=14 => '2',
                 15 | 16 => '3',
                 17 => '9',
                 18 => '#',
+                19 | 20 => '4',
+                21 | 22 => '5',
+                23 | 24 => '8',
                 _ => return,
             };
             let at = self.soon(7_000);
@@ -146,13 +168,6 @@ impl World {
         } else if notice && self.chance(200) {
             let at = self.soon(3_400);
             self.agenda.add(at, Happening::Press(leg, '*'));
-        }
-    }
-
-    pub(super) fn write_diary(&mut self, leg: LegId) {
-        let since = self.customers.get(&leg).and_then(|customer| customer.talks_since);
-        if let Some(since) = since {
-            self.diary.talks_us.push(self.now.since(since).micros());
         }
     }
 

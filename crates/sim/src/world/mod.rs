@@ -6,6 +6,7 @@
 
 mod agent;
 mod customer;
+mod diary;
 mod noise;
 mod shell;
 
@@ -27,6 +28,7 @@ use crate::tenant;
 use crate::trace::{Failure, Trace};
 use agent::{Act, Human};
 use customer::Customer;
+pub use diary::{Diary, Stay};
 use shell::DeskLeg;
 
 /// Monday, 2026-01-05, 08:00 UTC.
@@ -63,19 +65,8 @@ enum Happening {
     Nonsense,
     /// Handling of a call panics.
     CallFails(CallId),
-}
-
-/// What the customers wrote down themselves: never read from the floor's events.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Diary {
-    /// Customers who rang.
-    pub rang: u64,
-    /// Customers who talked to somebody.
-    pub talked: u64,
-    /// From ringing to the first word of an agent, in the order of the answers, microseconds.
-    pub waits_us: Vec<i64>,
-    /// From the first word to the end as the customer heard it, microseconds.
-    pub talks_us: Vec<i64>,
+    /// The planes below cannot keep a customer's leg.
+    LegFails(LegId),
 }
 
 /// A contact centre under way.
@@ -224,6 +215,9 @@ impl World {
                 return Ok(false);
             }
             self.wake = None;
+            if self.chance(self.scenario.faults.wake_failed) {
+                self.feed(Input::WakeFailed)?;
+            }
             self.feed(Input::Wake)?;
         } else if let Some((at, happening)) = self.agenda.pop() {
             self.now = self.now.max(at);
@@ -262,6 +256,7 @@ impl World {
             Happening::PlayEnds(call, leg, play) => self.play_ends(call, leg, play),
             Happening::Press(leg, digit) => self.press(leg, digit),
             Happening::Leaves(leg) => self.leave(leg),
+            Happening::LegFails(leg) => self.leg_fails(leg),
             Happening::Does(agent, act) => self.act(agent, act),
             Happening::Reconfigure => self.reconfigure(),
             Happening::Foreign => self.foreign(),
@@ -444,6 +439,12 @@ impl World {
     #[must_use]
     pub fn recording(&self) -> (&[(Timestamp, Input)], &[Output]) {
         (&self.inputs, &self.outputs)
+    }
+
+    /// The configuration of the morning.
+    #[must_use]
+    pub fn first_config(&self) -> &TenantConfig {
+        &self.first_config
     }
 
     /// A fresh cell as this world's cell was at the beginning.

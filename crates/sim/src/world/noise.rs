@@ -1,6 +1,7 @@
 //! What nobody expects: commands without sense, ids of the twin tenant, new configurations in the
 //! middle of calls, wakes that nobody asked for.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use model::input::Command;
@@ -39,9 +40,15 @@ impl World {
     }
 
     pub(super) fn reconfigure(&mut self) -> Result<(), Failure> {
-        let next = Arc::new(tenant::changed(&self.config, &mut self.random));
+        let next = Arc::new(tenant::changed(&self.config, &self.first_config, &mut self.random));
+        let known: BTreeSet<_> = self.config.agents.keys().copied().collect();
         self.config = Arc::clone(&next);
-        self.feed(Input::Config(next))
+        self.feed(Input::Config(Arc::clone(&next)))?;
+        // Who is here again comes to work like everybody in the morning.
+        for agent in next.agents.keys().filter(|agent| !known.contains(*agent)) {
+            self.open_shift(*agent);
+        }
+        Ok(())
     }
 
     /// An input of the twin tenant reaches the wrong cell, or somebody tries the twin's ids.
@@ -113,8 +120,10 @@ impl World {
 
     fn nonsense_report(&mut self, call: CallId) -> Result<(), Failure> {
         let leg: LegId = self.mint.mint(self.now);
-        let input = match self.random.below(5) {
+        let input = match self.random.below(6) {
             0 => Input::ClockJumped { by_us: -3_600_000_000 },
+            // A configuration that was overtaken on its way.
+            5 => Input::Config(Arc::clone(&self.first_config)),
             1 => Input::PlayEnded { call, play: self.mint.mint(self.now) },
             2 => Input::LegUp { leg },
             3 => Input::Digit { leg, digit: '1' },

@@ -4,7 +4,7 @@
 use model::Output;
 use report::queue::{EntryFacts, HandleFacts};
 use report::{Books, Step};
-use sim::{Scenario, World};
+use sim::{Scenario, Stay, World};
 
 #[test]
 fn figures_equal_the_diaries_of_the_customers() {
@@ -26,11 +26,12 @@ fn figures_equal_the_diaries_of_the_customers() {
             }
         }
         let diary = world.diary();
-        assert_eq!((entries.offered, entries.answered), (diary.rang, diary.talked));
-        assert_eq!(handling.handled, diary.talked);
-        assert_eq!(entries.answered_wait_us, diary.waits_us.iter().sum::<i64>());
-        assert_eq!(handling.talk_us, diary.talks_us.iter().sum::<i64>());
-        let at_once = diary.waits_us.iter().filter(|us| **us <= 20_000_000).count();
+        let talked = diary.stays.len() as u64;
+        assert_eq!((entries.offered, entries.answered), (diary.rang, talked));
+        assert_eq!(handling.handled, talked);
+        assert_eq!(entries.answered_wait_us, diary.stays.iter().map(Stay::wait_us).sum::<i64>());
+        assert_eq!(handling.talk_us, diary.stays.iter().map(Stay::talk_us).sum::<i64>());
+        let at_once = diary.stays.iter().filter(|stay| stay.wait_us() <= 20_000_000).count();
         assert_eq!(entries.answered_in_target, at_once as u64);
     }
 }

@@ -6,3 +6,4 @@ mod mmn;
 #[cfg(feature = "mutations")]
 mod mutations;
 mod seeds;
+mod seen;

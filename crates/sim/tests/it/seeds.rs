@@ -1,9 +1,10 @@
 //! Every seed is a run of its own. `EFFORT=full` runs 5,000 of them, `SEED=n` one with its steps.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use model::{Effect, Event, Output, Refusal};
 use sim::{Scenario, World, replay};
+
+use crate::seen::Seen;
 
 fn seeds() -> std::ops::Range<u64> {
     if let Some(seed) = std::env::var("SEED").ok().and_then(|text| text.parse().ok()) {
@@ -17,21 +18,18 @@ fn seeds() -> std::ops::Range<u64> {
 fn every_invariant_holds_in_every_run() {
     let mut steps = 0;
     let mut failures = Vec::new();
-    let mut seen = BTreeMap::new();
+    let mut seen = Seen::default();
     let mut runs = 0;
     for seed in seeds() {
-        let mut world = World::new(Scenario::swarm(seed), seed);
+        let scenario = Scenario::swarm(seed);
+        let mut world = World::new(scenario.clone(), seed);
         if let Err(failure) = world.run() {
             println!("{failure}");
             failures.push((seed, failure.invariant));
         }
         steps += world.steps();
         runs += 1;
-        for output in world.recording().1 {
-            for word in words(output) {
-                *seen.entry(word).or_insert(0_u64) += 1;
-            }
-        }
+        seen.run(&scenario, &world);
         if failures.len() >= 5 {
             break;
         }
@@ -39,104 +37,7 @@ fn every_invariant_holds_in_every_run() {
     println!("{runs} runs, {steps} steps");
     assert!(failures.is_empty(), "broken: {failures:?}");
     if runs >= 200 {
-        let missing: Vec<_> = EXPECTED.iter().filter(|word| !seen.contains_key(**word)).collect();
-        assert!(missing.is_empty(), "never happened: {missing:?} of {seen:?}");
-    }
-}
-
-/// What has to happen in the runs, or they prove less than they say.
-const EXPECTED: [&str; 60] = [
-    // Events.
-    "call_started",
-    "call_answered",
-    "node_entered",
-    "chosen",
-    "collected",
-    "consent_taken",
-    "queued",
-    "queue_left",
-    "offered",
-    "offer_ended",
-    "connected",
-    "disconnected",
-    "hold_started",
-    "hold_ended",
-    "agent_lost",
-    "agent_regained",
-    "recording_started",
-    "recording_ended",
-    "wrap_up_started",
-    "wrap_up_extended",
-    "wrap_up_ended",
-    "call_ended",
-    "callback_listed",
-    "agent_state",
-    "device_up",
-    "device_down",
-    // How waits, offers and calls end.
-    "queue:answered",
-    "queue:abandoned",
-    "queue:short_abandoned",
-    "queue:timed_out",
-    "queue:lost",
-    "offer:accepted",
-    "offer:declined",
-    "offer:no_answer",
-    "offer:withdrawn",
-    "offer:device_lost",
-    "call:handled",
-    "call:abandoned",
-    "call:left_in_flow",
-    "call:flow_ended",
-    "call:failed",
-    // States.
-    "state:signed_out",
-    "state:break",
-    "state:did_not_answer",
-    "state:no_device",
-    "state:ready",
-    "state:offered",
-    "state:talking",
-    "state:hold",
-    "state:wrap_up",
-    // Replies and refusals.
-    "done",
-    "not_found",
-    "offer_gone",
-    "wrong_state",
-    "no_device",
-    "unknown_choice",
-    "refuse",
-    "dial",
-    "list_callback",
-    "save_note",
-];
-
-/// The words of the contract that stand in an output.
-fn words(output: &Output) -> Vec<String> {
-    let word = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
-    match output {
-        Output::Event(recorded) => {
-            let event = serde_json::to_value(&recorded.event).expect("an event can be written");
-            let mut words = vec![word(&event["type"])];
-            let kind = match recorded.event {
-                Event::QueueLeft { .. } => Some(("queue", "outcome")),
-                Event::OfferEnded { .. } => Some(("offer", "outcome")),
-                Event::CallEnded { .. } => Some(("call", "outcome")),
-                Event::AgentState { .. } => Some(("state", "state")),
-                _ => None,
-            };
-            words.extend(kind.map(|(kind, field)| format!("{kind}:{}", word(&event[field]))));
-            words
-        }
-        Output::Effect(Effect::Reply { result, .. }) => {
-            vec![result.err().map_or("done", Refusal::code).to_owned()]
-        }
-        Output::Effect(Effect::Refuse { .. }) => vec!["refuse".to_owned()],
-        Output::Effect(Effect::Dial { .. }) => vec!["dial".to_owned()],
-        Output::Effect(Effect::ListCallback { .. }) => vec!["list_callback".to_owned()],
-        Output::Effect(Effect::SaveNote { .. }) => vec!["save_note".to_owned()],
-        _ => Vec::new(),
+        seen.check();
     }
 }
 
@@ -167,7 +68,7 @@ fn twin_tenants_live_the_same_day_and_share_no_id() {
     }
 }
 
-fn ids(world: &World) -> std::collections::BTreeSet<String> {
+fn ids(world: &World) -> BTreeSet<String> {
     let text = serde_json::to_string(world.recording().1).expect("outputs can be written");
     text.split('"').filter(|part| part.len() == 36).map(str::to_owned).collect()
 }

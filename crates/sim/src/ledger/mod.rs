@@ -3,105 +3,22 @@
 //!
 //! It holds what is going on; the checks decide whether that may be so.
 
-use std::collections::BTreeMap;
+mod open;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use model::config::{Device, TenantConfig};
 use model::event::{AgentState, Consent, Event, OfferOutcome, Recorded};
 use model::flow::{Flow, Node};
 use model::input::Command;
+use model::media::ClipId;
 use model::sip::LegCause;
 use model::{
-    AgentId, CallId, FlowId, Input, LegId, OfferId, QueueEntryId, QueueId, RecordingId, Span,
-    Timestamp, limits,
+    AgentId, CallId, FlowId, Input, LegId, OfferId, QueueEntryId, Span, Timestamp, limits,
 };
 
-/// A call whose customer is here.
-#[derive(Debug, Clone)]
-pub struct OpenCall {
-    /// The customer's leg.
-    pub leg: LegId,
-    /// The flow and its version.
-    pub flow: (FlowId, u64),
-    /// The node the flow is in.
-    pub node: Option<String>,
-    /// About recording.
-    pub consent: Consent,
-    /// The recording that runs.
-    pub recording: Option<RecordingId>,
-    /// The place of the wait that led to a conversation: a wait that follows it without a step of
-    /// the flow, because the agent was lost, goes on from there.
-    place: Option<Timestamp>,
-}
-
-/// A wait that runs.
-#[derive(Debug, Clone)]
-pub struct OpenWait {
-    /// Whose.
-    pub call: CallId,
-    /// Where.
-    pub queue: QueueId,
-    /// Higher first.
-    pub priority: i32,
-    /// When it began.
-    pub since: Timestamp,
-    /// What its place in the line counts from: earlier than `since` after a lost agent.
-    pub place: Timestamp,
-    /// Skills the flow asks for beside the queue's, with the least level.
-    pub skills: BTreeMap<String, u8>,
-    /// The offer that rings.
-    pub offer: Option<OfferId>,
-}
-
-/// An offer that rings.
-#[derive(Debug, Clone, Copy)]
-pub struct OpenOffer {
-    /// Whose.
-    pub call: CallId,
-    /// Of which wait.
-    pub entry: QueueEntryId,
-    /// To whom.
-    pub agent: AgentId,
-    /// Since when.
-    pub since: Timestamp,
-    /// The longest it may ring by the configuration of its beginning.
-    pub ring: Span,
-}
-
-/// A conversation.
-#[derive(Debug, Clone, Copy)]
-pub struct OpenTalk {
-    /// With whom.
-    pub call: CallId,
-    /// The agent's leg.
-    pub leg: LegId,
-    /// Whether the customer is on hold.
-    pub hold: bool,
-    /// Since when the page is lost.
-    pub lost: Option<Timestamp>,
-}
-
-/// What an agent wants, by the commands the cell was given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wish {
-    /// Not on shift.
-    Away,
-    /// Takes offers.
-    Ready,
-    /// On a break.
-    Break,
-    /// On a break because of a missed offer.
-    Missed,
-}
-
-/// One agent's shift.
-#[derive(Debug, Clone, Copy)]
-pub struct Duty {
-    /// What the agent wants.
-    pub wish: Wish,
-    /// The latest of: the wish, the telephone, the end of the last contact.
-    pub since: Timestamp,
-}
+pub use open::{Duty, OpenCall, OpenOffer, OpenTalk, OpenWait, Wish};
 
 /// What is open now.
 #[derive(Debug, Clone)]
@@ -126,6 +43,8 @@ pub struct Ledger {
     pub devices: BTreeMap<AgentId, LegId>,
     /// Offers that ended without the contact being taken, by wait and agent.
     pub refused: BTreeMap<(QueueEntryId, AgentId), (OfferOutcome, Timestamp)>,
+    /// Every clip that was ever configured: a play-out under way keeps its own.
+    pub clips: BTreeSet<ClipId>,
     /// Published flow versions: calls keep the one they began on.
     flows: BTreeMap<(FlowId, u64), Arc<Flow>>,
 }
@@ -145,14 +64,36 @@ impl Ledger {
             states: BTreeMap::new(),
             devices: BTreeMap::new(),
             refused: BTreeMap::new(),
+            clips: BTreeSet::new(),
             flows: BTreeMap::new(),
         };
-        ledger.configure(config);
+        ledger.configure(Timestamp::default(), config);
         ledger
     }
 
-    fn configure(&mut self, config: &Arc<TenantConfig>) {
-        self.config = Arc::clone(config);
+    fn configure(&mut self, now: Timestamp, config: &Arc<TenantConfig>) {
+        let agents = self.duties.keys().copied();
+        let unreachable: Vec<_> = agents.filter(|agent| !self.reachable(*agent)).collect();
+        let before = std::mem::replace(&mut self.config, Arc::clone(config));
+        // Another telephone may be one that can be reached.
+        for agent in unreachable {
+            if self.reachable(agent) {
+                self.renew(now, agent);
+            }
+        }
+        for (agent, duty) in &mut self.duties {
+            if !config.agents.contains_key(agent) {
+                duty.wish = Wish::Away;
+            }
+        }
+        // Who was away and is back begins anew, unless a contact had kept the old page in use.
+        for agent in config.agents.keys().filter(|agent| !before.agents.contains_key(*agent)) {
+            if !self.talks.contains_key(agent) && !self.wraps.contains_key(agent) {
+                self.devices.remove(agent);
+            }
+        }
+        let variants = config.prompts.values().flat_map(|prompt| prompt.variants.values());
+        self.clips.extend(variants.map(|variant| variant.clip));
         for (id, published) in &config.flows {
             self.flows.insert((*id, published.version), Arc::clone(&published.flow));
         }
@@ -161,7 +102,11 @@ impl Ledger {
     /// Learns what the cell is told, before the outputs of it.
     pub fn told(&mut self, now: Timestamp, input: &Input) {
         match input {
-            Input::Config(config) if config.tenant == self.config.tenant => self.configure(config),
+            Input::Config(config)
+                if config.tenant == self.config.tenant && config.n >= self.config.n =>
+            {
+                self.configure(now, config);
+            }
             Input::DeviceUp { agent, leg } if self.is_known(*agent) => {
                 let was_away = self.devices.insert(*agent, *leg).is_none();
                 if was_away && !self.is_sip(*agent) {
@@ -174,11 +119,16 @@ impl Ledger {
             // A telephone that fails in conversation counts as missed.
             Input::LegEnded {
                 leg,
-                cause: LegCause::MediaTimeout | LegCause::Unreachable | LegCause::NoAck,
+                cause:
+                    LegCause::MediaTimeout
+                    | LegCause::Unreachable
+                    | LegCause::NoAck
+                    | LegCause::InternalError
+                    | LegCause::NodeFailure,
             } => {
                 let talk = self.talks.iter().find(|(_, talk)| talk.leg == *leg);
-                if let Some(agent) = talk.map(|(agent, _)| *agent).filter(|a| self.is_sip(*a)) {
-                    self.miss(now, agent);
+                if let Some((agent, _)) = talk.filter(|(_, talk)| talk.dialled) {
+                    self.miss(now, *agent);
                 }
             }
             Input::Command { agent, command, .. } if self.config.agents.contains_key(agent) => {
@@ -349,12 +299,18 @@ impl Ledger {
                 }
                 let ring_ms = self.config.queues.get(queue).map_or(0, |queue| queue.ring_ms);
                 let ring = Span::from_millis(ring_ms);
-                let open = OpenOffer { call: *call, entry: *entry, agent: *agent, since: at, ring };
+                let (dialled, since) = (self.is_sip(*agent), at);
+                let (call, entry, agent) = (*call, *entry, *agent);
+                let open = OpenOffer { call, entry, agent, since, ring, dialled };
                 self.offers.insert(*offer, open);
             }
             Event::OfferEnded { offer, agent, outcome, .. } => {
                 let Some(open) = self.offers.remove(offer) else { return };
-                self.missed(at, *agent, *outcome);
+                // Who misses an offer goes on a break; so does whose SIP telephone is out of reach.
+                let is_lost = *outcome == OfferOutcome::DeviceLost && open.dialled;
+                if *outcome == OfferOutcome::NoAnswer || is_lost {
+                    self.miss(at, *agent);
+                }
                 if let Some(wait) = self.waits.get_mut(&open.entry) {
                     wait.offer = None;
                     if *outcome != OfferOutcome::Accepted {
@@ -363,14 +319,6 @@ impl Ledger {
                 }
             }
             _ => {}
-        }
-    }
-
-    /// Who misses an offer goes on a break; a SIP telephone out of reach counts as missed.
-    fn missed(&mut self, at: Timestamp, agent: AgentId, outcome: OfferOutcome) {
-        let unreachable = outcome == OfferOutcome::DeviceLost && self.is_sip(agent);
-        if outcome == OfferOutcome::NoAnswer || unreachable {
-            self.miss(at, agent);
         }
     }
 
@@ -406,7 +354,8 @@ impl Ledger {
     fn apply_agent(&mut self, at: Timestamp, event: &Event) {
         match event {
             Event::Connected { call, agent, leg, .. } => {
-                let talk = OpenTalk { call: *call, leg: *leg, hold: false, lost: None };
+                let dialled = self.devices.get(agent) != Some(leg);
+                let talk = OpenTalk { call: *call, leg: *leg, hold: false, lost: None, dialled };
                 self.talks.insert(*agent, talk);
             }
             Event::Disconnected { agent, .. } => {

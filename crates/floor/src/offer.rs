@@ -154,7 +154,8 @@ impl Cell {
         self.end_offer(id, outcome);
     }
 
-    fn did_not_answer(&mut self, agent: AgentId) {
+    /// The agent takes no offers until ready again, also after a restart.
+    pub(crate) fn did_not_answer(&mut self, agent: AgentId) {
         if let Some(slot) = self.agents.get_mut(&agent)
             && slot.intent == Intent::Ready
         {

@@ -340,6 +340,7 @@ mod tests {
             disposition: None,
             resolved: None,
             recorded: false,
+            finished: false,
         }))
     }
 

@@ -11,6 +11,7 @@ mod clips;
 mod clock;
 mod flight;
 mod key;
+mod keyboard;
 mod ledger;
 mod leg;
 mod mailbox;
@@ -18,6 +19,7 @@ mod plan;
 mod publish;
 mod recovery;
 mod replay;
+mod salvage;
 mod start;
 mod switchboard;
 mod watch;
@@ -34,7 +36,7 @@ use model::media::MediaEvent;
 use model::refusal::Refusal;
 use model::sip::SipEvent;
 use model::view::{AgentView, QueueView};
-use model::{Input, Topic};
+use model::{Input, Topic, limits};
 use store::Store;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
@@ -45,7 +47,7 @@ pub use floor::flow::{FlowFault, Names};
 pub use key::{HouseKey, KeyError};
 pub use plan::NumberPlan;
 pub use publish::{TopicData, Update};
-pub use replay::{Difference, Replayed, replay};
+pub use replay::{Difference, Replayed, plain_text, replay};
 pub use start::StartError;
 pub use switchboard::Ports;
 
@@ -57,7 +59,7 @@ use switchboard::Request;
 use watch::Watch;
 
 /// How long a page waits for the answer to its offer.
-const OFFER_PATIENCE: Duration = Duration::from_secs(5);
+const OFFER_PATIENCE: Duration = Duration::from_millis(limits::PHONE_OFFER_MS_MAX);
 
 /// What the hub is made of.
 #[derive(Debug)]
@@ -114,7 +116,7 @@ pub struct Health {
     pub degraded: usize,
     /// Inputs that wait, over all cells.
     pub inputs_waiting: usize,
-    /// Flight-log steps that the disk was too slow for.
+    /// Flight-log steps that the disk was too slow for or did not take.
     pub flight_steps_lost: u64,
     /// Difference of the wall clock to house time in microseconds when it jumped.
     pub clock_jump_us: Option<i64>,

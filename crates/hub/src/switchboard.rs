@@ -21,6 +21,7 @@ use tokio::time::{Duration, interval};
 
 use crate::browser::{Claim, Phones, Taken};
 use crate::clock::HouseClock;
+use crate::keyboard::Keyboards;
 use crate::leg::{Leg, LegOutput};
 use crate::mailbox::{Mailbox, Message};
 use crate::plan::NumberPlan;
@@ -88,6 +89,8 @@ pub(crate) struct Switchboard {
     calls: HashMap<CallId, TenantId>,
     recordings: HashMap<RecordingId, TenantId>,
     phones: Phones,
+    /// What callers type, where it may be a secret.
+    keyboards: Keyboards,
     offers: std::sync::mpsc::Sender<(LegId, String)>,
     /// Endings that a plane was too busy for; losing one would leave somebody on a dead line.
     endings: VecDeque<Ending>,
@@ -127,6 +130,7 @@ impl Switchboard {
             calls: HashMap::new(),
             recordings: HashMap::new(),
             phones: Phones::default(),
+            keyboards: Keyboards::default(),
             offers,
             endings: VecDeque::new(),
         })
@@ -262,6 +266,13 @@ impl Switchboard {
                 self.legs.insert(leg, (tenant, machine));
                 (leg, Some(outputs))
             }
+            Effect::Keys { leg, mode, confirm } => {
+                if self.legs.contains_key(&leg) {
+                    let inputs = self.keyboards.announce(leg, mode, confirm);
+                    inputs.into_iter().for_each(|input| self.tell(tenant, input));
+                }
+                return;
+            }
             Effect::Media { call, rev, graph } => {
                 self.calls.insert(call, tenant);
                 if let Some(wish) = &graph.record {
@@ -317,12 +328,22 @@ impl Switchboard {
                 LegOutput::Finished => {
                     self.legs.remove(&leg);
                     self.callers.remove(&leg);
+                    self.keyboards.forget(leg);
                 }
             }
         }
     }
 
+    /// A key goes to the cell as far as it may be seen there.
+    fn key(&mut self, tenant: TenantId, leg: LegId, digit: char) {
+        let inputs = self.keyboards.key(leg, digit);
+        inputs.into_iter().for_each(|input| self.tell(tenant, input));
+    }
+
     fn hand_in(&mut self, tenant: TenantId, leg: LegId, input: Input) {
+        if let Input::Digit { leg, digit } = input {
+            return self.key(tenant, leg, digit);
+        }
         if !matches!(input, Input::CallOffered { .. }) {
             self.tell(tenant, input);
             return;
@@ -425,7 +446,7 @@ impl Switchboard {
             }
             MediaEvent::Digit { leg, digit } => {
                 if let Some((tenant, _)) = self.legs.get(&leg) {
-                    self.tell(*tenant, Input::Digit { leg, digit });
+                    self.key(*tenant, leg, digit);
                 }
             }
             MediaEvent::Silent { leg, silent_ms } => self.silent(leg, silent_ms),

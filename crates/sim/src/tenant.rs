@@ -164,6 +164,7 @@ fn full_flow() -> Flow {
         digits_max: 6,
         terminator: '#',
         timeout_s: 3,
+        secret: false,
         tries: 2,
         next: "which".to_owned(),
         otherwise: "technical".to_owned(),

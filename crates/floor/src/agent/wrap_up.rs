@@ -103,6 +103,18 @@ impl Cell {
         }
     }
 
+    /// The deadline could not be handled: the wrap-up lasts until it is tried again.
+    pub(crate) fn put_wrap_up_off(&mut self, agent: AgentId, until: Timestamp) {
+        let slot = self.agents.get_mut(&agent);
+        let Some(Lease::WrapUp(wrap_up)) = slot.and_then(|slot| slot.lease.as_mut()) else {
+            return;
+        };
+        wrap_up.until = until;
+        let call = wrap_up.call;
+        self.changed.agents.insert(agent);
+        self.event(Event::WrapUpExtended { call, agent, until });
+    }
+
     fn wrap_up_mut(&mut self, agent: AgentId, call: CallId) -> Result<&mut WrapUp, Refusal> {
         match self.agents.get_mut(&agent).ok_or(Refusal::NotFound)?.lease.as_mut() {
             Some(Lease::WrapUp(wrap_up)) if wrap_up.call == call => Ok(wrap_up),

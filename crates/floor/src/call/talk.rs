@@ -9,10 +9,11 @@ use model::sip::LegCause;
 use model::view::ContactView;
 use model::{AgentId, CallId, Effect, Event, LegId, OfferId, Refusal};
 
-use crate::agent::{Intent, Lease};
+use crate::agent::Lease;
 use crate::call::end::By;
 use crate::call::{Stage, Talk};
 use crate::cell::{Cell, LegOwner};
+use crate::fault::Fault;
 use crate::offer::Offer;
 use crate::timer::Reason;
 
@@ -93,11 +94,7 @@ impl Cell {
             | LegCause::InternalError
             | LegCause::NodeFailure => {
                 // Like a page that does not come back; nobody else shall be sent to it meanwhile.
-                self.agents.entry(agent).and_modify(|slot| {
-                    if slot.intent == Intent::Ready {
-                        slot.intent = Intent::DidNotAnswer;
-                    }
-                });
+                self.did_not_answer(agent);
                 self.lease(agent, None);
                 self.requeue(call);
             }
@@ -106,6 +103,7 @@ impl Cell {
     }
 
     pub(crate) fn hold(&mut self, agent: AgentId, call: CallId) -> Result<(), Refusal> {
+        self.stumble(Fault::Hold, call);
         let now = self.now;
         let talk = self.own_talk(agent, call)?;
         if talk.lost {

@@ -69,6 +69,9 @@ enum Command {
         /// One JSON document per segment.
         #[arg(long)]
         json: bool,
+        /// Print what the segments hold and replay nothing.
+        #[arg(long, conflicts_with = "json")]
+        plain: bool,
     },
 }
 
@@ -297,7 +300,10 @@ impl Cli {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         house::log_to_stderr();
         match self.command {
-            Command::Replay { place, files, json } => {
+            Command::Replay { place, files, plain: true, .. } => {
+                manage::print_flight(&place.settings()?, &files)
+            }
+            Command::Replay { place, files, json, .. } => {
                 manage::replay(&place.settings()?, &files, json)
             }
             Command::Restore { from, data, skip_damaged } => {

@@ -164,10 +164,7 @@ pub(crate) async fn restore(from: &Path, data: &Path, skip_damaged: bool) -> any
 /// `antiphon replay`: fails when a decision differs.
 pub(crate) fn replay(settings: &Settings, files: &[PathBuf], json: bool) -> anyhow::Result<()> {
     let key = HouseKey::load(&settings.key_file())?;
-    let files = match files {
-        [] => segments(&settings.data.dir.join("flight"))?,
-        named => named.to_vec(),
-    };
+    let files = named_or_all(settings, files)?;
     let mut differing = 0;
     for file in &files {
         let replayed =
@@ -179,6 +176,14 @@ pub(crate) fn replay(settings: &Settings, files: &[PathBuf], json: bool) -> anyh
         }
         let (inputs, decisions) = (replayed.inputs, replayed.decisions);
         say(&format!("{}: {inputs} inputs, {decisions} decisions", file.display()));
+        for (what, then, now) in [
+            ("program", &replayed.build, &replayed.replayed_by),
+            ("time zone data", &replayed.tzdb, &replayed.replayed_with_tzdb),
+        ] {
+            if then != now {
+                say(&format!("  another {what}: {then} then, {now} now"));
+            }
+        }
         if let Some(difference) = &replayed.difference {
             say(&format!(
                 "  the first that differs: {}",
@@ -189,6 +194,22 @@ pub(crate) fn replay(settings: &Settings, files: &[PathBuf], json: bool) -> anyh
     match differing {
         0 => Ok(()),
         n => bail!("{n} of {} segments decide differently now", files.len()),
+    }
+}
+
+/// `antiphon replay --plain`.
+pub(crate) fn print_flight(settings: &Settings, files: &[PathBuf]) -> anyhow::Result<()> {
+    let key = HouseKey::load(&settings.key_file())?;
+    for file in named_or_all(settings, files)? {
+        say(&hub::plain_text(&file, &key).with_context(|| file.display().to_string())?);
+    }
+    Ok(())
+}
+
+fn named_or_all(settings: &Settings, files: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    match files {
+        [] => segments(&settings.data.dir.join("flight")),
+        named => Ok(named.to_vec()),
     }
 }
 

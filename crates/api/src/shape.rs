@@ -71,6 +71,9 @@ pub(crate) enum Node {
         /// The key that ends the input early.
         terminator: String,
         timeout_s: u32,
+        /// The digits are a secret: nobody sees which they are, only how many.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        secret: bool,
         tries: u32,
         next: String,
         otherwise: String,
@@ -180,6 +183,9 @@ mod tests {
             "c": {"type": "collect", "prompts": [], "variable": "v", "label": "l",
                 "digits_min": 1, "digits_max": 5, "terminator": "#", "timeout_s": 5, "tries": 3,
                 "next": "d", "otherwise": "i"},
+            "pin": {"type": "collect", "prompts": [], "variable": "v", "label": "l",
+                "digits_min": 4, "digits_max": 8, "terminator": "#", "timeout_s": 5,
+                "secret": true, "tries": 3, "next": "d", "otherwise": "i"},
             "d": {"type": "hours", "calendar": "Office", "open": "e", "closed": "i"},
             "e": {"type": "branch", "cases": [{"when": when, "next": "f"}], "otherwise": "i"},
             "f": {"type": "set", "variable": "language", "value": "en", "next": "g"},

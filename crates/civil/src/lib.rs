@@ -10,4 +10,4 @@ mod zone;
 
 pub use check::{CalendarFault, check};
 pub use hours::is_open;
-pub use zone::ZoneError;
+pub use zone::{ZoneError, tzdb_version};

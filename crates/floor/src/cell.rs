@@ -12,12 +12,13 @@ use model::id::IdMint;
 use model::sip::LegCause;
 use model::{
     AgentId, CallId, Effect, Event, FlowId, Input, LegId, OfferId, Output, QueueEntryId, QueueId,
-    Refusal, RequestId, TenantConfig, TenantId, Timestamp, Topic,
+    Refusal, RequestId, Span, TenantConfig, TenantId, Timestamp, Topic, limits,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::agent::{AgentSlot, Lease};
 use crate::call::{By, Call};
+use crate::fault::Fault;
 use crate::live::Live;
 use crate::mutation::Mutation;
 use crate::offer::Offer;
@@ -63,6 +64,8 @@ pub struct Cell {
     pub(crate) changed: Changed,
     #[cfg(feature = "mutations")]
     pub(crate) mutations: std::collections::BTreeSet<crate::Mutation>,
+    #[cfg(feature = "faults")]
+    pub(crate) faults: std::collections::BTreeSet<(Fault, model::DialString)>,
 }
 
 impl Cell {
@@ -89,6 +92,8 @@ impl Cell {
             changed: Changed::default(),
             #[cfg(feature = "mutations")]
             mutations: std::collections::BTreeSet::new(),
+            #[cfg(feature = "faults")]
+            faults: std::collections::BTreeSet::new(),
         };
         cell.configure(config);
         // Nothing has happened yet: there is nothing to tell.
@@ -103,6 +108,7 @@ impl Cell {
         self.now = self.now.max(now);
         let reply = self.work_off(input);
         self.match_free();
+        self.say_all_keys();
         self.send_graphs();
         self.announce();
         // The reply is a promise about everything above, so it comes last.
@@ -166,13 +172,18 @@ impl Cell {
             Input::LegEnded { leg, cause } => self.leg_ended(leg, cause),
             Input::Digit { leg, digit } => {
                 if let Some(&LegOwner::Customer(call)) = self.legs.get(&leg) {
+                    self.stumble(Fault::Key, call);
+                    self.key_passed(call);
                     self.key(call, digit);
                 }
             }
+            Input::SecretKey { leg, secret, is_end } => self.secret_key(leg, secret, is_end),
+            Input::KeysHeld { leg } => self.keys_held(leg),
             Input::PlayEnded { call, play } => self.play_ended(call, play),
             Input::DeviceUp { agent, leg } => self.device_up(agent, leg),
             Input::DeviceDown { agent, leg } => self.device_down(agent, leg),
             Input::WakeFailed => self.wake_failed(),
+            Input::TimerPutOff => self.put_timer_off(),
             Input::CallFailed { call } => {
                 self.end_call(call, LegCause::InternalError, By::House);
             }
@@ -186,19 +197,39 @@ impl Cell {
         None
     }
 
-    /// Fires every timer that is due, one after the other as though each had come alone.
+    /// Fires the earliest timer if it is due. One alone: a fault in it must be no other's end.
     fn wake(&mut self) {
-        while let Some(reason) = self.timers.take_due(self.now) {
+        if let Some(reason) = self.timers.take_due(self.now) {
+            self.stumble_over(Fault::Timer, reason);
             self.fire(reason);
-            self.match_free();
         }
     }
 
-    /// The earliest due timer is dropped unfired, and the call it was about ends; that of a wrap-up
-    /// comes once more.
+    /// The timer whose firing failed is dropped, and the call it was about ends. A wrap-up has no
+    /// call any more and must not last for ever: its timer is put off instead.
     fn wake_failed(&mut self) {
+        if let Some((_, Reason::WrapUp(_))) = self.timers.first() {
+            return self.put_timer_off();
+        }
         let Some(reason) = self.timers.take_due(self.now) else { return };
-        let call = match reason {
+        self.stumble_over(Fault::End, reason);
+        if let Some(call) = self.call_of_timer(reason) {
+            self.end_call(call, LegCause::InternalError, By::House);
+        }
+    }
+
+    /// The earliest due timer comes again a while later, and nothing else changes.
+    fn put_timer_off(&mut self) {
+        let Some(reason) = self.timers.take_due(self.now) else { return };
+        let at = self.now + Span::from_millis(limits::TIMER_PUT_OFF_MS);
+        self.timers.set(at, reason);
+        if let Reason::WrapUp(agent) = reason {
+            self.put_wrap_up_off(agent, at);
+        }
+    }
+
+    pub(crate) fn call_of_timer(&self, reason: Reason) -> Option<CallId> {
+        match reason {
             Reason::Ring(offer) => self.offers.get(&offer).map(|offer| offer.call),
             Reason::Exclusion(entry, _) | Reason::LongestWait(entry) => {
                 self.entries.get(&entry).copied()
@@ -208,14 +239,8 @@ impl Cell {
                 Some(&Lease::Talk(call)) => Some(call),
                 _ => None,
             },
-            // The customer is gone, and nobody may stay in a wrap-up that has no end.
-            Reason::WrapUp(agent) => {
-                self.postpone_wrap_up(agent);
-                None
-            }
-        };
-        if let Some(call) = call {
-            self.end_call(call, LegCause::InternalError, By::House);
+            // The customer is gone; the agent can still finish the wrap-up by hand.
+            Reason::WrapUp(_) => None,
         }
     }
 

@@ -9,6 +9,7 @@ mod call;
 mod cell;
 mod command;
 mod configure;
+mod fault;
 pub mod flow;
 mod live;
 mod matching;
@@ -20,6 +21,7 @@ mod timer;
 mod view;
 
 pub use cell::Cell;
+pub use fault::Fault;
 pub use live::{Live, QueueLive};
 pub use mutation::Mutation;
 pub use timer::Reason;

@@ -45,8 +45,19 @@ impl Books {
         language.clone_into(&mut self.language);
     }
 
-    /// Takes in an event.
-    pub(crate) fn event(&mut self, recorded: &Recorded) {
+    /// Takes in an event. Gives the row that is written at once, where it has one.
+    pub(crate) fn event(&mut self, recorded: &Recorded) -> Option<FloorRow> {
+        match recorded.event {
+            Event::DeviceUp { agent, leg } => Some(FloorRow::DeviceUp { agent, leg }),
+            Event::DeviceDown { agent, leg } => Some(FloorRow::DeviceDown { agent, leg }),
+            _ => {
+                self.call_event(recorded);
+                None
+            }
+        }
+    }
+
+    fn call_event(&mut self, recorded: &Recorded) {
         let Some(call) = recorded.event.call() else { return };
         if let Event::CallStarted { leg, .. } = &recorded.event {
             let Some(record) = CallRecord::begin(recorded) else { return };
@@ -182,6 +193,7 @@ fn call_row(open: &OpenCall) -> Box<CallRow> {
         disposition: record.disposition.clone(),
         resolved: record.resolved,
         recorded: record.recorded,
+        finished: record.finished(),
     })
 }
 

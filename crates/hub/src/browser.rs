@@ -4,12 +4,13 @@
 use std::collections::HashMap;
 
 use model::id::{AgentId, LegId, TenantId};
+use model::limits;
 use model::refusal::Refusal;
 use model::time::{Span, Timestamp};
 use tokio::sync::oneshot;
 
 /// A leg whose page is gone this long is closed.
-const FORGET_AFTER: Span = Span::from_secs(60);
+const FORGET_AFTER: Span = Span::from_millis(limits::PHONE_GONE_MS_MAX);
 
 /// Who a telephone belongs to.
 pub(crate) type Owner = (TenantId, AgentId);

@@ -12,6 +12,7 @@ use floor::Cell;
 use model::Input;
 use model::effect::{Effect, Output, Plane, Topic};
 use model::id::{CallId, IdMint, RequestId, TenantId};
+use model::limits;
 use model::refusal::Refusal;
 use model::time::{Span, Timestamp};
 use model::view::RecordView;
@@ -22,22 +23,18 @@ use tokio::time::{Duration, Instant};
 
 use crate::books::Books;
 use crate::clock::HouseClock;
-use crate::flight::{FlightLog, Header, SEGMENT_INPUTS_MAX, SEGMENT_SPAN, Step};
+use crate::flight::{FlightLog, SEGMENT_SPAN, Step};
 use crate::ledger::{Ledger, Promise};
 use crate::mailbox::{Answer, Inbox, Message};
 use crate::publish::{Board, TopicData};
 use crate::switchboard::Request;
 
-/// Inputs between two checkpoints: the most that a rebuild has to repeat.
-const CHECKPOINT_INPUTS: usize = 256;
-/// Messages taken before the ledger is looked at again.
-const MESSAGES_PER_TURN: usize = 64;
 /// Pause before a failed commit is tried again.
 const RETRY_AFTER: Span = Span::from_millis(250);
 /// Least time between two attempts to begin a flight-log segment.
 const SEGMENT_PAUSE: Span = Span::from_secs(1);
-/// How often a stopping cell asks whether all is saved.
-const STOP_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a stopping cell waits for the disk.
+const STOP_PATIENCE: Duration = Duration::from_millis(limits::STOP_MS_MAX);
 
 /// What a cell task is made of.
 pub(crate) struct Parts {
@@ -138,7 +135,7 @@ impl CellTask {
 
     fn turn(&mut self, first: Message) {
         self.message(first);
-        for _ in 1..MESSAGES_PER_TURN {
+        for _ in 1..limits::CELL_MESSAGES_PER_TURN_MAX {
             let Some(message) = self.inbox.try_receive() else { break };
             self.message(message);
         }
@@ -178,7 +175,10 @@ impl CellTask {
             self.publish(Topic::Record);
             self.speak(promises);
         }
-        if self.cell.deadline().is_some_and(|(at, _)| at <= now) {
+        for _ in 0..limits::TIMERS_PER_TURN_MAX {
+            if self.cell.deadline().is_none_or(|(at, _)| now < at) {
+                break;
+            }
             self.step(Input::Wake);
         }
     }
@@ -206,7 +206,7 @@ impl CellTask {
             Some(outputs) => {
                 self.log(now, &input, &outputs);
                 self.since_checkpoint.push((now, input));
-                if CHECKPOINT_INPUTS <= self.since_checkpoint.len() {
+                if limits::CHECKPOINT_INPUTS_MAX <= self.since_checkpoint.len() {
                     self.checkpoint = self.cell.clone();
                     self.since_checkpoint.clear();
                 }
@@ -230,14 +230,15 @@ impl CellTask {
             (_, Some(call)) => Some(Input::CallFailed { call }),
             (_, None) => None,
         };
-        let Some(remedy) = remedy else { return };
-        match guarded(&mut self.cell, now, remedy.clone()) {
-            Some(outputs) => {
+        let is_timer = matches!(remedy, Some(Input::WakeFailed));
+        let last_resort = is_timer.then_some(Input::TimerPutOff);
+        for remedy in remedy.into_iter().chain(last_resort) {
+            if let Some(outputs) = guarded(&mut self.cell, now, remedy.clone()) {
                 self.since_checkpoint.push((now, remedy));
-                self.carry_out(now, outputs);
+                return self.carry_out(now, outputs);
             }
-            // Even giving it up panics: go on without, its timers will try again.
-            None => self.repeat_from_checkpoint(),
+            // Even giving it up panics. A timer is put off; a call is left to its timers.
+            self.repeat_from_checkpoint();
         }
     }
 
@@ -273,7 +274,8 @@ impl CellTask {
         for output in outputs {
             match output {
                 Output::Event(recorded) => {
-                    self.books.event(&recorded);
+                    let row = self.books.event(&recorded);
+                    row.into_iter().for_each(|row| self.ledger.row(row));
                     self.ledger.event(recorded);
                 }
                 Output::Effect(effect) => self.effect(now, effect),
@@ -370,17 +372,14 @@ impl CellTask {
 
     fn keep_flight(&mut self, now: Timestamp) {
         let due = self.segment.is_none_or(|(begun, inputs)| {
-            SEGMENT_INPUTS_MAX <= inputs || SEGMENT_SPAN <= now.since(begun)
+            limits::FLIGHT_SEGMENT_INPUTS_MAX <= inputs || SEGMENT_SPAN <= now.since(begun)
         });
         if !due || now < self.next_segment_at {
             return;
         }
         // Serialising a cell is dear: when the log is behind, not with every input.
         self.next_segment_at = now + SEGMENT_PAUSE;
-        let Ok(cell) = serde_json::to_value(&self.cell) else { return };
-        let build = env!("CARGO_PKG_VERSION").to_owned();
-        let header = Header { tenant: self.tenant, at: now, build, cell };
-        self.segment = self.flight.begin(&header).then_some((now, 0));
+        self.segment = self.flight.begin(self.tenant, now, &self.cell).then_some((now, 0));
     }
 
     fn log(&mut self, now: Timestamp, input: &Input, outputs: &[Output]) {
@@ -419,6 +418,8 @@ fn call_of(cell: &Cell, input: &Input) -> Option<CallId> {
         Input::LegUp { leg }
         | Input::LegEnded { leg, .. }
         | Input::Digit { leg, .. }
+        | Input::SecretKey { leg, .. }
+        | Input::KeysHeld { leg }
         | Input::DeviceUp { leg, .. }
         | Input::DeviceDown { leg, .. } => cell.call_of_leg(*leg),
         Input::PlayEnded { call, .. } | Input::CallFailed { call } => Some(*call),
@@ -436,7 +437,11 @@ fn call_of(cell: &Cell, input: &Input) -> Option<CallId> {
         Input::Config(_)
         | Input::Wake
         | Input::WakeFailed
+        | Input::TimerPutOff
         | Input::ClockJumped { .. }
         | Input::CallOffered { .. } => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,55 +4,55 @@
 //! A segment begins with the serialised cell, so it can be replayed alone. Lines go through a
 //! bounded channel to one thread: a slow disk loses flight-log lines, never a call.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 use model::id::TenantId;
 use model::time::{Span, Timestamp};
-use model::{Input, Output};
+use model::{Input, Output, limits};
 use serde::{Deserialize, Serialize};
 
 use crate::key::{FileKey, HouseKey, TAG_BYTES};
 
 /// First bytes of a segment.
 const MAGIC: &[u8; 8] = b"ANTFLT1\n";
-/// Lines that may wait for the disk.
-const LINES_WAITING_MAX: usize = 4_096;
-/// Bytes of one encrypted chunk when it is full.
-const CHUNK_BYTES: usize = 64 * 1_024;
-/// Longest chunk that a reader accepts: the serialised cell is one chunk.
-const CHUNK_BYTES_MAX: usize = 256 * 1_024 * 1_024;
+/// How the name of a segment ends.
+const EXTENSION: &str = "flight";
 /// Pause after lines were taken.
 const GATHER: Duration = Duration::from_millis(20);
 /// A chunk that is not full is written after this time.
 const FLUSH_EVERY: Duration = Duration::from_millis(200);
-/// Inputs of one segment.
-pub(crate) const SEGMENT_INPUTS_MAX: u32 = 50_000;
 /// Length of one segment.
-pub(crate) const SEGMENT_SPAN: Span = Span::from_secs(300);
+pub(crate) const SEGMENT_SPAN: Span = Span::from_millis(limits::FLIGHT_SEGMENT_MS_MAX);
 /// Segments older than this are removed.
-const KEEP: Duration = Duration::from_secs(24 * 3_600);
+const KEEP: Duration = Duration::from_secs(limits::FLIGHT_KEEP_S);
 /// How often old segments are looked for.
 const PRUNE_EVERY: Duration = Duration::from_secs(3_600);
 /// How long a stop waits for the disk.
-const FINISH_PATIENCE: Duration = Duration::from_secs(2);
+const FINISH_PATIENCE: Duration = Duration::from_millis(limits::FLIGHT_FINISH_MS_MAX);
+
+/// This program: its version, and the commit where that was known when it was built.
+pub(crate) const BUILD: &str = env!("ANTIPHON_BUILD");
 
 /// The first line of a segment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Header {
+pub(crate) struct Header<Cell = serde_json::Value> {
     pub(crate) tenant: TenantId,
     pub(crate) at: Timestamp,
-    /// Version of the program that wrote it.
+    /// The program that wrote it: version, and commit if known.
     pub(crate) build: String,
+    /// The release of the time zone data that opening hours were decided with.
+    #[serde(default)]
+    pub(crate) tzdb: String,
     /// The whole cell, its configuration, seed and clock included.
-    pub(crate) cell: serde_json::Value,
+    pub(crate) cell: Cell,
 }
 
 /// One step: what came and what the cell made of it.
@@ -81,7 +81,37 @@ enum Line {
 #[derive(Debug, Clone)]
 pub(crate) struct FlightLog {
     lines: SyncSender<Line>,
-    lost: Arc<AtomicU64>,
+    faults: Arc<Faults>,
+}
+
+/// What the writer could not keep.
+#[derive(Debug, Default)]
+struct Faults {
+    /// Steps, and beginnings of segments.
+    lost: AtomicU64,
+    /// Whether `broken` names anybody: asked with every step.
+    any_broken: AtomicBool,
+    /// Tenants whose segment has a hole.
+    broken: Mutex<BTreeSet<TenantId>>,
+}
+
+impl Faults {
+    fn lose(&self, tenant: TenantId, lines: u64) {
+        self.lost.fetch_add(lines, Ordering::Relaxed);
+        self.broken.lock().expect("nobody panics with this lock").insert(tenant);
+        self.any_broken.store(true, Ordering::Release);
+    }
+
+    /// Whether the tenant's segment broke since this was last asked.
+    fn take(&self, tenant: TenantId) -> bool {
+        if !self.any_broken.load(Ordering::Acquire) {
+            return false;
+        }
+        let mut broken = self.broken.lock().expect("nobody panics with this lock");
+        let was_broken = broken.remove(&tenant);
+        self.any_broken.store(!broken.is_empty(), Ordering::Release);
+        was_broken
+    }
 }
 
 impl std::fmt::Debug for Line {
@@ -93,27 +123,34 @@ impl std::fmt::Debug for Line {
 impl FlightLog {
     /// Starts the writer thread for segments under `dir/<tenant>/`.
     pub(crate) fn start(dir: PathBuf, key: HouseKey) -> io::Result<(Self, JoinHandle<()>)> {
-        let (lines, received) = sync_channel(LINES_WAITING_MAX);
-        let writer = Writer { dir, key, open: BTreeMap::new() };
+        let (lines, received) = sync_channel(limits::FLIGHT_LINES_MAX);
+        let faults = Arc::new(Faults::default());
+        let writer = Writer { dir, key, open: BTreeMap::new(), faults: faults.clone() };
         let thread = std::thread::Builder::new()
             .name("flight-log".to_owned())
             .spawn(move || writer.run(&received))?;
-        Ok((Self { lines, lost: Arc::default() }, thread))
+        Ok((Self { lines, faults }, thread))
     }
 
-    /// Begins a new segment of a tenant. False when the log is full: try again with a later input.
-    pub(crate) fn begin(&self, header: &Header) -> bool {
-        let Ok(bytes) = serde_json::to_vec(header) else { return false };
-        let line = Line::Segment { tenant: header.tenant, at: header.at, header: bytes };
-        self.lines.try_send(line).is_ok()
+    /// Begins a new segment of a tenant with its cell as it is. False when the log is full: try
+    /// again with a later input.
+    pub(crate) fn begin(&self, tenant: TenantId, at: Timestamp, cell: &impl Serialize) -> bool {
+        let (build, tzdb) = (BUILD.to_owned(), civil::tzdb_version().to_owned());
+        let header = Header { tenant, at, build, tzdb, cell };
+        let Ok(header) = serde_json::to_vec(&header) else { return false };
+        // The new segment has no part in what broke the one before.
+        self.faults.take(tenant);
+        self.lines.try_send(Line::Segment { tenant, at, header }).is_ok()
     }
 
-    /// Adds a step. False when it was lost: the segment has a hole and must be begun anew.
+    /// Adds a step. False when it was lost, or the segment broke before it: the segment has a hole
+    /// and must be begun anew.
     pub(crate) fn step(&self, tenant: TenantId, step: &Step) -> bool {
-        let kept = serde_json::to_vec(step)
-            .is_ok_and(|step| self.lines.try_send(Line::Step { tenant, step }).is_ok());
+        let kept = !self.faults.take(tenant)
+            && serde_json::to_vec(step)
+                .is_ok_and(|step| self.lines.try_send(Line::Step { tenant, step }).is_ok());
         if !kept {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+            self.faults.lost.fetch_add(1, Ordering::Relaxed);
         }
         kept
     }
@@ -126,9 +163,9 @@ impl FlightLog {
             && finished.recv_timeout(FINISH_PATIENCE).is_ok()
     }
 
-    /// Steps that the disk was too slow for.
+    /// Steps and beginnings of segments that the disk was too slow for or did not take.
     pub(crate) fn lost(&self) -> u64 {
-        self.lost.load(Ordering::Relaxed)
+        self.faults.lost.load(Ordering::Relaxed)
     }
 }
 
@@ -136,6 +173,7 @@ struct Writer {
     dir: PathBuf,
     key: HouseKey,
     open: BTreeMap<TenantId, Segment>,
+    faults: Arc<Faults>,
 }
 
 impl Writer {
@@ -184,36 +222,57 @@ impl Writer {
     }
 
     fn begin(&mut self, tenant: TenantId, at: Timestamp, header: &[u8]) {
-        if let Some(before) = self.open.remove(&tenant) {
-            before.finish();
+        if let Some(mut before) = self.open.remove(&tenant)
+            && let Err(error) = before.write_chunk()
+        {
+            tracing::warn!(%error, "the end of a flight-log segment is lost");
+            self.faults.lost.fetch_add(before.steps, Ordering::Relaxed);
         }
         match Segment::create(&self.dir.join(tenant.to_string()), at, &self.key, header) {
             Ok(segment) => {
                 self.open.insert(tenant, segment);
             }
-            Err(error) => tracing::error!(%error, "the flight log cannot be written"),
+            Err(error) => {
+                tracing::error!(%error, "a segment of the flight log cannot be begun");
+                self.faults.lose(tenant, 1);
+            }
         }
     }
 
     fn step(&mut self, tenant: TenantId, step: &[u8]) {
-        let Some(segment) = self.open.get_mut(&tenant) else { return };
+        let Some(segment) = self.open.get_mut(&tenant) else {
+            // Sent before its cell heard that the segment broke.
+            self.faults.lost.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
         if let Err(error) = segment.add(step) {
-            tracing::error!(%error, "the flight log cannot be written");
-            self.open.remove(&tenant);
-        }
-    }
-
-    /// Removes old segments of every tenant, also of those who have not rung for days.
-    fn prune(&self) {
-        if let Err(error) = prune(&self.dir)
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            tracing::warn!(%error, "old segments of the flight log cannot be removed");
+            self.give_up(tenant, &error);
         }
     }
 
     fn flush(&mut self) {
-        self.open.retain(|_, segment| segment.write_chunk().is_ok());
+        let write = |(tenant, segment): (&TenantId, &mut Segment)| {
+            Some((*tenant, segment.write_chunk().err()?))
+        };
+        let failed: Vec<_> = self.open.iter_mut().filter_map(write).collect();
+        for (tenant, error) in failed {
+            self.give_up(tenant, &error);
+        }
+    }
+
+    /// A segment with a hole is read up to it; its cell begins another.
+    fn give_up(&mut self, tenant: TenantId, error: &io::Error) {
+        tracing::error!(%error, "the flight log cannot be written");
+        let steps = self.open.remove(&tenant).map_or(0, |segment| segment.steps);
+        self.faults.lose(tenant, steps);
+    }
+
+    /// Removes old segments of every tenant, also of those who have not rung for days.
+    fn prune(&self) {
+        let failed = prune(&self.dir);
+        if failed > 0 {
+            tracing::warn!(failed, "old segments of the flight log cannot be removed");
+        }
     }
 }
 
@@ -221,18 +280,21 @@ struct Segment {
     file: File,
     key: FileKey,
     chunk: Vec<u8>,
+    /// Steps in the chunk.
+    steps: u64,
 }
 
 impl Segment {
     fn create(dir: &Path, at: Timestamp, key: &HouseKey, header: &[u8]) -> io::Result<Self> {
         fs::create_dir_all(dir)?;
-        let path = dir.join(format!("{:020}.flight", at.micros()));
+        let path = dir.join(format!("{:020}.{EXTENSION}", at.micros()));
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
         let mut salt = [0_u8; 16];
         getrandom::fill(&mut salt).map_err(io::Error::other)?;
         file.write_all(MAGIC)?;
         file.write_all(&salt)?;
-        let mut segment = Self { file, key: key.derive(&salt, "flight"), chunk: header.to_vec() };
+        let (key, chunk) = (key.derive(&salt, "flight"), header.to_vec());
+        let mut segment = Self { file, key, chunk, steps: 0 };
         segment.write_chunk()?;
         Ok(segment)
     }
@@ -240,7 +302,8 @@ impl Segment {
     fn add(&mut self, line: &[u8]) -> io::Result<()> {
         self.chunk.extend_from_slice(line);
         self.chunk.push(b'\n');
-        if self.chunk.len() >= CHUNK_BYTES { self.write_chunk() } else { Ok(()) }
+        self.steps += 1;
+        if self.chunk.len() >= limits::FLIGHT_CHUNK_BYTES { self.write_chunk() } else { Ok(()) }
     }
 
     fn write_chunk(&mut self) -> io::Result<()> {
@@ -251,28 +314,25 @@ impl Segment {
         self.key.seal(&mut data);
         let length = u32::try_from(data.len()).map_err(io::Error::other)?;
         self.file.write_all(&length.to_be_bytes())?;
-        self.file.write_all(&data)
-    }
-
-    fn finish(mut self) {
-        if let Err(error) = self.write_chunk() {
-            tracing::warn!(%error, "the end of a flight-log segment is lost");
-        }
+        self.file.write_all(&data)?;
+        self.steps = 0;
+        Ok(())
     }
 }
 
-/// Removes what is older than [`KEEP`] from the folders of all tenants.
-fn prune(dir: &Path) -> io::Result<()> {
-    for tenant in fs::read_dir(dir)? {
-        for entry in fs::read_dir(tenant?.path())? {
-            let entry = entry?;
-            let age = SystemTime::now().duration_since(entry.metadata()?.modified()?);
-            if age.is_ok_and(|age| age > KEEP) {
-                fs::remove_file(entry.path())?;
-            }
-        }
-    }
-    Ok(())
+/// Removes segments older than [`KEEP`] from the folders of all tenants and gives how many of them
+/// stay. What is not ours is left alone, and one that cannot be removed keeps no other.
+fn prune(dir: &Path) -> usize {
+    let inside = |dir: &Path| fs::read_dir(dir).into_iter().flatten().flatten();
+    let tenants = inside(dir).filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    let files = tenants.flat_map(|tenant| inside(&tenant.path()));
+    let segments = files.filter(|file| file.path().extension().is_some_and(|e| e == EXTENSION));
+    segments.filter(|file| is_old(file) && fs::remove_file(file.path()).is_err()).count()
+}
+
+fn is_old(file: &fs::DirEntry) -> bool {
+    let modified = file.metadata().and_then(|metadata| metadata.modified());
+    modified.is_ok_and(|at| SystemTime::now().duration_since(at).is_ok_and(|age| age > KEEP))
 }
 
 /// Why a segment cannot be replayed.
@@ -299,6 +359,21 @@ pub enum FlightError {
 
 /// Reads a segment. A last chunk that is cut off (crash) is left out.
 pub(crate) fn read(path: &Path, key: &HouseKey) -> Result<(Header, Vec<Step>), FlightError> {
+    let chunks = chunks(path, key)?;
+    let (header, rest) = chunks.split_first().ok_or(FlightError::NotFlightLog)?;
+    let parsed = serde_json::from_slice(header);
+    let header = parsed.map_err(|source| FlightError::Line { line: 0, source })?;
+    let lines = rest.iter().flat_map(|chunk| chunk.split(|byte| *byte == b'\n'));
+    let mut steps = Vec::new();
+    for (line, number) in lines.filter(|line| !line.is_empty()).zip(1..) {
+        let parsed = serde_json::from_slice(line);
+        steps.push(parsed.map_err(|source| FlightError::Line { line: number, source })?);
+    }
+    Ok((header, steps))
+}
+
+/// The plain text of a segment in its chunks, the header first.
+pub(crate) fn chunks(path: &Path, key: &HouseKey) -> Result<Vec<Vec<u8>>, FlightError> {
     let mut file = File::open(path)?;
     let mut start = [0_u8; 24];
     file.read_exact(&mut start).map_err(|_| FlightError::NotFlightLog)?;
@@ -308,23 +383,12 @@ pub(crate) fn read(path: &Path, key: &HouseKey) -> Result<(Header, Vec<Step>), F
         return Err(FlightError::NotFlightLog);
     }
     let mut key = key.derive(&salt, "flight");
-    let mut header = None;
-    let mut steps = Vec::new();
-    for chunk in 0.. {
-        let Some(mut data) = next_chunk(&mut file)? else { break };
-        let plain = key.open(&mut data).ok_or(FlightError::Sealed(chunk))?;
-        if chunk == 0 {
-            let parsed = serde_json::from_slice(plain);
-            header = Some(parsed.map_err(|source| FlightError::Line { line: 0, source })?);
-            continue;
-        }
-        for line in plain.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            let number = u64::try_from(steps.len()).unwrap_or(u64::MAX) + 1;
-            let parsed = serde_json::from_slice(line);
-            steps.push(parsed.map_err(|source| FlightError::Line { line: number, source })?);
-        }
+    let mut chunks = Vec::new();
+    while let Some(mut data) = next_chunk(&mut file)? {
+        let n = u64::try_from(chunks.len()).unwrap_or(u64::MAX);
+        chunks.push(key.open(&mut data).ok_or(FlightError::Sealed(n))?.to_vec());
     }
-    header.map(|header| (header, steps)).ok_or(FlightError::NotFlightLog)
+    Ok(chunks)
 }
 
 fn next_chunk(file: &mut File) -> Result<Option<Vec<u8>>, FlightError> {
@@ -333,7 +397,7 @@ fn next_chunk(file: &mut File) -> Result<Option<Vec<u8>>, FlightError> {
         return Ok(None);
     }
     let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
-    if !(TAG_BYTES..=CHUNK_BYTES_MAX).contains(&length) {
+    if !(TAG_BYTES..=limits::FLIGHT_CHUNK_BYTES_MAX).contains(&length) {
         return Err(FlightError::NotFlightLog);
     }
     let mut data = Vec::new();
@@ -362,8 +426,7 @@ mod tests {
         let (log, thread) = FlightLog::start(dir.path().to_owned(), key.clone()).expect("starts");
         let at = Timestamp::from_micros(7);
         let tenant = IdMint::new(1).mint(at);
-        let cell = serde_json::Value::Null;
-        assert!(log.begin(&Header { tenant, at, build: "test".to_owned(), cell }));
+        assert!(log.begin(tenant, at, &()));
         let step = Step { at, input: Input::Wake, outputs: Vec::new() };
         (0..10).for_each(|_| assert!(log.step(tenant, &step)));
         assert!(log.finish());
@@ -372,7 +435,62 @@ mod tests {
 
         assert!(!silent.join("old.flight").exists() && silent.join("new.flight").exists());
         let segment = dir.path().join(tenant.to_string()).join(format!("{:020}.flight", 7));
-        let (_, steps) = read(&segment, &key).expect("readable");
+        let (header, steps) = read(&segment, &key).expect("readable");
+        assert_eq!((header.build.as_str(), header.tzdb.as_str()), (BUILD, civil::tzdb_version()));
         assert_eq!(steps.len(), 10);
+    }
+
+    #[test]
+    fn what_cannot_be_removed_and_what_is_not_ours_keeps_no_segment() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let old = |path: &Path| {
+            let file = File::create(path).expect("a file");
+            file.set_modified(SystemTime::now() - 2 * KEEP).expect("an age");
+        };
+        old(&dir.path().join("stray"));
+        let folder = dir.path().join("tenant");
+        // A segment that is a folder cannot be removed as a file.
+        fs::create_dir_all(folder.join("a.flight")).expect("a folder");
+        let stuck = File::open(folder.join("a.flight")).expect("a folder");
+        stuck.set_modified(SystemTime::now() - 2 * KEEP).expect("an age");
+        for name in ["b.flight", "c.flight", "notes.txt"] {
+            old(&folder.join(name));
+        }
+        assert_eq!(prune(dir.path()), 1);
+        let mut left: Vec<_> = fs::read_dir(&folder).expect("readable").flatten().collect();
+        left.sort_by_key(fs::DirEntry::path);
+        let left: Vec<_> = left.iter().map(fs::DirEntry::file_name).collect();
+        assert_eq!(left, ["a.flight", "notes.txt"]);
+    }
+
+    #[test]
+    fn a_segment_that_cannot_be_made_is_counted_and_begun_anew() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let key = HouseKey::load_or_create(&dir.path().join("key")).expect("a key");
+        let at = Timestamp::from_micros(7);
+        let tenant: TenantId = IdMint::new(1).mint(at);
+        // A file stands where the tenant's folder should be.
+        let flight = dir.path().join("flight");
+        fs::create_dir(&flight).expect("a folder");
+        let obstacle = flight.join(tenant.to_string());
+        File::create(&obstacle).expect("a file");
+        let (log, thread) = FlightLog::start(flight, key.clone()).expect("starts");
+        let step = Step { at, input: Input::Wake, outputs: Vec::new() };
+        assert!(log.begin(tenant, at, &()), "it is only on its way");
+        let patience = Instant::now() + 5 * FINISH_PATIENCE;
+        let mut sent = 0;
+        while log.step(tenant, &step) {
+            sent += 1;
+            assert!(Instant::now() < patience, "its cell hears of it");
+            // Slower than the lines could fill the channel in that time.
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        fs::remove_file(&obstacle).expect("the disk is repaired");
+        assert!(log.begin(tenant, at, &()) && log.step(tenant, &step));
+        assert!(log.finish());
+        thread.join().expect("the thread ended in good order");
+        assert_eq!(log.lost(), 1 + sent + 1, "the segment, what followed it, and the last step");
+        let segment = obstacle.join(format!("{:020}.flight", 7));
+        assert_eq!(read(&segment, &key).expect("readable").1.len(), 1);
     }
 }

@@ -348,6 +348,7 @@ mod tests {
             disposition: None,
             resolved: None,
             recorded: false,
+            finished: false,
         }))
     }
 

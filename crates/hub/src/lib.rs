@@ -11,6 +11,7 @@ mod clips;
 mod clock;
 mod flight;
 mod key;
+mod keyboard;
 mod keys;
 mod ledger;
 mod leg;
@@ -19,6 +20,7 @@ mod plan;
 mod publish;
 mod recovery;
 mod replay;
+mod salvage;
 mod start;
 mod switchboard;
 mod watch;
@@ -34,7 +36,7 @@ use model::media::MediaEvent;
 use model::refusal::Refusal;
 use model::sip::SipEvent;
 use model::view::{AgentView, QueueView};
-use model::{Input, Topic};
+use model::{Input, Topic, limits};
 use store::Store;
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -46,7 +48,7 @@ pub use floor::flow::{FlowFault, Names};
 pub use key::{HouseKey, KeyError};
 pub use plan::NumberPlan;
 pub use publish::{TopicData, Update};
-pub use replay::{Difference, Replayed, replay};
+pub use replay::{Difference, Replayed, plain_text, replay};
 pub use start::StartError;
 pub use switchboard::Ports;
 
@@ -58,7 +60,7 @@ use switchboard::Request;
 use watch::Watch;
 
 /// How long a page waits for the answer to its offer.
-const OFFER_PATIENCE: Duration = Duration::from_secs(5);
+const OFFER_PATIENCE: Duration = Duration::from_millis(limits::PHONE_OFFER_MS_MAX);
 
 /// What the hub is made of.
 #[derive(Debug)]
@@ -116,7 +118,7 @@ pub struct Health {
     pub degraded: usize,
     /// Inputs that wait, over all cells.
     pub inputs_waiting: usize,
-    /// Flight-log steps that the disk was too slow for.
+    /// Flight-log steps that the disk was too slow for or did not take.
     pub flight_steps_lost: u64,
     /// Difference of the wall clock to house time in microseconds when it jumped.
     pub clock_jump_us: Option<i64>,

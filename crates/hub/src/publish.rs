@@ -3,12 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 
-use model::Topic;
 use model::view::{AgentView, QueueView, RecordView};
+use model::{Topic, limits};
 use tokio::sync::broadcast;
-
-/// Updates that a slow watcher may be behind before it has to read the newest views again.
-const UPDATES_KEPT: usize = 1_024;
 
 /// One topic's newest state.
 #[derive(Debug, Clone)]
@@ -41,7 +38,7 @@ pub(crate) struct Board {
 
 impl Board {
     pub(crate) fn new() -> Self {
-        let (updates, _) = broadcast::channel(UPDATES_KEPT);
+        let (updates, _) = broadcast::channel(limits::BOARD_UPDATES_MAX);
         Self { latest: Arc::default(), updates }
     }
 

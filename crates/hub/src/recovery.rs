@@ -1,23 +1,24 @@
 //! After a crash: closes in the journal what the dead process left open, so that every call has
 //! one end, every wait one outcome, and whoever waited is on the call-back list.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::event::{AgentState, CallOutcome, Event, OfferOutcome, QueueOutcome, Recorded};
-use model::id::{AgentId, OfferId, PartyId, QueueEntryId, QueueId, TenantId};
+use model::id::{AgentId, LegId, OfferId, PartyId, QueueEntryId, QueueId, RecordingId, TenantId};
 use model::sip::LegCause;
 use model::time::Timestamp;
 use report::CallRecord;
-use store::{CallRow, FloorRow, RecordingRow};
+use store::{CallRow, FloorRow};
 
 /// What a dead process left open of one call.
 #[derive(Debug, Default)]
 struct Open {
     wait: Option<(QueueEntryId, QueueId, Timestamp)>,
     offers: BTreeMap<OfferId, AgentId>,
-    talks: BTreeMap<AgentId, (QueueId, model::LegId)>,
+    talks: BTreeMap<AgentId, (QueueId, LegId)>,
     holds: BTreeMap<AgentId, ()>,
     wraps: BTreeMap<AgentId, QueueId>,
+    recordings: BTreeSet<RecordingId>,
 }
 
 impl Open {
@@ -48,6 +49,12 @@ impl Open {
             }
             Event::WrapUpEnded { agent, .. } => {
                 self.wraps.remove(agent);
+            }
+            Event::RecordingStarted { recording, .. } => {
+                self.recordings.insert(*recording);
+            }
+            Event::RecordingEnded { recording, .. } => {
+                self.recordings.remove(recording);
             }
             _ => {}
         }
@@ -110,18 +117,19 @@ impl Closing {
             self.event(Event::Disconnected { call, queue, agent, leg, cause });
         }
         self.end_wrap_ups(call, open.wraps);
+        for recording in open.recordings {
+            self.event(Event::RecordingEnded { call, recording });
+        }
         let (cause, outcome) = (LegCause::NodeFailure, CallOutcome::Failed);
         self.event(Event::CallEnded { call, cause, outcome });
         self.close_row(row, events, first);
     }
 
-    /// Closes the wrap-ups of a call whose customer had left before the crash.
+    /// Closes the wrap-ups of a call whose customer had left before the crash. Also without any
+    /// its row is written: no later start has to look at it again.
     pub(crate) fn wrap_ups(&mut self, row: &CallRow, events: &[Recorded]) {
         let mut open = Open::default();
         events.iter().for_each(|recorded| open.apply(recorded));
-        if open.wraps.is_empty() {
-            return;
-        }
         let first = self.events.len();
         self.end_wrap_ups(row.call, open.wraps);
         self.close_row(row, events, first);
@@ -149,7 +157,12 @@ impl Closing {
     /// The call's row as its closed record says.
     fn close_row(&mut self, row: &CallRow, before: &[Recorded], first: usize) {
         let mut all = before.iter().chain(self.events.iter().skip(first));
-        let Some(mut record) = all.next().and_then(CallRecord::begin) else { return };
+        let Some(mut record) = all.next().and_then(CallRecord::begin) else {
+            // Its beginning fell out of the journal: the row stays as it is, save that it is over.
+            let ended_at = row.ended_at.or(Some(self.ended_at));
+            let row = CallRow { ended_at, waiting_since: None, finished: true, ..row.clone() };
+            return self.rows.push(FloorRow::Call(Box::new(row)));
+        };
         all.for_each(|recorded| {
             record.apply(recorded);
         });
@@ -163,14 +176,15 @@ impl Closing {
             wrap_us: record.wrap_up_us,
             outcome: record.outcome,
             cause: record.cause,
+            finished: true,
             ..row.clone()
         })));
     }
 
-    /// A recording file that was cut off: its row says how much of it can be heard.
-    pub(crate) fn recording(&mut self, row: RecordingRow, length_ms: i64, sha256: String) {
-        let sha256 = Some(sha256);
-        self.rows.push(FloorRow::Recording(RecordingRow { length_ms, sha256, ..row }));
+    /// A page that was connected: it connects anew, with another leg.
+    pub(crate) fn device(&mut self, agent: AgentId, leg: LegId) {
+        self.event(Event::DeviceDown { agent, leg });
+        self.rows.push(FloorRow::DeviceDown { agent, leg });
     }
 
     /// Agents begin signed out; their intents are commanded anew by the hub.
@@ -182,5 +196,96 @@ impl Closing {
     /// What to save, and the number of the next event.
     pub(crate) fn finish(self) -> (Vec<Recorded>, Vec<FloorRow>, u64) {
         (self.events, self.rows, self.next_seq)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::event::Consent;
+    use model::id::{CallId, Id, IdMint};
+
+    use super::*;
+
+    fn mint<T: Id>(n: u64) -> T {
+        IdMint::new(n).mint(Timestamp::from_micros(1))
+    }
+
+    fn row(call: CallId) -> CallRow {
+        CallRow {
+            call,
+            party: mint(2),
+            leg: mint(3),
+            dialled: "100".parse().expect("dialable"),
+            flow: mint(4),
+            flow_version: 1,
+            language: "en".to_owned(),
+            consent: Consent::Given,
+            started_at: Timestamp::from_micros(1),
+            answered_at: None,
+            ended_at: None,
+            queue: None,
+            waiting_since: None,
+            agent: None,
+            waited_us: 0,
+            talk_us: 0,
+            hold_us: 0,
+            wrap_us: 0,
+            outcome: None,
+            cause: None,
+            disposition: None,
+            resolved: None,
+            recorded: true,
+            finished: false,
+        }
+    }
+
+    #[test]
+    fn whatever_had_begun_ends_with_its_call_and_its_row_is_finished() {
+        let (tenant, call): (TenantId, CallId) = (mint(1), mint(5));
+        let recording: RecordingId = mint(6);
+        let row = row(call);
+        let begun = [
+            Event::CallStarted {
+                call,
+                leg: row.leg,
+                party: row.party,
+                dialled: row.dialled.clone(),
+                flow: row.flow,
+                flow_version: 1,
+            },
+            Event::RecordingStarted { call, recording: mint(7) },
+            Event::RecordingEnded { call, recording: mint(7) },
+            Event::RecordingStarted { call, recording },
+        ];
+        let recorded = |(event, seq): (Event, u64)| {
+            let at = Timestamp::from_micros(2);
+            Recorded { tenant, seq, at, config: 1, event }
+        };
+        let begun: Vec<Recorded> = begun.into_iter().zip(1..).map(recorded).collect();
+        let end = Timestamp::from_micros(9);
+        let mut closing = Closing::new(tenant, end, end, 1, 5);
+        closing.call(&row, &begun);
+        closing.device(mint(8), mint(9));
+        let (ends, rows, next_seq) = closing.finish();
+        assert_eq!((ends.len(), next_seq), (3, 8));
+        assert_eq!(ends[0].event, Event::RecordingEnded { call, recording });
+        assert!(matches!(ends[1].event, Event::CallEnded { .. }));
+        assert_eq!(ends[2].event, Event::DeviceDown { agent: mint(8), leg: mint(9) });
+        let closed = |row: &FloorRow| match row {
+            FloorRow::Call(row) => row.finished && row.ended_at == Some(end),
+            FloorRow::DeviceDown { .. } => true,
+            _ => false,
+        };
+        assert!(rows.len() == 2 && rows.iter().all(closed), "{rows:?}");
+    }
+
+    #[test]
+    fn a_call_without_a_beginning_is_closed_all_the_same() {
+        let end = Timestamp::from_micros(9);
+        let mut closing = Closing::new(mint(1), end, end, 1, 5);
+        closing.wrap_ups(&row(mint(5)), &[]);
+        let (events, rows, _) = closing.finish();
+        assert!(events.is_empty());
+        assert!(matches!(&rows[..], [FloorRow::Call(row)] if row.finished));
     }
 }

@@ -16,8 +16,14 @@ use crate::key::HouseKey;
 pub struct Replayed {
     /// Whose segment.
     pub tenant: TenantId,
-    /// The program that wrote it.
+    /// The program that wrote it: version, and commit if known.
     pub build: String,
+    /// The program that replays it. A difference between two programs may be wanted.
+    pub replayed_by: String,
+    /// The release of the time zone data that it was decided with; empty before it was written.
+    pub tzdb: String,
+    /// The release that it is decided with now.
+    pub replayed_with_tzdb: String,
     /// Inputs that were replayed.
     pub inputs: u64,
     /// Outputs that were compared.
@@ -59,6 +65,9 @@ pub fn replay(
     let mut replayed = Replayed {
         tenant: header.tenant,
         build: header.build,
+        replayed_by: flight::BUILD.to_owned(),
+        tzdb: header.tzdb,
+        replayed_with_tzdb: civil::tzdb_version().to_owned(),
         inputs: 0,
         decisions: 0,
         difference: None,
@@ -73,6 +82,17 @@ pub fn replay(
         }
     }
     Ok(replayed)
+}
+
+/// The plain text of a segment: the cell at its beginning, then a line for each input with what was
+/// decided. For a person with the key who looks for something in it.
+///
+/// # Errors
+/// When the file or its key is wrong, or it is not text.
+pub fn plain_text(path: &Path, key: &HouseKey) -> Result<String, FlightError> {
+    let chunks = flight::chunks(path, key)?;
+    let texts: Result<Vec<String>, _> = chunks.into_iter().map(String::from_utf8).collect();
+    Ok(texts.map_err(|_| FlightError::NotFlightLog)?.join("\n"))
 }
 
 fn compare(input_n: u64, step: Step, now: Vec<Output>, decisions: &mut u64) -> Option<Difference> {

@@ -5,13 +5,12 @@ use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use floor::Cell;
-use media::recording::salvage;
 use model::effect::AgentIntent;
 use model::id::{AgentId, TenantId};
 use model::input::Command;
 use model::limits;
 use model::media::{ClipId, MediaCommand};
-use model::time::{Span, Timestamp};
+use model::time::Timestamp;
 use model::{Input, TenantConfig};
 use store::{Ctx, FloorBatch, Store, StoreError, TenantDb};
 use tokio::runtime::Handle;
@@ -24,6 +23,7 @@ use crate::mailbox::{Message, mailbox};
 use crate::plan::NumberPlan;
 use crate::publish::Board;
 use crate::recovery::Closing;
+use crate::salvage::salvage_all;
 use crate::switchboard::{Request, Streams, Switchboard};
 use crate::watch::Watch;
 use crate::{House, Hub, Parts, Tenant};
@@ -38,11 +38,6 @@ pub enum StartError {
     #[error("the flight log cannot be started: {0}")]
     Flight(#[from] std::io::Error),
 }
-
-/// How often a clip is handed to a media plane that is behind.
-const CLIP_TRIES: usize = 50;
-/// Pause between two tries.
-const CLIP_PAUSE: Duration = Duration::from_millis(20);
 
 impl Hub {
     /// Starts the house: closes what a crash left open, then runs a cell for every tenant. Cells and
@@ -73,10 +68,16 @@ impl Hub {
             floor: Handle::current(),
         };
         let hub = Self { house: Arc::new(house) };
+        let mut cut_off = Vec::new();
         for tenant in hub.house.store.tenants().await? {
+            // Read before its cell runs: from then on a recording may be open because it grows.
+            let db = hub.house.store.tenant(Ctx::system(tenant.id));
+            let open = db.open_recordings().await?;
+            cut_off.extend(open.into_iter().map(|row| (tenant.id, row)));
             hub.start_tenant(tenant.id).await?;
         }
         hub.renew_numbers().await?;
+        tokio::spawn(salvage_all(hub.house.store.clone(), cut_off));
         Ok(hub)
     }
 
@@ -193,11 +194,11 @@ impl Hub {
         // Encoding takes milliseconds, and a full queue empties soon.
         let taken = tokio::task::spawn_blocking(move || {
             let samples = samples(&bytes);
-            (0..CLIP_TRIES).any(|_| {
+            (0..limits::CLIP_TRIES_MAX).any(|_| {
                 let samples = samples.clone();
                 let taken = (ports.media)(MediaCommand::Clip { clip, samples });
                 if !taken {
-                    std::thread::sleep(CLIP_PAUSE);
+                    std::thread::sleep(Duration::from_millis(limits::CLIP_PAUSE_MS));
                 }
                 taken
             })
@@ -237,25 +238,19 @@ async fn close_what_is_open(
     let last = db.events(last_seq, 1).await?.first().map(|recorded| recorded.at);
     let ended_at = last.map_or(now, |at| at.min(now));
     let mut closing = Closing::new(config.tenant, ended_at, now, config.n, last_seq + 1);
-    for row in db.calls_ended_since(ended_at - Span::from_millis(limits::WRAP_UP_MS_MAX)).await? {
+    for row in db.unfinished_calls().await? {
         let events = db.call_events(row.call).await?;
-        closing.wrap_ups(&row, &events);
+        match row.ended_at {
+            Some(_) => closing.wrap_ups(&row, &events),
+            None => closing.call(&row, &events),
+        }
     }
-    for row in db.open_calls().await? {
-        let events = db.call_events(row.call).await?;
-        closing.call(&row, &events);
+    for (agent, leg) in db.devices_up().await? {
+        closing.device(agent, leg);
     }
     for (agent, intent) in intents {
         if command_of(intent).is_some() {
             closing.agent(*agent);
-        }
-    }
-    for row in db.open_recordings().await? {
-        let file = store.recording_file(&row)?;
-        let salvaged = tokio::task::spawn_blocking(move || salvage(&file)).await;
-        // A file that is gone or has no whole second leaves the row as it is: not complete.
-        if let Ok(Ok(salvaged)) = salvaged {
-            closing.recording(row, salvaged.length_ms, salvaged.sha256);
         }
     }
     let (events, rows, next_seq) = closing.finish();

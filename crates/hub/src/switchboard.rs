@@ -22,6 +22,7 @@ use tokio::time::{Duration, interval};
 
 use crate::browser::{Claim, Phones, Taken};
 use crate::clock::HouseClock;
+use crate::keyboard::Keyboards;
 use crate::leg::{Leg, LegOutput};
 use crate::mailbox::{Mailbox, Message};
 use crate::plan::NumberPlan;
@@ -89,6 +90,8 @@ pub(crate) struct Switchboard {
     calls: HashMap<CallId, TenantId>,
     recordings: HashMap<RecordingId, TenantId>,
     phones: Phones,
+    /// What callers type, where it may be a secret.
+    keyboards: Keyboards,
     offers: std::sync::mpsc::Sender<(LegId, u64, String)>,
     /// Endings that a plane was too busy for; losing one would leave somebody on a dead line.
     endings: VecDeque<Ending>,
@@ -128,6 +131,7 @@ impl Switchboard {
             calls: HashMap::new(),
             recordings: HashMap::new(),
             phones: Phones::default(),
+            keyboards: Keyboards::default(),
             offers,
             endings: VecDeque::new(),
         })
@@ -263,6 +267,13 @@ impl Switchboard {
                 self.legs.insert(leg, (tenant, machine));
                 (leg, Some(outputs))
             }
+            Effect::Keys { leg, mode, confirm } => {
+                if self.legs.contains_key(&leg) {
+                    let inputs = self.keyboards.announce(leg, mode, confirm);
+                    inputs.into_iter().for_each(|input| self.tell(tenant, input));
+                }
+                return;
+            }
             Effect::Media { call, rev, graph } => {
                 self.calls.insert(call, tenant);
                 let new = graph.record.as_ref().map(|wish| wish.recording);
@@ -323,12 +334,22 @@ impl Switchboard {
                 LegOutput::Finished => {
                     self.legs.remove(&leg);
                     self.callers.remove(&leg);
+                    self.keyboards.forget(leg);
                 }
             }
         }
     }
 
+    /// A key goes to the cell as far as it may be seen there.
+    fn key(&mut self, tenant: TenantId, leg: LegId, digit: char) {
+        let inputs = self.keyboards.key(leg, digit);
+        inputs.into_iter().for_each(|input| self.tell(tenant, input));
+    }
+
     fn hand_in(&mut self, tenant: TenantId, leg: LegId, input: Input) {
+        if let Input::Digit { leg, digit } = input {
+            return self.key(tenant, leg, digit);
+        }
         if !matches!(input, Input::CallOffered { .. }) {
             self.tell(tenant, input);
             return;

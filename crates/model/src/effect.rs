@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event::Recorded;
-use crate::id::{AgentId, CallId, LegId, PartyId, QueueId, RequestId};
+use crate::id::{AgentId, CallId, LegId, PartyId, QueueId, RequestId, SecretId};
 use crate::media::Graph;
 use crate::number::DialString;
 use crate::refusal::Refusal;
@@ -69,6 +69,16 @@ pub enum Effect {
         target: SipTarget,
         /// The number to show.
         caller: Option<DialString>,
+    },
+    /// How keys of the customer's leg are passed from now on. Said of the calls whose flow can ask
+    /// for a secret, before they are answered and before the prompt of each node.
+    Keys {
+        /// The leg.
+        leg: LegId,
+        /// How.
+        mode: KeyMode,
+        /// Whether `Input::KeysHeld` is wanted behind the keys that were passed before.
+        confirm: bool,
     },
     /// End a leg: CANCEL, BYE or refusal. `LegEnded` follows.
     Hangup {
@@ -142,6 +152,7 @@ impl Effect {
             Self::Answer { .. }
             | Self::Refuse { .. }
             | Self::Dial { .. }
+            | Self::Keys { .. }
             | Self::Hangup { .. }
             | Self::Media { .. }
             | Self::MediaEnd { .. } => Plane::Now,
@@ -153,6 +164,29 @@ impl Effect {
             Self::Reply { .. } => Plane::AfterCommit,
         }
     }
+}
+
+/// How the shell passes the keys of a leg to the cell. A leg that nothing was said of passes all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyMode {
+    /// Keep them until the next word: what asks next may ask for a secret.
+    Hold,
+    /// Nobody asks, and what is typed means nothing.
+    Drop,
+    /// Pass one as it is, then hold: it may lead to a secret.
+    One,
+    /// Pass this one as it is, then hold. Any other is typed ahead of what asks next.
+    Only(char),
+    /// Keep the digits and pass `Input::SecretKey` for each.
+    Secret {
+        /// What stands for them.
+        secret: SecretId,
+        /// The digit that ends the secret by its number; the shell holds the keys behind it.
+        digits_max: u8,
+        /// The key that ends it early.
+        terminator: char,
+    },
 }
 
 /// What an agent wants, whatever contact it has at the moment.
@@ -179,8 +213,11 @@ pub struct Fact {
     pub key: String,
     /// The label of the choice or of the variable.
     pub label: String,
-    /// The key or the digits.
+    /// The key or the digits; of a secret one `•` for each digit.
     pub value: String,
+    /// Stands for the digits of a secret, which only the shell holds, as long as the call lasts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<SecretId>,
 }
 
 /// How a fact came.

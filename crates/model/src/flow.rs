@@ -64,6 +64,10 @@ pub enum Node {
         terminator: char,
         /// Seconds between keys.
         timeout_s: u32,
+        /// The digits are a secret (a PIN, a card): the floor, the record and the agent see how
+        /// many there are, never which.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        secret: bool,
         /// How often it asks.
         tries: u32,
         /// The next node.

@@ -101,6 +101,8 @@ ids! {
     PlayId
     /// One command that waits for its reply.
     RequestId
+    /// One secret that a caller typed: it stands for digits that only the shell holds.
+    SecretId
 }
 
 impl AgentId {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::config::TenantConfig;
-use crate::id::{AgentId, CallId, LegId, OfferId, PartyId, PlayId, RequestId};
+use crate::id::{AgentId, CallId, LegId, OfferId, PartyId, PlayId, RequestId, SecretId};
 use crate::number::DialString;
 use crate::sip::LegCause;
 
@@ -15,7 +15,8 @@ use crate::sip::LegCause;
 pub enum Input {
     /// A new configuration.
     Config(Arc<TenantConfig>),
-    /// The deadline that the cell named has come. Harmless when too early or repeated.
+    /// The deadline that the cell named has come: its earliest timer fires, and no other. Harmless
+    /// when too early or repeated.
     Wake,
     /// The wall clock was set. House time goes on and is drawn to it slowly.
     ClockJumped {
@@ -52,6 +53,21 @@ pub enum Input {
         /// `0-9 * # A-D`.
         digit: char,
     },
+    /// A key of a secret was pressed on a leg: which digit it was, only the shell knows.
+    SecretKey {
+        /// The leg.
+        leg: LegId,
+        /// The secret it is part of.
+        secret: SecretId,
+        /// Whether it was the terminator and no digit.
+        is_end: bool,
+    },
+    /// The shell holds the keys of a leg, as `Effect::Keys` wanted it confirmed: whatever was passed
+    /// before has arrived.
+    KeysHeld {
+        /// The leg.
+        leg: LegId,
+    },
     /// A play-out came to its end.
     PlayEnded {
         /// The call.
@@ -76,6 +92,9 @@ pub enum Input {
     /// Handling of the earliest due timer panicked in the shell's guard: forget that timer and end
     /// the call it was about. A wrap-up has no call any more: its timer comes again later.
     WakeFailed,
+    /// Even `WakeFailed` panicked: the earliest due timer comes again after
+    /// `limits::TIMER_PUT_OFF_MS`, so that it keeps no other from firing.
+    TimerPutOff,
     /// Handling of this call panicked in the shell's guard: end it alone.
     CallFailed {
         /// The call.

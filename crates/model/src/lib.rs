@@ -27,7 +27,7 @@ pub use effect::{Effect, Output, Plane, Topic};
 pub use event::{Event, Recorded};
 pub use id::{
     AgentId, CalendarId, CallId, DeviceId, FlowId, LegId, OfferId, PartyId, PlayId, PromptId,
-    QueueEntryId, QueueId, RecordingId, RequestId, TenantId, UserId,
+    QueueEntryId, QueueId, RecordingId, RequestId, SecretId, TenantId, UserId,
 };
 pub use input::Input;
 pub use media::Graph;

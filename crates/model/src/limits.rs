@@ -14,13 +14,61 @@ pub const SKILLS_MAX: usize = 64;
 pub const PROFICIENCY_MAX: u8 = 10;
 /// Inputs that may wait for a cell; over it a call gets 503 and a command 503.
 pub const CELL_MAILBOX_INPUTS_MAX: usize = 8_192;
+/// Messages that a cell takes before it looks at its commits and timers again, a count.
+pub const CELL_MESSAGES_PER_TURN_MAX: usize = 64;
+/// Inputs between two checkpoints of a cell: the most that a rebuild after a panic repeats, and that
+/// are held in memory for it.
+pub const CHECKPOINT_INPUTS_MAX: usize = 256;
+/// Time that a stopping cell waits for the disk, in milliseconds: longer than a slow disk needs,
+/// shorter than a service manager's patience.
+pub const STOP_MS_MAX: u64 = 10_000;
+/// Updates of a tenant's topics that a slow watcher may be behind before it has to read the newest
+/// views again.
+pub const BOARD_UPDATES_MAX: usize = 1_024;
+/// Tries to hand a clip to a media plane that is behind.
+pub const CLIP_TRIES_MAX: usize = 50;
+/// Pause between two of them, in milliseconds: a second in all.
+pub const CLIP_PAUSE_MS: u64 = 20;
+/// Time that a page waits for the answer to its phone offer, in milliseconds; then it is refused.
+pub const PHONE_OFFER_MS_MAX: u64 = 5_000;
+/// Time for which the leg of a page that is gone is kept, in milliseconds: twice the grace of a
+/// conversation, so that whoever comes back finds it.
+pub const PHONE_GONE_MS_MAX: i64 = 60_000;
+/// Recordings cut off by a crash that are looked at side by side while calls are taken again: each
+/// reads a whole file.
+pub const SALVAGES_AT_ONCE_MAX: usize = 2;
 /// Events that wait for a slow disk before the oldest are dropped and a gap is recorded.
 pub const UNSAVED_EVENTS_MAX: usize = 100_000;
+/// Lines of the flight log that may wait for the disk, about 2 s of a busy house; what is over is
+/// lost to the log and counted.
+pub const FLIGHT_LINES_MAX: usize = 4_096;
+/// Bytes of a chunk of the flight log that is full: what a crash can lose.
+pub const FLIGHT_CHUNK_BYTES: usize = 64 * 1_024;
+/// Bytes of the longest chunk that a reader accepts: a serialised cell is one chunk.
+pub const FLIGHT_CHUNK_BYTES_MAX: usize = 256 * 1_024 * 1_024;
+/// Inputs of one segment of the flight log: what a replay of one has to go through.
+pub const FLIGHT_SEGMENT_INPUTS_MAX: u32 = 50_000;
+/// Length of one segment, in milliseconds.
+pub const FLIGHT_SEGMENT_MS_MAX: i64 = 300_000;
+/// Age at which a segment is removed, in seconds: it holds what callers typed.
+pub const FLIGHT_KEEP_S: u64 = 24 * 3_600;
+/// Time that a stop waits for the end of the flight log, in milliseconds.
+pub const FLIGHT_FINISH_MS_MAX: u64 = 2_000;
 /// Time a commit may take before the house is degraded, in milliseconds.
 pub const COMMIT_LATE_MS: i64 = 500;
 
 /// Nodes of one flow.
 pub const FLOW_NODES_MAX: usize = 500;
+/// Depth to which the conditions of a flow may nest: they are read by recursion.
+pub const FLOW_CONDITION_DEPTH_MAX: usize = 8;
+/// Seconds that a node may wait for a key.
+pub const FLOW_KEY_S_MAX: u32 = 60;
+/// Times that a node may ask.
+pub const FLOW_TRIES_MAX: u32 = 10;
+/// Seconds that a flow may let a contact wait: as long as a call may live.
+pub const FLOW_WAIT_S_MAX: u32 = 12 * 3_600;
+/// Lowest and highest priority of a contact; a plain number.
+pub const FLOW_PRIORITIES: std::ops::RangeInclusive<i32> = -100..=100;
 /// Nodes that one call may pass without waiting for the caller or for time.
 pub const FLOW_STEPS_WITHOUT_WAIT_MAX: u32 = 100;
 /// Nodes that one call may pass in its whole life.
@@ -35,6 +83,8 @@ pub const CALL_VARIABLES_MAX: usize = 64;
 pub const CALL_VARIABLE_CHARS_MAX: usize = 256;
 /// Digits that one `collect` may ask for.
 pub const COLLECT_DIGITS_MAX: u8 = 32;
+/// Secrets that the shell holds of one leg; the oldest goes first.
+pub const SECRETS_PER_LEG_MAX: usize = 8;
 /// Digits per second that one leg may send; the rest are dropped and counted by every plane.
 pub const DIGITS_PER_SECOND_MAX: u32 = 20;
 
@@ -54,10 +104,14 @@ pub const PLAY_LATE_MS: i64 = 5_000;
 pub const DEVICE_GRACE_MS: i64 = 30_000;
 /// Longest wrap-up, in milliseconds, extensions included.
 pub const WRAP_UP_MS_MAX: i64 = 3_600_000;
-/// Time to the next deadline of a wrap-up whose deadline could not be handled, in milliseconds.
-pub const WRAP_UP_RETRY_MS: i64 = 60_000;
 /// Longest time a call may live, in milliseconds. What is older is a fault and is ended.
 pub const CALL_MS_MAX: i64 = 12 * 3_600_000;
+/// Time after which a timer whose handling failed is tried again, in milliseconds: long enough that
+/// a fault which stays costs nothing.
+pub const TIMER_PUT_OFF_MS: i64 = 60_000;
+/// Timers that a cell fires before it looks at its messages again, a count: a thousand calls whose
+/// wait ends in one instant must not keep a key waiting.
+pub const TIMERS_PER_TURN_MAX: usize = 64;
 /// Characters of a note at wrap-up.
 pub const NOTE_CHARS_MAX: usize = 4_000;
 

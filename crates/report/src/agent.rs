@@ -5,8 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use model::config::TenantConfig;
 use model::event::{AgentState, Event, OfferOutcome, Recorded};
-use model::id::AgentId;
+use model::id::{AgentId, QueueId};
 use model::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +73,15 @@ impl AgentInterval {
     }
 }
 
+/// The agents of one queue at this instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Staff {
+    /// Ready.
+    pub ready: u32,
+    /// Offered something, talking, on hold or wrapping up.
+    pub busy: u32,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Spell {
     state: AgentState,
@@ -103,6 +113,8 @@ impl AgentFold {
             Event::OfferEnded { agent, outcome: OfferOutcome::Declined, .. } => {
                 self.interval(*agent, start_of(at)).declined += 1;
             }
+            // As with queues: what ran may have ended unseen.
+            Event::RecordGap { .. } => self.handlings = Handlings::default(),
             event => {
                 if let Some(booking) = self.handlings.apply(at, event) {
                     let interval = self.interval(booking.agent, start_of(booking.at));
@@ -110,6 +122,33 @@ impl AgentFold {
                 }
             }
         }
+    }
+
+    /// The agents of a queue who could take a contact now, and those who have one. The live views
+    /// show what the cell holds; `sim` holds it against this after every step.
+    #[must_use]
+    pub fn staff(&self, config: &TenantConfig, queue: QueueId) -> Staff {
+        let mut staff = Staff::default();
+        let serves = config.agents.iter().filter(|(_, agent)| agent.queues.contains(&queue));
+        for (agent, _) in serves {
+            match self.spells.get(agent).map(|spell| spell.state) {
+                Some(AgentState::Ready) => staff.ready += 1,
+                Some(
+                    AgentState::Offered
+                    | AgentState::Talking
+                    | AgentState::Hold
+                    | AgentState::WrapUp,
+                ) => staff.busy += 1,
+                Some(
+                    AgentState::SignedOut
+                    | AgentState::Break
+                    | AgentState::DidNotAnswer
+                    | AgentState::NoDevice,
+                )
+                | None => {}
+            }
+        }
+        staff
     }
 
     /// Books the time of the states that last, so that the facts are complete until `now`.
@@ -148,6 +187,11 @@ impl AgentFold {
             intervals.range(from..until).for_each(|(_, facts)| sum.add(facts));
         }
         sum
+    }
+
+    /// Everybody who has figures.
+    pub fn agents(&self) -> impl Iterator<Item = AgentId> {
+        self.intervals.keys().copied()
     }
 
     /// Puts a saved quarter-hour back, before a fold goes on with it after a start.

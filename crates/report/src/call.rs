@@ -256,7 +256,8 @@ impl CallRecord {
     }
 }
 
-/// The records of all calls of a tenant that are not finished.
+/// The records of all calls of a tenant that are not finished. The product keeps each record beside
+/// its call; `sim` folds the whole journal with this and compares.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallFold {
     cursor: Cursor,

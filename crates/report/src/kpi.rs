@@ -1,6 +1,7 @@
 //! The KPI book as code: one function per number, named as in the book, tested with its example.
 //!
 //! Every KPI is exact: a share is a [`Ratio`] of two whole numbers, a mean is whole microseconds.
+//! No screen shows them yet; `sim` proves them against the diaries of its customers.
 //! `None` means that nothing happened that could be measured, which is neither 0 % nor 100 %.
 
 use model::time::Span;

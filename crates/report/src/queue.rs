@@ -61,7 +61,9 @@ pub struct QueueInterval {
     pub handling: HandleFacts,
 }
 
-/// The counters of one queue since the beginning, with what waits now.
+/// The counters of one queue since the beginning, with what waits now. The live views show `waiting`
+/// from the cell, which cannot read its own journal; `sim` holds the two against each other after
+/// every step of every run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct QueueCounters {
     /// Waits that began.
@@ -144,7 +146,11 @@ impl HandleFacts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct OpenEntry {
     queue: QueueId,
+    /// When the entry began: figures count from here.
     since: Timestamp,
+    /// When the customer began to wait: older where the agent was lost in conversation and the
+    /// customer went back to the old place.
+    queued_at: Timestamp,
 }
 
 /// The handling of one call by one agent: conversation, then perhaps wrap-up.
@@ -280,6 +286,8 @@ pub struct QueueFold {
     intervals: BTreeMap<QueueId, BTreeMap<Timestamp, QueueInterval>>,
     changed: BTreeSet<(QueueId, Timestamp)>,
     open: BTreeMap<QueueEntryId, OpenEntry>,
+    /// Since when the customers in conversation had waited: the place they go back to.
+    places: BTreeMap<CallId, Timestamp>,
     handlings: Handlings,
 }
 
@@ -294,17 +302,29 @@ impl QueueFold {
     pub fn apply(&mut self, recorded: &Recorded) {
         let at = recorded.at;
         match &recorded.event {
-            Event::Queued { entry, queue, .. } => {
-                self.open.insert(*entry, OpenEntry { queue: *queue, since: at });
+            Event::Queued { call, entry, queue, .. } => {
+                let queued_at = self.places.remove(call).unwrap_or(at);
+                self.open.insert(*entry, OpenEntry { queue: *queue, since: at, queued_at });
                 let counters = self.counters.entry(*queue).or_default();
                 counters.offered += 1;
                 counters.waiting += 1;
                 self.interval(*queue, at).entries.offered += 1;
             }
-            Event::QueueLeft { entry, outcome, waited_us, .. } => {
+            Event::QueueLeft { call, entry, outcome, waited_us, .. } => {
+                if let (QueueOutcome::Answered, Some(open)) = (outcome, self.open.get(entry)) {
+                    self.places.insert(*call, open.queued_at);
+                }
                 self.left(*entry, *outcome, *waited_us);
             }
+            // The flow went on: another queue is another wait.
+            Event::NodeEntered { call, .. } => {
+                self.places.remove(call);
+            }
+            Event::RecordGap { .. } => self.lose_sight(at),
             event => {
+                if let Event::CallEnded { call, .. } = event {
+                    self.places.remove(call);
+                }
                 if let Some(booking) = self.handlings.apply(at, event) {
                     booking.book(&mut self.interval(booking.queue, booking.at).handling);
                 }
@@ -312,8 +332,18 @@ impl QueueFold {
         }
     }
 
+    /// Events are missing. Whatever ran may have ended among them, and nothing would ever say so:
+    /// waits count as lost, and a word about one that comes later is of a wait we do not know.
+    fn lose_sight(&mut self, at: Timestamp) {
+        for (entry, open) in self.open.clone() {
+            self.left(entry, QueueOutcome::Lost, at.since(open.since).micros());
+        }
+        self.places.clear();
+        self.handlings = Handlings::default();
+    }
+
     fn left(&mut self, entry: QueueEntryId, outcome: QueueOutcome, waited_us: i64) {
-        let Some(OpenEntry { queue, since }) = self.open.remove(&entry) else { return };
+        let Some(OpenEntry { queue, since, .. }) = self.open.remove(&entry) else { return };
         let target = self.targets.get(&queue).copied().unwrap_or(SERVICE_LEVEL);
         self.interval(queue, since).entries.left(outcome, waited_us, target);
         let counters = self.counters.entry(queue).or_default();
@@ -339,10 +369,10 @@ impl QueueFold {
         &self.counters
     }
 
-    /// When the longest wait of the queue began.
+    /// When the customer who has waited longest in the queue began to wait.
     #[must_use]
     pub fn longest_since(&self, queue: QueueId) -> Option<Timestamp> {
-        self.open.values().filter(|entry| entry.queue == queue).map(|entry| entry.since).min()
+        self.open.values().filter(|entry| entry.queue == queue).map(|entry| entry.queued_at).min()
     }
 
     /// The quarter-hours of a queue, oldest first.
@@ -383,6 +413,8 @@ impl QueueFold {
 
 #[cfg(test)]
 mod tests {
+    use model::random::Random;
+
     use super::*;
     use crate::story::{SECOND, Story, at, id};
 
@@ -482,6 +514,89 @@ mod tests {
         assert!(fold.take_changed().is_empty());
         fold.forget_before(at(10_000));
         assert_eq!(fold.intervals(id(1)).count(), 1, "a wait that runs still needs it");
+    }
+
+    /// A journal of waits at random, some of it missing and named as a gap, as the ledger does.
+    fn with_gaps(seed: u64) -> Story {
+        let mut random = Random::new(seed);
+        let mut story = Story::new(1);
+        let (mut open, mut missing) = (Vec::new(), None);
+        for n in 0..300 {
+            let second = i64::from(n);
+            if random.below(3) == 0 && !open.is_empty() {
+                let place = usize::try_from(random.below(open.len() as u64)).unwrap();
+                let (entry, since) = open.swap_remove(place);
+                let outcome = [QueueOutcome::Answered, QueueOutcome::Abandoned][place % 2];
+                story.leave(second, id(entry), entry, outcome, second - since);
+            } else {
+                let entry = 1_000 + u128::try_from(n).unwrap();
+                open.push((entry, second));
+                story.queue(second, id(entry), entry, id(1));
+            }
+            match missing {
+                None if random.below(40) == 0 => missing = Some(story.events.len()),
+                Some(from) if random.below(6) == 0 => {
+                    story.lose_since(from, second);
+                    missing = None;
+                }
+                _ => {}
+            }
+        }
+        story
+    }
+
+    #[test]
+    fn after_a_gap_nothing_waits_for_ever_and_the_identity_holds() {
+        let mut gaps = 0;
+        for seed in 0..50 {
+            let mut fold = QueueFold::default();
+            let (mut last_gap, mut lost) = (None, 0);
+            for recorded in &with_gaps(seed).events {
+                let waiting = fold.counters().get(&id(1)).map_or(0, |counters| counters.waiting);
+                fold.apply(recorded);
+                if let Event::RecordGap { .. } = recorded.event {
+                    (last_gap, gaps) = (Some(recorded.at), gaps + 1);
+                    lost += waiting;
+                }
+                let Some(counters) = fold.counters().get(&id(1)) else { continue };
+                assert!(counters.balanced(), "seed {seed}: {counters:?}");
+                assert_eq!(counters.lost, lost, "seed {seed}");
+                assert_eq!(counters.waiting, fold.open.len() as u64, "seed {seed}");
+                if let (Some(gap), Some(oldest)) = (last_gap, fold.longest_since(id(1))) {
+                    assert!(gap <= oldest, "seed {seed}: one waits since before the gap");
+                }
+            }
+        }
+        assert!(gaps > 50, "only {gaps} gaps");
+    }
+
+    #[test]
+    fn who_goes_back_to_the_old_place_has_waited_since_then() {
+        let mut story = Story::new(1);
+        story.queue(0, id(50), 70, id(1));
+        story.leave(30, id(50), 70, QueueOutcome::Answered, 30);
+        story.connect(30, id(50), 70, id(60));
+        story.queue(40, id(51), 71, id(1));
+        assert_eq!(fold(&story).longest_since(id(1)), Some(at(40)));
+        story.disconnect(90, id(50), id(60));
+        story.queue(90, id(50), 72, id(1));
+        assert_eq!(fold(&story).longest_since(id(1)), Some(at(0)), "as the agent lost it");
+        story.leave(95, id(50), 72, QueueOutcome::TimedOut, 5);
+        story.add(95, Event::NodeEntered { call: id(50), node: "other".into() });
+        story.queue(95, id(50), 73, id(1));
+        story.leave(96, id(51), 71, QueueOutcome::Abandoned, 56);
+        assert_eq!(fold(&story).longest_since(id(1)), Some(at(95)), "another wait");
+    }
+
+    #[test]
+    fn a_conversation_that_may_have_ended_in_a_gap_is_not_kept() {
+        let mut story = Story::new(1);
+        story.queue(0, id(50), 70, id(1));
+        story.leave(5, id(50), 70, QueueOutcome::Answered, 5);
+        story.connect(5, id(50), 70, id(60));
+        story.add(90, Event::RecordGap { from_seq: 4, until_seq: 4 });
+        let fold = fold(&story);
+        assert_eq!(fold.handlings, Handlings::default());
     }
 
     #[test]

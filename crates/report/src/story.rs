@@ -29,8 +29,17 @@ impl Story {
         Self { tenant: id(tenant), events: Vec::new() }
     }
 
+    /// Loses the events from place `from` on, and names the gap; what follows keeps its numbers.
+    pub(crate) fn lose_since(&mut self, from: usize, secs: i64) {
+        let lost = self.events.split_off(from);
+        if let (Some(first), Some(last)) = (lost.first(), lost.last()) {
+            let event = Event::RecordGap { from_seq: first.seq, until_seq: last.seq };
+            self.events.push(Recorded { event, at: at(secs), ..last.clone() });
+        }
+    }
+
     pub(crate) fn add(&mut self, secs: i64, event: Event) {
-        let seq = self.events.len() as u64 + 1;
+        let seq = self.events.last().map_or(0, |recorded| recorded.seq) + 1;
         self.events.push(Recorded { tenant: self.tenant, seq, at: at(secs), config: 1, event });
     }
 

@@ -2,7 +2,7 @@
 
 use model::effect::Fact;
 use model::event::CallOutcome;
-use model::{AgentId, CallId, QueueId, Timestamp};
+use model::{AgentId, CallId, LegId, QueueId, Timestamp};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Sqlite};
 
@@ -67,6 +67,13 @@ const PARTIES_FEW: i64 = 5_000;
 
 const SELECT_LISTED: &str = "SELECT c.*, p.number AS party_number, p.name AS party_name FROM call c
      LEFT JOIN party p ON p.tenant_id = c.tenant_id AND p.id = c.party_id";
+
+/// What a start reads of the calls. The condition is that of the index `call_unfinished`.
+const UNFINISHED_CALLS: &str =
+    "SELECT * FROM call WHERE tenant_id = $1 AND NOT finished ORDER BY started_at, id";
+/// What a start reads of the recordings, by the index `recording_open`.
+const OPEN_RECORDINGS: &str =
+    "SELECT * FROM recording WHERE tenant_id = $1 AND sha256 IS NULL ORDER BY started_at";
 
 impl TenantDb {
     /// Calls, newest first, at most `limit`.
@@ -185,18 +192,13 @@ impl TenantDb {
         rows.iter().map(read_call).collect()
     }
 
-    /// Calls that ended at this time or later: an agent may have been wrapping one up.
+    /// Calls that something may still have to be ended of, oldest first: those that were alive when
+    /// the process ended, and those that an agent may have been wrapping up.
     ///
     /// # Errors
     /// Faults of the database; damaged rows.
-    pub async fn calls_ended_since(&self, since: Timestamp) -> Result<Vec<CallRow>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT * FROM call WHERE tenant_id = $1 AND ended_at >= $2 ORDER BY started_at, id",
-        )
-        .bind(self.id())
-        .bind(since.micros())
-        .fetch_all(self.readers())
-        .await?;
+    pub async fn unfinished_calls(&self) -> Result<Vec<CallRow>, StoreError> {
+        let rows = sqlx::query(UNFINISHED_CALLS).bind(self.id()).fetch_all(self.readers()).await?;
         rows.iter().map(read_call).collect()
     }
 
@@ -206,7 +208,7 @@ impl TenantDb {
     /// Faults of the database; damaged rows.
     pub async fn facts(&self, call: CallId) -> Result<Vec<Fact>, StoreError> {
         let rows = sqlx::query(
-            "SELECT kind, key, label, value FROM fact WHERE tenant_id = $1 AND call_id = $2
+            "SELECT kind, key, label, value, secret_id FROM fact WHERE tenant_id = $1 AND call_id = $2
              ORDER BY n",
         )
         .bind(self.id())
@@ -220,6 +222,7 @@ impl TenantDb {
                     key: row.text("key")?,
                     label: row.text("label")?,
                     value: row.text("value")?,
+                    secret: row.parsed_opt("secret_id")?,
                 })
             })
             .collect()
@@ -262,19 +265,27 @@ impl TenantDb {
         rows.iter().map(read_recording).collect()
     }
 
-    /// Recordings that were not finished when the process ended.
+    /// Recordings that were not finished when the process ended and not looked at since.
     ///
     /// # Errors
     /// Faults of the database; damaged rows.
     pub async fn open_recordings(&self) -> Result<Vec<RecordingRow>, StoreError> {
+        let rows = sqlx::query(OPEN_RECORDINGS).bind(self.id()).fetch_all(self.readers()).await?;
+        rows.iter().map(read_recording).collect()
+    }
+
+    /// Telephones of agents that are connected, or were when the process ended, with their legs.
+    ///
+    /// # Errors
+    /// Faults of the database; damaged rows.
+    pub async fn devices_up(&self) -> Result<Vec<(AgentId, LegId)>, StoreError> {
         let rows = sqlx::query(
-            "SELECT r.* FROM recording r
-             WHERE r.tenant_id = $1 AND r.sha256 IS NULL ORDER BY r.started_at",
+            "SELECT agent_id, leg_id FROM device_up WHERE tenant_id = $1 ORDER BY agent_id",
         )
         .bind(self.id())
         .fetch_all(self.readers())
         .await?;
-        rows.iter().map(read_recording).collect()
+        rows.iter().map(|row| Ok((row.parsed("agent_id")?, row.parsed("leg_id")?))).collect()
     }
 
     /// What each agent wanted when it was last written: the cell's own documents.
@@ -331,6 +342,7 @@ fn read_call(row: &SqliteRow) -> Result<CallRow, StoreError> {
         disposition: row.text_opt("disposition")?,
         resolved: row.flag_opt("resolved")?,
         recorded: row.flag("recorded")?,
+        finished: row.flag("finished")?,
     })
 }
 
@@ -349,8 +361,14 @@ fn read_recording(row: &SqliteRow) -> Result<RecordingRow, StoreError> {
 
 #[cfg(test)]
 mod tests {
+    use model::TenantId;
+    use sqlx::Row;
+
     use super::*;
-    use crate::store::Store;
+    use crate::journal::{CALL_EVENTS, LAST_SEQ};
+    use crate::tenant::Ctx;
+    use crate::{Actor, ConfigDraft, NewTenant, Store};
+
 
     /// A search must not read every call of the house: it begins at the number, or stops early.
     #[tokio::test]
@@ -369,5 +387,64 @@ mod tests {
         assert!(few.contains("party_by_number") && few.contains("call_by_party"), "{few}");
         let many = plan(false).await;
         assert!(many.contains("call_by_start") && !many.contains("TEMP B-TREE"), "{many}");
+    }
+
+    /// Calls of a busy month, all over and done with, and their events.
+    const HISTORY: [&str; 2] = [
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000)
+         INSERT INTO call SELECT $1, printf('%08d', i), 'p', 'l', '100', 'f', 1, 'en', 'unasked', i,
+             i, i + 1, NULL, NULL, NULL, 0, 0, 0, 0, 'handled', 'hangup', NULL, NULL, TRUE, TRUE
+         FROM n",
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000)
+         INSERT INTO recording SELECT $1, printf('%08d', i), printf('%08d', i), 1, i, 'p', 1, TRUE,
+             '00' FROM n",
+    ];
+    const EVENTS: &str =
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000)
+         INSERT INTO event SELECT $1, i, i, 1, printf('%08d', i), NULL, '{}' FROM n";
+
+    async fn plan(db: &TenantDb, sql: &str) -> String {
+        let query = format!("EXPLAIN QUERY PLAN {sql}");
+        let mut query = sqlx::query(sqlx::AssertSqlSafe(query)).bind(db.id());
+        if sql.contains("$2") {
+            query = query.bind("x");
+        }
+        let rows = query.fetch_all(db.readers()).await.unwrap();
+        rows.iter().map(|row| row.get::<String, _>("detail")).collect::<Vec<_>>().join("; ")
+    }
+
+    #[tokio::test]
+    async fn what_a_start_reads_does_not_grow_with_history() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).await.unwrap();
+        let new = NewTenant {
+            name: "Test".to_owned(),
+            zone: "UTC".to_owned(),
+            language: "en".to_owned(),
+            domain: None,
+            first_only: false,
+        };
+        let at = Timestamp::from_micros(1);
+        let bare = |_: &mut ConfigDraft| Ok::<(), StoreError>(());
+        let made = store.create_tenant(new, Actor::System, at, bare).await;
+        let tenant: TenantId = made.unwrap().config.tenant;
+        let mut conn = crate::connect::writer(&dir.path().join("antiphon.db")).await.unwrap();
+        for sql in HISTORY.into_iter().chain([EVENTS]) {
+            sqlx::query(sql).bind(tenant.to_string()).execute(&mut conn).await.unwrap();
+        }
+        let db = store.tenant(Ctx::system(tenant));
+        for (sql, index) in [
+            (UNFINISHED_CALLS, "call_unfinished"),
+            (OPEN_RECORDINGS, "recording_open"),
+            (CALL_EVENTS, "event_by_call"),
+            (LAST_SEQ, "sqlite_autoindex_event_1"),
+        ] {
+            let plan = plan(&db, sql).await;
+            assert!(plan.contains(index) && !plan.contains("SCAN"), "{sql}: {plan}");
+            assert!(!plan.contains("TEMP B-TREE"), "nothing is sorted: {plan}");
+        }
+        assert!(db.unfinished_calls().await.unwrap().is_empty());
+        assert!(db.open_recordings().await.unwrap().is_empty());
+        assert_eq!(db.last_seq().await.unwrap(), 50_000);
     }
 }

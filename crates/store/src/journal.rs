@@ -8,17 +8,20 @@ use crate::error::StoreError;
 use crate::tenant::TenantDb;
 use crate::text::Columns;
 
+/// The newest place, by the primary key.
+pub(crate) const LAST_SEQ: &str =
+    "SELECT COALESCE(MAX(seq), 0) AS seq FROM event WHERE tenant_id = $1";
+/// The events of one call, by the index `event_by_call`.
+pub(crate) const CALL_EVENTS: &str = "SELECT seq, at, config_n, body FROM event
+     WHERE tenant_id = $1 AND call_id = $2 ORDER BY seq";
+
 impl TenantDb {
     /// The place of the newest event, 0 when there is none.
     ///
     /// # Errors
     /// Faults of the database.
     pub async fn last_seq(&self) -> Result<u64, StoreError> {
-        let row =
-            sqlx::query("SELECT COALESCE(MAX(seq), 0) AS seq FROM event WHERE tenant_id = $1")
-                .bind(self.id())
-                .fetch_one(self.readers())
-                .await?;
+        let row = sqlx::query(LAST_SEQ).bind(self.id()).fetch_one(self.readers()).await?;
         row.count("seq")
     }
 
@@ -44,14 +47,8 @@ impl TenantDb {
     /// # Errors
     /// Faults of the database; damaged rows.
     pub async fn call_events(&self, call: CallId) -> Result<Vec<Recorded>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT seq, at, config_n, body FROM event
-             WHERE tenant_id = $1 AND call_id = $2 ORDER BY seq",
-        )
-        .bind(self.id())
-        .bind(call.to_string())
-        .fetch_all(self.readers())
-        .await?;
+        let query = sqlx::query(CALL_EVENTS).bind(self.id()).bind(call.to_string());
+        let rows = query.fetch_all(self.readers()).await?;
         self.recorded(&rows)
     }
 

@@ -16,12 +16,15 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 5] = [
+const MIGRATIONS: [Migration; 8] = [
     Migration { n: 1, sql: include_str!("../migrations/0001_house.sql") },
     Migration { n: 2, sql: include_str!("../migrations/0002_config.sql") },
     Migration { n: 3, sql: include_str!("../migrations/0003_floor.sql") },
     Migration { n: 4, sql: include_str!("../migrations/0004_number_plan.sql") },
     Migration { n: 5, sql: include_str!("../migrations/0005_call_search.sql") },
+    Migration { n: 6, sql: include_str!("../migrations/0006_recovery.sql") },
+    Migration { n: 7, sql: include_str!("../migrations/0007_device_up.sql") },
+    Migration { n: 8, sql: include_str!("../migrations/0008_secret.sql") },
 ];
 
 /// The schema this build writes.
@@ -182,6 +185,40 @@ mod tests {
         let mut copy = crate::connect::writer(&copy).await.unwrap();
         assert_eq!(check(&mut copy).await.unwrap(), 2);
         assert_eq!(check(&mut conn).await.unwrap(), SCHEMA);
+    }
+
+    #[tokio::test]
+    async fn calls_of_the_last_hour_are_looked_at_once_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a.db");
+        let mut conn = written_by(4, &file).await;
+        let hour = 3_600_000_000_i64;
+        sqlx::query("INSERT INTO tenant VALUES ('t', 'One', 'UTC', 'en', 1, NULL)")
+            .execute(&mut conn)
+            .await
+            .unwrap();
+        for (seq, at) in [(1, 0), (2, 10 * hour)] {
+            sqlx::query("INSERT INTO event VALUES ('t', $1, $2, 1, NULL, NULL, '{}')")
+                .bind(seq)
+                .bind(at)
+                .execute(&mut conn)
+                .await
+                .unwrap();
+        }
+        for (call, ended_at) in [("old", Some(hour)), ("new", Some(10 * hour)), ("open", None)] {
+            sqlx::query(
+                "INSERT INTO call VALUES ('t', $1, 'p', 'l', '100', 'f', 1, 'en', 'unasked', 1,
+                     NULL, $2, NULL, NULL, NULL, 0, 0, 0, 0, NULL, NULL, NULL, NULL, FALSE)",
+            )
+            .bind(call)
+            .bind(ended_at)
+            .execute(&mut conn)
+            .await
+            .unwrap();
+        }
+        migrate(&mut conn, &file).await.unwrap();
+        let unfinished = "SELECT id FROM call WHERE NOT finished ORDER BY id";
+        assert_eq!(column(&mut conn, unfinished).await, ["new", "open"]);
     }
 
     #[tokio::test]

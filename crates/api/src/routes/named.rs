@@ -35,8 +35,10 @@ pub(crate) struct FactRow {
     key: String,
     /// What the agent reads.
     label: String,
-    /// The key or the digits.
+    /// The key or the digits; of a secret one `•` for each digit.
     value: String,
+    /// Stands for the digits of a secret. They are kept nowhere.
+    secret: Option<String>,
 }
 
 pub(crate) fn queue_named(config: &TenantConfig, id: QueueId) -> Named {
@@ -59,7 +61,8 @@ pub(crate) fn fact_row(fact: Fact) -> FactRow {
         FactKind::Chosen => FactName::Chosen,
         FactKind::Typed => FactName::Typed,
     };
-    FactRow { kind, key: fact.key, label: fact.label, value: fact.value }
+    let secret = fact.secret.map(|secret| secret.to_string());
+    FactRow { kind, key: fact.key, label: fact.label, value: fact.value, secret }
 }
 
 /// The one word of a unit variant, as in the database and the model.

@@ -49,6 +49,7 @@ fn begin(company: &Company, seq: u64, at: Timestamp) -> Story {
         disposition: None,
         resolved: None,
         recorded: false,
+        finished: false,
     };
     let caller =
         FloorRow::Party { party, number: Some(format!("+3021055501{seq:02}")), name: None };
@@ -101,6 +102,7 @@ pub(crate) async fn recorded_call(house: &House, company: &Company, seq: u64) ->
         key: "order".into(),
         label: "Order number".into(),
         value: "4711".into(),
+        secret: None,
     };
     let db = house.store.system(company.tenant);
     batch.rows.extend([

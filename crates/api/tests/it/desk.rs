@@ -192,6 +192,7 @@ async fn the_desk_shows_my_day() {
         key: "menu".into(),
         label: "Repairs".into(),
         value: "1".into(),
+        secret: None,
     };
     let rows = vec![FloorRow::Fact { call, n: 0, fact, at: NOW }];
     let batch = FloorBatch { tenant: company.tenant, events: events.collect(), rows };

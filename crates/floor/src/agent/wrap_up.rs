@@ -103,14 +103,14 @@ impl Cell {
         }
     }
 
-    /// The end by the deadline failed: it is tried again a little later.
-    pub(crate) fn postpone_wrap_up(&mut self, agent: AgentId) {
-        let until = self.now + Span::from_millis(limits::WRAP_UP_RETRY_MS);
-        let lease = self.agents.get_mut(&agent).and_then(|slot| slot.lease.as_mut());
-        let Some(Lease::WrapUp(wrap_up)) = lease else { return };
+    /// The deadline could not be handled: the wrap-up lasts until it is tried again.
+    pub(crate) fn put_wrap_up_off(&mut self, agent: AgentId, until: Timestamp) {
+        let slot = self.agents.get_mut(&agent);
+        let Some(Lease::WrapUp(wrap_up)) = slot.and_then(|slot| slot.lease.as_mut()) else {
+            return;
+        };
         wrap_up.until = until;
         let call = wrap_up.call;
-        self.timers.set(until, Reason::WrapUp(agent));
         self.changed.agents.insert(agent);
         self.event(Event::WrapUpExtended { call, agent, until });
     }

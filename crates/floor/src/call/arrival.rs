@@ -55,6 +55,7 @@ impl Cell {
             keys: VecDeque::new(),
             keys_since: self.now,
             keys_in_second: 0,
+            guard: None,
             steps: 0,
             steps_without_wait: 0,
             recording: None,
@@ -67,6 +68,7 @@ impl Cell {
         self.legs.insert(leg, LegOwner::Customer(id));
         self.timers.set(self.now + Span::from_millis(limits::CALL_MS_MAX), Reason::CallAge(id));
         self.event(Event::CallStarted { call: id, leg, party, dialled, flow, flow_version });
+        self.guard_keys(id);
         self.effect(Effect::Answer { leg });
     }
 

@@ -48,8 +48,9 @@ impl Cell {
             }
         };
         graph.hears.insert(call.leg, customer);
+        let paused = Self::asks_secret(call);
         graph.record =
-            call.recording.map(|recording| RecordWish { recording, leg: call.leg, paused: false });
+            call.recording.map(|recording| RecordWish { recording, leg: call.leg, paused });
         Some(graph)
     }
 

@@ -11,12 +11,12 @@ mod wait;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use model::effect::Fact;
+use model::effect::{Fact, KeyMode};
 use model::event::Consent;
 use model::media::{ClipId, Graph};
 use model::{
     AgentId, CallId, DialString, FlowId, LegId, OfferId, PartyId, PlayId, QueueEntryId, QueueId,
-    RecordingId, Timestamp,
+    RecordingId, SecretId, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +45,8 @@ pub(crate) struct Call {
     /// The second that keys are counted in, and how many have come in it.
     pub(crate) keys_since: Timestamp,
     pub(crate) keys_in_second: u32,
+    /// How the shell passes keys, where the flow can ask for a secret; otherwise nothing was said.
+    pub(crate) guard: Option<Guard>,
     /// Nodes passed in the call's whole life, and since it last waited.
     pub(crate) steps: u32,
     pub(crate) steps_without_wait: u32,
@@ -79,6 +81,36 @@ pub(crate) struct Ask {
     pub(crate) tries_left: u32,
     /// Keys collected so far.
     pub(crate) typed: String,
+    /// The secret that is being typed in place of them.
+    pub(crate) secret: Option<Secret>,
+}
+
+/// A secret under way. Its digits are not here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Secret {
+    pub(crate) id: SecretId,
+    pub(crate) digits: u8,
+}
+
+/// What was said to the shell about the keys of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Guard {
+    /// The mode that was said last; none when the shell has left it by itself.
+    pub(crate) said: Option<KeyMode>,
+    /// Keys are being held before a late key is given up.
+    pub(crate) holding: bool,
+}
+
+impl Ask {
+    /// Nothing is asked yet.
+    pub(crate) fn silent() -> Self {
+        Self { playing: None, tries_left: 0, typed: String::new(), secret: None }
+    }
+
+    /// Digits typed so far.
+    pub(crate) fn length(&self) -> usize {
+        self.secret.map_or(self.typed.len(), |secret| usize::from(secret.digits))
+    }
 }
 
 /// A play-out to the customer.

@@ -13,6 +13,7 @@ use crate::agent::Lease;
 use crate::call::end::By;
 use crate::call::{Stage, Talk};
 use crate::cell::{Cell, LegOwner};
+use crate::fault::Fault;
 use crate::mutation::Mutation;
 use crate::offer::Offer;
 use crate::timer::Reason;
@@ -103,6 +104,7 @@ impl Cell {
     }
 
     pub(crate) fn hold(&mut self, agent: AgentId, call: CallId) -> Result<(), Refusal> {
+        self.stumble(Fault::Hold, call);
         let now = self.now;
         let talk = self.own_talk(agent, call)?;
         if talk.lost {

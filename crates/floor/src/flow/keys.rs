@@ -13,6 +13,9 @@ use crate::flow::run::Next;
 use crate::mutation::Mutation;
 use crate::timer::Reason;
 
+/// What stands for one digit of a secret.
+const MASK: &str = "•";
+
 impl Cell {
     /// A key was pressed on the customer's leg. Keys in a queue or a conversation mean nothing.
     pub(crate) fn key(&mut self, id: CallId, key: char) {
@@ -56,7 +59,11 @@ impl Cell {
     /// Asks a menu or for a value: typed-ahead keys first, then the prompt.
     pub(crate) fn ask(&mut self, id: CallId, node: &Node, tries: u32) -> Next {
         if let Some(ask) = self.ask_mut(id) {
-            *ask = Ask { playing: None, tries_left: tries, typed: String::new() };
+            *ask = Ask { tries_left: tries, ..Ask::silent() };
+        }
+        if matches!(node, Node::Collect { secret: true, .. }) {
+            self.begin_secret(id);
+            return self.prompt(id, node, false);
         }
         let has_keys = self.calls.get(&id).is_some_and(|call| !call.keys.is_empty());
         match node {
@@ -99,7 +106,7 @@ impl Cell {
         let Some(choice) = choices.get(&key) else { return self.try_again(id, node, true) };
         self.event(Event::Chosen { call: id, node: name.clone(), key });
         let (label, value) = (choice.label.clone(), key.to_string());
-        self.keep_fact(id, Fact { kind: FactKind::Chosen, key: name, label, value });
+        self.keep_fact(id, Fact { kind: FactKind::Chosen, key: name, label, value, secret: None });
         Next::Go(choice.next.clone())
     }
 
@@ -125,19 +132,25 @@ impl Cell {
         Next::Wait
     }
 
-    fn collected(&mut self, id: CallId, node: &Node) -> Next {
+    pub(crate) fn collected(&mut self, id: CallId, node: &Node) -> Next {
         let Node::Collect { variable, label, next, .. } = node else { return Next::Wait };
-        let value = self.ask_mut(id).map(|ask| std::mem::take(&mut ask.typed)).unwrap_or_default();
+        let Some(ask) = self.ask_mut(id) else { return Next::Wait };
+        let secret = ask.secret.take();
+        let value = match secret {
+            Some(secret) => MASK.repeat(usize::from(secret.digits)),
+            None => std::mem::take(&mut ask.typed),
+        };
+        let secret = secret.map(|secret| secret.id);
         self.set_variable(id, variable, &value);
         let name = self.calls.get(&id).map(|call| call.node.clone()).unwrap_or_default();
         self.event(Event::Collected { call: id, node: name, variable: variable.clone() });
         let (key, label) = (variable.clone(), label.clone());
-        self.keep_fact(id, Fact { kind: FactKind::Typed, key, label, value });
+        self.keep_fact(id, Fact { kind: FactKind::Typed, key, label, value, secret });
         Next::Go(next.clone())
     }
 
     /// One try is used: once more, or on to `otherwise`.
-    fn try_again(&mut self, id: CallId, node: &Node, was_wrong: bool) -> Next {
+    pub(crate) fn try_again(&mut self, id: CallId, node: &Node, was_wrong: bool) -> Next {
         let (Node::Menu { otherwise, .. } | Node::Collect { otherwise, .. }) = node else {
             return Next::Wait;
         };
@@ -150,6 +163,9 @@ impl Cell {
         ask.tries_left = ask.tries_left.saturating_sub(1);
         if ask.tries_left == 0 {
             return Next::Go(otherwise.clone());
+        }
+        if ask.secret.is_some() {
+            self.begin_secret(id);
         }
         self.prompt(id, node, was_wrong)
     }
@@ -164,7 +180,7 @@ impl Cell {
             Node::Consent { .. } => return self.take_consent(id, node, Consent::Given),
             Node::Menu { .. } => self.try_again(id, node, false),
             Node::Collect { digits_min, .. } => {
-                let typed = self.ask_mut(id).map_or(0, |ask| ask.typed.len());
+                let typed = self.ask_mut(id).map_or(0, |ask| ask.length());
                 if typed > 0 && typed >= usize::from(*digits_min) {
                     self.collected(id, node)
                 } else {
@@ -207,7 +223,7 @@ impl Cell {
         self.effect(Effect::SaveFact { call: id, fact });
     }
 
-    fn ask_mut(&mut self, id: CallId) -> Option<&mut Ask> {
+    pub(crate) fn ask_mut(&mut self, id: CallId) -> Option<&mut Ask> {
         match &mut self.calls.get_mut(&id)?.stage {
             Stage::Flow(ask) => Some(ask),
             _ => None,

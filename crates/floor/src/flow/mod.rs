@@ -3,6 +3,7 @@
 pub mod check;
 pub(crate) mod keys;
 mod run;
+mod secret;
 pub(crate) mod variables;
 
 pub use check::{FlowFault, Names, check};

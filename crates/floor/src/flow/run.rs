@@ -65,8 +65,7 @@ impl Cell {
             return Some(Next::End);
         }
         call.node.clone_from(&name);
-        let silent = Ask { playing: None, tries_left: 0, typed: String::new() };
-        call.stage = Stage::Flow(silent);
+        call.stage = Stage::Flow(Ask::silent());
         self.timers.clear(Reason::Flow(id));
         self.changed.calls.insert(id);
         self.event(Event::NodeEntered { call: id, node: name });
@@ -184,6 +183,7 @@ impl Cell {
         };
         match playing.map(|playing| playing.play) {
             Some(play) => self.play_ended(id, play),
+            None if self.hold_keys_first(id) => {}
             None => self.key_late(id),
         }
     }

@@ -12,8 +12,6 @@ use crate::cell::Cell;
 
 /// Variables that every call has; only `language` can be set.
 pub(crate) const BUILT_IN: [&str; 4] = ["caller", "dialled", "language", "consent"];
-/// How deep conditions may nest.
-pub(crate) const CONDITION_DEPTH_MAX: usize = 8;
 
 impl Cell {
     /// The clip of a prompt: in the call's language, its base language, the tenant's language, or
@@ -45,7 +43,7 @@ impl Cell {
 }
 
 fn holds(call: &Call, condition: &Condition, depth: usize) -> bool {
-    if depth > CONDITION_DEPTH_MAX {
+    if depth > limits::FLOW_CONDITION_DEPTH_MAX {
         return false;
     }
     let inner = |condition: &Condition| holds(call, condition, depth + 1);

@@ -204,6 +204,30 @@ fn conditions() {
 }
 
 #[test]
+fn a_secret_is_compared_with_nothing_and_shares_its_name_with_nobody() {
+    let collect = |secret: bool, next: &str| {
+        json!({"type": "collect", "prompts": ["hello"], "variable": "pin", "label": "PIN",
+            "digits_min": 4, "digits_max": 4, "terminator": "#", "timeout_s": 5, "tries": 1,
+            "secret": secret, "next": next, "otherwise": "bye"})
+    };
+    let case = |when: Value| json!([{"when": when, "next": "bye"}]);
+    let document = |second: bool, when: Value| {
+        json!({"schema": 1, "start": "a", "nodes": {
+            "a": collect(true, "b"), "b": collect(second, "c"),
+            "c": {"type": "branch", "cases": case(when), "otherwise": "bye"},
+            "bye": {"type": "hang_up"}}})
+    };
+    let known = json!({"known": {"variable": "pin"}});
+    assert!(check(&document(true, known.clone()).to_string(), &names()).is_ok());
+    let is = json!({"is": {"variable": "pin", "value": "4711"}});
+    let faults = faults_of(&document(true, is).to_string());
+    assert_eq!(faults, ["/nodes/c/cases/0/when/is/variable secret"]);
+    let faults = faults_of(&document(false, known).to_string());
+    assert_eq!(faults, ["/nodes/b/variable secret"]);
+    changed(&[("/nodes/number/secret", json!(1))], &["/nodes/number/secret wrong_type"]);
+}
+
+#[test]
 fn circles_that_never_wait() {
     changed(
         &[

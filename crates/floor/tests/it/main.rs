@@ -6,5 +6,6 @@ mod driver;
 mod flow_check;
 mod flow_fuzz;
 mod ladders;
+mod secret;
 mod swarm;
 mod world;

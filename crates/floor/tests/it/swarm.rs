@@ -319,7 +319,8 @@ impl Swarm {
     fn pass(&mut self, span: Span) {
         let until = self.now + span;
         while let Some((due, _)) = self.cell.deadline().filter(|(due, _)| *due <= until) {
-            let late = Span::from_micros(self.random.below(3) as i64 * 40_000);
+            let late = if due <= self.now { 0 } else { self.random.below(3) as i64 * 40_000 };
+            let late = Span::from_micros(late);
             self.now = self.now.max(due) + late;
             self.give(Input::Wake);
         }

@@ -18,7 +18,8 @@ use model::sip::{Caller, SipCommand, SipEvent};
 use model::time::Timestamp;
 use model::view::AgentView;
 use store::{
-    Actor, CallRow, ConfigDraft, Ctx, Edit, FlowDraft, NewTenant, Role, Store, StoreError, User,
+    Actor, CallRow, ConfigDraft, Ctx, Edit, FloorBatch, FloorRow, FlowDraft, NewTenant,
+    RecordingRow, Role, Store, StoreError, User,
 };
 use tokio::sync::mpsc;
 
@@ -32,6 +33,15 @@ const MENU: &str = r#"{"schema":1,"start":"menu","nodes":{
           "timeout_s":60,"tries":3,"otherwise":"bye"},
   "wait":{"type":"queue","queue":"Support","wait_s_max":600,"otherwise":"bye"},
   "bye":{"type":"hang_up"}}}"#;
+
+const SECRET: &str = r##"{"schema":1,"start":"menu","nodes":{
+  "menu":{"type":"menu","prompts":[],"choices":{"1":{"label":"Account","next":"pin"}},
+          "timeout_s":60,"tries":3,"otherwise":"bye"},
+  "pin":{"type":"collect","prompts":[],"variable":"pin","label":"PIN","digits_min":4,
+         "digits_max":16,"terminator":"#","timeout_s":60,"secret":true,"tries":3,
+         "next":"wait","otherwise":"bye"},
+  "wait":{"type":"queue","queue":"Support","wait_s_max":600,"otherwise":"bye"},
+  "bye":{"type":"hang_up"}}}"##;
 
 pub(crate) struct House {
     dir: tempfile::TempDir,
@@ -153,13 +163,58 @@ impl House {
     /// Starts another house from what the disk holds at this moment, as after a crash: nothing of
     /// the first is closed, nothing is said.
     pub(crate) async fn crash_and_start(self) -> Self {
+        let dir = self.crashed();
+        let store = Store::open(dir.path()).await.expect("the record opens again");
+        Self::run(dir, store, self.tenant).await
+    }
+
+    /// The same, and this is in the file at `path`.
+    pub(crate) async fn crash_and_start_with(self, path: &str, bytes: &[u8]) -> Self {
+        let dir = self.crashed();
+        let file = dir.path().join(path);
+        std::fs::create_dir_all(file.parent().expect("a folder")).expect("made");
+        std::fs::write(file, bytes).expect("written");
+        let store = Store::open(dir.path()).await.expect("the record opens again");
+        Self::run(dir, store, self.tenant).await
+    }
+
+    /// The row of a recording that was under way, the nth of its call. There is no file.
+    pub(crate) async fn cut_off_recording(&self, n: u32) -> RecordingRow {
+        let started_at = Timestamp::from_micros(i64::from(n));
+        let call: CallId = IdMint::new(1).mint(Timestamp::default());
+        let row = RecordingRow {
+            recording: store::fresh_id(started_at),
+            call,
+            n,
+            started_at,
+            path: self.db().recording_place(call, n, "2026-09-21"),
+            length_ms: 0,
+            complete: false,
+            sha256: None,
+        };
+        let rows = vec![FloorRow::Recording(row.clone())];
+        let batch = FloorBatch { tenant: self.tenant, events: Vec::new(), rows };
+        self.store.floor().commit(batch).await.expect("kept");
+        row
+    }
+
+    pub(crate) async fn no_recording_open(&self) {
+        for _ in 0..1_000 {
+            if self.db().open_recordings().await.expect("readable").is_empty() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("a recording stays open");
+    }
+
+    fn crashed(&self) -> tempfile::TempDir {
         let dir = tempfile::tempdir().expect("temporary folder");
         for name in ["antiphon.db", "antiphon.db-wal", "house.key"] {
             let copied = std::fs::copy(self.dir.path().join(name), dir.path().join(name));
             copied.expect("a file of the record");
         }
-        let store = Store::open(dir.path()).await.expect("the record opens again");
-        Self::run(dir, store, self.tenant).await
+        dir
     }
 
     pub(crate) async fn stop(self) {
@@ -486,7 +541,7 @@ fn furnish(draft: &mut ConfigDraft, at: Timestamp) -> Result<(), StoreError> {
         };
         draft.config.agents.insert(AgentId::of_user(id), agent);
     }
-    for (number, document) in [("100", STRAIGHT), ("200", MENU)] {
+    for (number, document) in [("100", STRAIGHT), ("200", MENU), ("300", SECRET)] {
         let flow = store::fresh_id(at);
         let parsed = serde_json::from_str(document).expect("a flow");
         let name = format!("flow {number}");

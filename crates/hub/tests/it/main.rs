@@ -1,6 +1,7 @@
 //! The hub with a real record and a real cell, between a SIP and a media plane played by the test.
 
 mod house;
+mod secret;
 mod twins;
 
 use std::time::Duration;
@@ -59,6 +60,7 @@ async fn a_customer_rings_waits_is_answered_and_everything_is_kept() {
         matches!(recorded.event, Event::QueueLeft { outcome: QueueOutcome::Answered, .. })
     });
     assert!(answered);
+    assert!(house.db().unfinished_calls().await.expect("readable").is_empty());
     let notes = house.db().notes(call).await.expect("notes");
     assert_eq!(notes.first().map(|note| note.text.as_str()), Some("Asked for the date."));
     house.stop().await;
@@ -109,6 +111,7 @@ async fn after_a_crash_the_waiting_are_on_the_list_and_every_call_is_closed() {
     let row = house.row_until(call, |row| row.ended_at.is_some()).await;
     assert_eq!(row.outcome, Some(CallOutcome::Failed));
     assert_eq!(row.cause, Some(LegCause::NodeFailure));
+    assert!(house.db().unfinished_calls().await.expect("readable").is_empty());
     let callbacks =
         house.db().callbacks(&store::CallbackFilter::default(), 100).await.expect("callbacks");
     assert_eq!(callbacks.iter().map(|item| item.call).collect::<Vec<_>>(), [call]);
@@ -130,11 +133,29 @@ async fn an_agent_who_was_ready_is_ready_again_after_a_restart() {
             matches!(event, Event::AgentState { state: model::event::AgentState::Ready, .. })
         })
         .await;
+    house.kept(|event| matches!(event, Event::DeviceUp { .. })).await;
+    let gone_leg = house.agent_leg;
     let mut house = house.crash_and_start().await;
+    house.kept(|event| matches!(event, Event::DeviceDown { leg, .. } if *leg == gone_leg)).await;
+    assert!(house.db().devices_up().await.expect("readable").is_empty());
     let ready_again = |view: &AgentView| view.state == model::event::AgentState::NoDevice;
     house.agent_until(ready_again).await;
     house.browser_up().await;
     house.agent_until(|view| view.state == model::event::AgentState::Ready).await;
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn recordings_of_which_nothing_is_left_are_closed_once_for_all() {
+    let house = House::start().await;
+    let [gone, garbage] = [house.cut_off_recording(1).await, house.cut_off_recording(2).await];
+    assert_eq!(house.db().open_recordings().await.expect("readable").len(), 2);
+    let house = house.crash_and_start_with(&garbage.path, b"no recording").await;
+    house.no_recording_open().await;
+    let rows = house.db().recordings(gone.call).await.expect("readable");
+    for row in rows {
+        assert_eq!((row.length_ms, row.complete, row.sha256.as_deref()), (0, false, Some("")));
+    }
     house.stop().await;
 }
 

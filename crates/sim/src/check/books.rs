@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use model::config::TenantConfig;
 use model::event::Recorded;
-use model::{CallId, TenantId};
+use model::{CallId, QueueId, TenantId};
 use report::{Books, CallFold, CallRecord, Cursor, QueueCounters, Step};
 
 use super::{Check, Settled, Verdict, ensure};
@@ -24,6 +24,23 @@ impl BooksBalance {
         books.configure(config);
         let calls = CallFold::new(Cursor::new(tenant));
         Self { books, calls, records: BTreeMap::new() }
+    }
+}
+
+impl BooksBalance {
+    /// What pages are shown of a queue is what `report` says.
+    fn shown(&self, settled: &Settled<'_>, queue: QueueId, waiting: u64) -> Verdict {
+        let Some(view) = settled.cell.queue_view(queue) else { return Ok(()) };
+        let shown = u64::from(view.waiting);
+        ensure(shown == waiting, || format!("{queue:?} shows {shown} waiting"))?;
+        let since = self.books.queues.longest_since(queue);
+        ensure(view.longest_since == since, || {
+            format!("{queue:?} shows {:?} as the longest, it is {since:?}", view.longest_since)
+        })?;
+        let staff = self.books.agents.staff(&settled.ledger.config, queue);
+        ensure((view.ready, view.busy) == (staff.ready, staff.busy), || {
+            format!("{queue:?} shows {} ready, {} busy: {staff:?}", view.ready, view.busy)
+        })
     }
 }
 
@@ -56,10 +73,7 @@ impl Check for BooksBalance {
             let fold = counted.get(queue).copied().unwrap_or_default();
             ensure(fold == live, || format!("{queue:?}: {live:?} live, {fold:?} by the journal"))?;
             ensure(live.balanced(), || format!("{queue:?} is not balanced: {live:?}"))?;
-            if let Some(view) = settled.cell.queue_view(*queue) {
-                let waiting = u64::from(view.waiting);
-                ensure(waiting == live.waiting, || format!("{queue:?} shows {waiting} waiting"))?;
-            }
+            self.shown(settled, *queue, live.waiting)?;
         }
         let live = self.records.values().filter(|record| record.live()).count();
         let calls = usize::try_from(settled.cell.live().calls).unwrap_or(usize::MAX);

@@ -97,7 +97,7 @@ pub fn all(tenant: TenantId, ledger: &Ledger, foreign: Vec<String>) -> Vec<Box<d
         Box::new(order::FirstInLine),
         Box::new(order::LongestReady),
         Box::new(idle::NoIdlePair),
-        Box::new(stuck::NothingStuck),
+        Box::new(stuck::NothingStuck::default()),
         Box::new(stuck::StateFollows),
         Box::new(wish::WishSaved::default()),
         Box::new(consent::OnlyWithConsent::default()),

@@ -1,14 +1,17 @@
 //! Nothing and nobody is stuck: every state that is not idle has something that will end it, and
 //! every state follows from what the agent wants and holds.
 
+use floor::Reason;
 use model::event::AgentState;
-use model::{Input, Span, limits};
+use model::{Input, Span, Timestamp, limits};
 
 use super::{Check, Settled, Verdict, ensure};
 
-/// Offers, wrap-ups and lost pages end in time; no deadline is in the past after a wake.
-#[derive(Debug)]
-pub(super) struct NothingStuck;
+/// Offers, wrap-ups and lost pages end in time; a wake does what was due first.
+#[derive(Debug, Default)]
+pub(super) struct NothingStuck {
+    due: Option<(Timestamp, Reason)>,
+}
 
 /// The announced state, the view and the derived state are one.
 #[derive(Debug)]
@@ -21,9 +24,10 @@ impl Check for NothingStuck {
 
     fn settled(&mut self, settled: &Settled<'_>) -> Verdict {
         let Settled { now, ledger, slack, .. } = *settled;
-        if let Some((at, reason)) = settled.cell.deadline() {
-            let woken = !matches!(settled.input, Input::Wake) || at > now;
-            ensure(woken, || format!("{reason:?} was due at {at:?} and is not done"))?;
+        let due = std::mem::replace(&mut self.due, settled.cell.deadline());
+        if let (Input::Wake, Some((at, reason))) = (settled.input, due) {
+            let done = now < at || self.due != due;
+            ensure(done, || format!("{reason:?} was due at {at:?} and is not done"))?;
         }
         for (id, offer) in &ledger.offers {
             let in_time = now <= offer.since + offer.ring + slack;

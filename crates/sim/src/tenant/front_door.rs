@@ -84,6 +84,7 @@ fn number() -> Node {
         digits_max: 6,
         terminator: '#',
         timeout_s: 3,
+        secret: false,
         tries: 2,
         next: "which".to_owned(),
         otherwise: "technical".to_owned(),

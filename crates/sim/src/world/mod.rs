@@ -235,8 +235,10 @@ impl World {
         match self.wake {
             Some((planned_for, at)) if planned_for == deadline => Some(at),
             _ => {
+                // What came due during a wake that was late itself is fired in the same turn.
+                let is_due = deadline <= self.now;
                 let most_us = self.scenario.faults.late_wake_ms * 1_000;
-                let late_us = self.below(most_us);
+                let late_us = if is_due { 0 } else { self.below(most_us) };
                 let at = deadline.max(self.now) + Span::from_micros(late_us);
                 self.wake = Some((deadline, at));
                 Some(at)

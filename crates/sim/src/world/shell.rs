@@ -36,7 +36,9 @@ impl World {
             Effect::Dial { leg, target, .. } => self.dial(*leg, target),
             Effect::Hangup { leg, .. } => self.hang_up(*leg),
             Effect::Media { call, graph, .. } => self.apply_graph(*call, graph),
-            Effect::MediaEnd { .. }
+            // Said of flows that ask for secrets; the example tenant's asks for none.
+            Effect::Keys { .. }
+            | Effect::MediaEnd { .. }
             | Effect::SaveFact { .. }
             | Effect::SaveIntent { .. }
             | Effect::SaveNote { .. }

@@ -18,7 +18,7 @@ use crate::text::word;
 /// of thread, whatever it writes.
 const ROWS_PER_STATEMENT: usize = 64;
 const SIZES: usize = ROWS_PER_STATEMENT.ilog2() as usize + 1;
-const CALL_COLUMNS: usize = 24;
+const CALL_COLUMNS: usize = 25;
 
 /// One statement for each `1 << place` rows.
 type Statements = LazyLock<[String; SIZES]>;
@@ -38,7 +38,8 @@ static PARTIES: Statements = LazyLock::new(|| {
 static CALLS: Statements = LazyLock::new(|| {
     let head = "INSERT INTO call (tenant_id, id, party_id, leg_id, dialled, flow_id, flow_version,
         language, consent, started_at, answered_at, ended_at, queue_id, waiting_since, agent_id,
-        waited_us, talk_us, hold_us, wrap_us, outcome, cause, disposition, resolved, recorded)";
+        waited_us, talk_us, hold_us, wrap_us, outcome, cause, disposition, resolved, recorded,
+        finished)";
     let newer = "ON CONFLICT (tenant_id, id) DO UPDATE SET
         party_id = excluded.party_id, language = excluded.language,
         consent = excluded.consent, answered_at = excluded.answered_at,
@@ -47,7 +48,8 @@ static CALLS: Statements = LazyLock::new(|| {
         waited_us = excluded.waited_us, talk_us = excluded.talk_us,
         hold_us = excluded.hold_us, wrap_us = excluded.wrap_us, outcome = excluded.outcome,
         cause = excluded.cause, disposition = excluded.disposition,
-        resolved = excluded.resolved, recorded = excluded.recorded";
+        resolved = excluded.resolved, recorded = excluded.recorded,
+        finished = excluded.finished";
     statements(head, CALL_COLUMNS, newer)
 });
 
@@ -233,7 +235,8 @@ fn bind_call(
         .bind(row.cause.as_ref().map(word))
         .bind(row.disposition)
         .bind(row.resolved)
-        .bind(row.recorded))
+        .bind(row.recorded)
+        .bind(row.finished))
 }
 
 /// A row whose table sees few of them.
@@ -247,8 +250,8 @@ async fn write_row(
         // These come in numbers: the group has statements for them.
         FloorRow::Call(_) | FloorRow::Recording(_) | FloorRow::Party { .. } => return Ok(()),
         FloorRow::Fact { call, n, fact, at } => sqlx::query(
-            "INSERT INTO fact (tenant_id, call_id, n, kind, key, label, value, at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            "INSERT INTO fact (tenant_id, call_id, n, kind, key, label, value, at, secret_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         )
         .bind(tenant)
         .bind(call.to_string())
@@ -257,7 +260,8 @@ async fn write_row(
         .bind(fact.key.as_str())
         .bind(fact.label.as_str())
         .bind(fact.value.as_str())
-        .bind(at.micros()),
+        .bind(at.micros())
+        .bind(fact.secret.map(|secret| secret.to_string())),
         FloorRow::Note { call, agent, text, at } => sqlx::query(
             "INSERT INTO note (tenant_id, call_id, agent_id, text, at) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (tenant_id, call_id, agent_id)
@@ -285,6 +289,19 @@ async fn write_row(
         .bind(tenant)
         .bind(agent.to_string())
         .bind(intent.to_string()),
+        FloorRow::DeviceUp { agent, leg } => sqlx::query(
+            "INSERT INTO device_up (tenant_id, agent_id, leg_id) VALUES ($1, $2, $3)
+             ON CONFLICT (tenant_id, agent_id) DO UPDATE SET leg_id = excluded.leg_id",
+        )
+        .bind(tenant)
+        .bind(agent.to_string())
+        .bind(leg.to_string()),
+        FloorRow::DeviceDown { agent, leg } => sqlx::query(
+            "DELETE FROM device_up WHERE tenant_id = $1 AND agent_id = $2 AND leg_id = $3",
+        )
+        .bind(tenant)
+        .bind(agent.to_string())
+        .bind(leg.to_string()),
     };
     query.execute(conn).await?;
     Ok(())

@@ -76,6 +76,20 @@ pub enum FloorRow {
         /// The cell's own document.
         intent: serde_json::Value,
     },
+    /// The telephone of an agent was connected; replaces the one before.
+    DeviceUp {
+        /// Who.
+        agent: AgentId,
+        /// Its leg.
+        leg: LegId,
+    },
+    /// The telephone of an agent is gone. Of a leg that was replaced it changes nothing.
+    DeviceDown {
+        /// Who.
+        agent: AgentId,
+        /// Its leg.
+        leg: LegId,
+    },
     /// A recording as it is now; replaces the one before.
     Recording(RecordingRow),
 }
@@ -129,6 +143,8 @@ pub struct CallRow {
     pub resolved: Option<bool>,
     /// Whether any of it was recorded.
     pub recorded: bool,
+    /// Whether nothing of it can change any more: it is over, and nobody wraps it up.
+    pub finished: bool,
 }
 
 /// One recording file of a call.
@@ -148,6 +164,6 @@ pub struct RecordingRow {
     pub length_ms: i64,
     /// Whether it was finished with nothing lost.
     pub complete: bool,
-    /// SHA-256 of the finished file, hexadecimal.
+    /// SHA-256 of the finished file, hexadecimal; empty when a crash left nothing to be heard.
     pub sha256: Option<String>,
 }

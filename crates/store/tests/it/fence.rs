@@ -32,6 +32,7 @@ async fn ids_of_the_twin_lead_nowhere() {
         listed_at: NOW,
     });
     batch.rows.push(FloorRow::AgentIntent { agent: b.agent, intent: serde_json::json!(1) });
+    batch.rows.push(FloorRow::DeviceUp { agent: b.agent, leg: fresh_id(NOW) });
     store.floor().commit(batch).await.unwrap();
     let clip = theirs.put_blob(vec![1, 2, 3], NOW).await.unwrap();
     theirs.create_api_key("key".into(), Role::Agent, NOW, None).await.unwrap();
@@ -50,6 +51,9 @@ async fn ids_of_the_twin_lead_nowhere() {
     assert!(ours.agent_events(b.agent, NOW).await.unwrap().is_empty());
     assert!(ours.events(0, 10).await.unwrap().is_empty());
     assert!(ours.open_calls().await.unwrap().is_empty());
+    assert!(ours.unfinished_calls().await.unwrap().is_empty());
+    assert!(ours.devices_up().await.unwrap().is_empty());
+    assert_eq!(theirs.devices_up().await.unwrap().len(), 1);
     assert!(ours.callbacks(&CallbackFilter::default(), 100).await.unwrap().is_empty());
     assert!(ours.agent_intents().await.unwrap().is_empty());
     assert_eq!((ours.users().await.unwrap().len(), ours.last_seq().await.unwrap()), (1, 0));

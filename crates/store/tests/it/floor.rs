@@ -23,10 +23,12 @@ async fn a_call_comes_back_as_it_was_written() {
         key: "order".into(),
         label: "Order number".into(),
         value: "4711".into(),
+        secret: None,
     };
     first.rows.push(FloorRow::Fact { call, n: 0, fact: fact.clone(), at: NOW });
     store.floor().commit(first.clone()).await.unwrap();
     assert_eq!(db.open_calls().await.unwrap(), [(*row).clone()]);
+    assert_eq!(db.unfinished_calls().await.unwrap(), [(*row).clone()]);
 
     let mut ended = *row;
     ended.ended_at = Some(NOW + Span::from_secs(60));
@@ -37,6 +39,7 @@ async fn a_call_comes_back_as_it_was_written() {
     ended.resolved = Some(true);
     ended.disposition = Some("done".into());
     ended.talk_us = 42_000_000;
+    ended.finished = true;
     let recording = RecordingRow {
         recording: fresh_id::<RecordingId>(NOW),
         call,
@@ -73,6 +76,7 @@ async fn a_call_comes_back_as_it_was_written() {
     assert_eq!(db.recordings(call).await.unwrap(), std::slice::from_ref(&recording));
     assert!(store.recording_file(&recording).unwrap().starts_with(dir.path().join("recordings")));
     assert!(db.open_calls().await.unwrap().is_empty());
+    assert!(db.unfinished_calls().await.unwrap().is_empty());
     assert_eq!(db.agent_intents().await.unwrap()[0].1["ready"], true);
     let events = db.call_events(call).await.unwrap();
     assert_eq!(events, [first.events, batch.events].concat());

@@ -135,6 +135,7 @@ pub(crate) fn arrival(
         disposition: None,
         resolved: None,
         recorded: false,
+        finished: false,
     };
     let rows = vec![
         FloorRow::Party { party, number: Some(number.to_owned()), name: None },

@@ -992,7 +992,9 @@ export interface components {
             kind: components["schemas"]["FactName"];
             /** @description What the agent reads. */
             label: string;
-            /** @description The key or the digits. */
+            /** @description Stands for the digits of a secret. They are kept nowhere. */
+            secret?: string | null;
+            /** @description The key or the digits; of a secret one `•` for each digit. */
             value: string;
         };
         /** @description One fault inside a document. */
@@ -1160,6 +1162,8 @@ export interface components {
             next: string;
             otherwise: string;
             prompts: string[];
+            /** @description The digits are a secret: nobody sees which they are, only how many. */
+            secret?: boolean;
             /** @description The key that ends the input early. */
             terminator: string;
             /** Format: int32 */

@@ -11,20 +11,13 @@ use super::{Faults, Names, at, unknown_node};
 use crate::flow::keys::is_key;
 use crate::flow::variables::BUILT_IN;
 
-/// Most seconds to wait for a key.
-const KEY_S_MAX: u32 = 60;
-/// Most times a node may ask.
-const TRIES_MAX: u32 = 10;
-/// Most seconds in a queue: as long as a call may live.
-const WAIT_S_MAX: u32 = 12 * 3_600;
-/// Lowest and highest priority.
-const PRIORITIES: std::ops::RangeInclusive<i32> = -100..=100;
-
 struct Checker<'a> {
     declared: &'a BTreeSet<&'a str>,
     names: &'a Names,
     /// Variables that nodes set; `None` while some node cannot be read.
     variables: Option<BTreeSet<&'a str>>,
+    /// Those of them whose value nobody sees.
+    secrets: BTreeSet<&'a str>,
     faults: &'a mut Faults,
 }
 
@@ -48,8 +41,15 @@ pub(crate) fn check(
     for name in declared {
         name_is_good(name, &at("/nodes", name), faults);
     }
+    let secrets = nodes
+        .values()
+        .filter_map(|node| match node {
+            Node::Collect { variable, secret: true, .. } => Some(variable.as_str()),
+            _ => None,
+        })
+        .collect();
     let variables = (nodes.len() == declared.len()).then_some(variables);
-    let mut checker = Checker { declared, names, variables, faults };
+    let mut checker = Checker { declared, names, variables, secrets, faults };
     for (name, node) in nodes {
         checker.node(&at("/nodes", name), node);
     }
@@ -103,19 +103,24 @@ impl Checker<'_> {
                 if let Some(key) = refuse_key {
                     self.key(&at(place, "refuse_key"), *key);
                 }
-                self.range(&at(place, "timeout_s"), *timeout_s, 0, KEY_S_MAX);
+                self.range(&at(place, "timeout_s"), *timeout_s, 0, limits::FLOW_KEY_S_MAX);
             }
             Node::Queue { .. } => self.queue(place, node),
         }
     }
 
     fn collect(&mut self, place: &str, node: &Node) {
-        let Node::Collect { prompts, variable, digits_min, digits_max, terminator, .. } = node
+        let Node::Collect { prompts, variable, digits_min, digits_max, terminator, secret, .. } =
+            node
         else {
             return;
         };
         self.prompts(place, prompts, true);
         self.variable(&at(place, "variable"), variable, false);
+        if !secret && self.secrets.contains(variable.as_str()) {
+            let detail = format!("`{variable}` is a secret elsewhere; choose another name");
+            self.faults.add(&at(place, "variable"), "secret", detail);
+        }
         let most = limits::COLLECT_DIGITS_MAX;
         self.range(&at(place, "digits_max"), u32::from(*digits_max), 1, u32::from(most));
         if digits_min > digits_max {
@@ -135,8 +140,8 @@ impl Checker<'_> {
         let Node::Queue { queue, skills, priority, prompts, wait_s_max, .. } = node else { return };
         known("queue", queue, &self.names.queues, &at(place, "queue"), self.faults);
         self.prompts(place, prompts, false);
-        self.range(&at(place, "wait_s_max"), *wait_s_max, 1, WAIT_S_MAX);
-        if !PRIORITIES.contains(priority) {
+        self.range(&at(place, "wait_s_max"), *wait_s_max, 1, limits::FLOW_WAIT_S_MAX);
+        if !limits::FLOW_PRIORITIES.contains(priority) {
             let detail = "a priority goes from -100 to 100, 0 as a rule";
             self.faults.add(&at(place, "priority"), "out_of_range", detail);
         }
@@ -153,8 +158,8 @@ impl Checker<'_> {
     }
 
     fn asking(&mut self, place: &str, timeout_s: u32, tries: u32) {
-        self.range(&at(place, "timeout_s"), timeout_s, 1, KEY_S_MAX);
-        self.range(&at(place, "tries"), tries, 1, TRIES_MAX);
+        self.range(&at(place, "timeout_s"), timeout_s, 1, limits::FLOW_KEY_S_MAX);
+        self.range(&at(place, "tries"), tries, 1, limits::FLOW_TRIES_MAX);
     }
 
     fn prompts(&mut self, place: &str, prompts: &[String], must_speak: bool) {
@@ -201,9 +206,9 @@ impl Checker<'_> {
 
     fn condition(&mut self, place: &str, condition: &Condition) {
         match condition {
-            Condition::Is { variable, .. } => self.reads(&at(place, "is"), variable),
+            Condition::Is { variable, .. } => self.compares(&at(place, "is"), variable),
             Condition::StartsWith { variable, .. } => {
-                self.reads(&at(place, "starts_with"), variable);
+                self.compares(&at(place, "starts_with"), variable);
             }
             Condition::Known { variable } => self.reads(&at(place, "known"), variable),
             Condition::All(inner) => self.conditions(&at(place, "all"), inner),
@@ -215,6 +220,14 @@ impl Checker<'_> {
     fn conditions(&mut self, place: &str, conditions: &[Condition]) {
         for (n, condition) in conditions.iter().enumerate() {
             self.condition(&at(place, &n), condition);
+        }
+    }
+
+    fn compares(&mut self, place: &str, variable: &str) {
+        self.reads(place, variable);
+        if self.secrets.contains(variable) {
+            let detail = format!("`{variable}` is a secret that no flow can read; ask `known`");
+            self.faults.add(&at(place, "variable"), "secret", detail);
         }
     }
 

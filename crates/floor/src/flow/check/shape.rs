@@ -4,7 +4,7 @@
 
 use super::tree::Tree;
 use super::{Faults, at};
-use crate::flow::variables::CONDITION_DEPTH_MAX;
+use model::limits;
 
 /// What a field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +15,7 @@ enum Kind {
     Whole(u64),
     /// A whole number that may be negative.
     Signed,
+    Flag,
     Key,
     KeyOrNull,
     Choices,
@@ -51,6 +52,7 @@ fn fields(kind: &str) -> Option<&'static [Field]> {
             ("digits_max", U8, true),
             ("terminator", Kind::Key, true),
             ("timeout_s", U32, true),
+            ("secret", Kind::Flag, false),
             ("tries", U32, true),
             ("next", Kind::Text, true),
             ("otherwise", Kind::Text, true),
@@ -178,6 +180,11 @@ fn value(tree: &Tree, kind: Kind, pointer: &str, faults: &mut Faults) {
                 wrong(pointer, "a whole number", faults);
             }
         }
+        Kind::Flag => {
+            if !matches!(tree, Tree::Bool(_)) {
+                wrong(pointer, "true or false", faults);
+            }
+        }
         Kind::KeyOrNull if *tree == Tree::Null => {}
         Kind::Key | Kind::KeyOrNull => {
             if !matches!(tree, Tree::Text(text) if text.chars().count() == 1) {
@@ -220,8 +227,11 @@ fn cases(tree: &Tree, pointer: &str, faults: &mut Faults) {
 }
 
 fn condition(tree: &Tree, pointer: &str, depth: usize, faults: &mut Faults) {
-    if depth > CONDITION_DEPTH_MAX {
-        let detail = format!("conditions nest at most {CONDITION_DEPTH_MAX} deep; use more nodes");
+    if depth > limits::FLOW_CONDITION_DEPTH_MAX {
+        let detail = format!(
+            "conditions nest at most {} deep; use more nodes",
+            limits::FLOW_CONDITION_DEPTH_MAX
+        );
         return faults.add(pointer, "too_deep", detail);
     }
     let Some(members) = object(tree, pointer, faults) else { return };

@@ -42,7 +42,7 @@ fn holds_contact(app: &App, tenant: TenantId, agent: AgentId) -> bool {
     let holds = |view: &AgentView| view.call.is_some() || view.wrap_up.is_some();
     match app.floor.latest(tenant, Topic::Agent(agent)).map(|update| update.data) {
         Some(TopicData::Agent(view)) => holds(&view),
-        Some(TopicData::Queue(_)) | None => false,
+        Some(TopicData::Queue(_) | TopicData::Record(_)) | None => false,
     }
 }
 

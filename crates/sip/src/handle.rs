@@ -146,9 +146,8 @@ impl Plane {
             .with_transport_inspector(Box::new(Watch { notes: notes.clone() }))
             .with_option(timers(&shared.config))
             .build();
-        let transactions = endpoint
-            .incoming_transactions()
-            .map_err(|error| SipError::Stack(error.to_string()))?;
+        let transactions =
+            endpoint.incoming_transactions().map_err(|error| SipError::Stack(error.to_string()))?;
         let stack = Arc::clone(&endpoint.inner);
         let serving = tokio::spawn(async move { endpoint.serve().await });
         let held = Arc::downgrade(&port);

@@ -369,7 +369,6 @@ mod tests {
     use crate::tenant::Ctx;
     use crate::{Actor, ConfigDraft, NewTenant, Store};
 
-
     /// A search must not read every call of the house: it begins at the number, or stops early.
     #[tokio::test]
     async fn a_search_walks_an_index() {

@@ -123,7 +123,6 @@ impl Bench {
             data_dir: dir.path().to_owned(),
             language: "en".to_owned(),
             seed: 3,
-            degraded: Arc::default(),
         });
         let events = Vec::new();
         Self { task, mailbox, store, mint, agent, events, _requests: requests, _dir: dir }

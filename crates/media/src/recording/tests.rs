@@ -15,6 +15,7 @@ use super::writer::{Message, Writer};
 use super::{
     BLOCK_HEADER_BYTES, BLOCK_SAMPLES, FileHeader, HEADER_BYTES, Recording, WavView, peaks, salvage,
 };
+use crate::vital::Vitals;
 
 fn header() -> FileHeader {
     let id = Uuid::from_u128;
@@ -39,7 +40,7 @@ fn block(n: u64, samples: usize) -> Box<Block> {
 /// Writes blocks of `samples` and gives the event that ended the recording.
 fn write(path: &Path, samples: &[usize], whole: bool) -> MediaEvent {
     let (sender, mut events) = channel(8);
-    let (writer, link) = Writer::start(sender).expect("threads");
+    let (writer, link) = Writer::start(sender, &Vitals::new()).expect("threads");
     link.send(Message::Open(path.to_path_buf(), header())).expect("room");
     for (n, samples) in samples.iter().enumerate() {
         let block = block(n as u64, *samples);
@@ -159,7 +160,7 @@ fn a_damaged_block_is_silent_in_its_place_and_nothing_panics() {
 fn a_lost_block_is_a_gap_and_told() {
     let (_folder, path) = folder();
     let (sender, mut events) = channel(8);
-    let (writer, link) = Writer::start(sender).expect("threads");
+    let (writer, link) = Writer::start(sender, &Vitals::new()).expect("threads");
     link.send(Message::Open(path.clone(), header())).expect("room");
     for n in [0, 2] {
         let block = block(n, BLOCK_SAMPLES);

@@ -76,10 +76,7 @@ impl Link {
 }
 
 impl Writer {
-    pub(crate) fn start(
-        events: Sender<MediaEvent>,
-        vitals: &Vitals,
-    ) -> io::Result<(Self, Link)> {
+    pub(crate) fn start(events: Sender<MediaEvent>, vitals: &Vitals) -> io::Result<(Self, Link)> {
         let (messages, inbox) = sync_channel(MESSAGES_MAX);
         let (returned, spare) = sync_channel(SPARE_MAX);
         let (syncs, to_sync) = mpsc::channel();

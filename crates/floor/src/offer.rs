@@ -158,8 +158,8 @@ impl Cell {
         self.end_offer(id, outcome);
     }
 
-    /// Who did not take what rang, or whose telephone failed, is not rung again until ready anew, also
-    /// after a restart.
+    /// Who did not take what rang, or whose telephone failed, is not rung again until ready anew,
+    /// also after a restart.
     pub(crate) fn did_not_answer(&mut self, agent: AgentId) {
         if let Some(slot) = self.agents.get_mut(&agent)
             && slot.intent == Intent::Ready

@@ -1,8 +1,9 @@
 //! Keys of callers on their way to the cell, and the digits of secrets, which never get there.
 //!
-//! Invariant: a leg whose cell has said how keys are passed passes a key in clear only when the cell
-//! wants one, and then no other until it has spoken again. Digits are held in memory alone, so many
-//! as `model::limits` allows, and overwritten when they are let go, with the leg at the latest.
+//! Invariant: a leg whose cell has said how keys are passed passes a key in clear only when the
+//! cell wants one, and then no other until it has spoken again. Digits are held in memory alone,
+//! so many as `model::limits` allows, and overwritten when they are let go, with the leg at the
+//! latest.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;

@@ -40,8 +40,8 @@ pub enum StartError {
 }
 
 impl Hub {
-    /// Starts the house: closes what a crash left open, then runs a cell for every tenant. Cells and
-    /// switchboard run on the runtime of the caller, also the cells that are started later.
+    /// Starts the house: closes what a crash left open, then runs a cell for every tenant. Cells
+    /// and switchboard run on the runtime of the caller, also the cells that are started later.
     ///
     /// # Errors
     /// When the record cannot be read.

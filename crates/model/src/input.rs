@@ -62,8 +62,8 @@ pub enum Input {
         /// Whether it was the terminator and no digit.
         is_end: bool,
     },
-    /// The shell holds the keys of a leg, as `Effect::Keys` wanted it confirmed: whatever was passed
-    /// before has arrived.
+    /// The shell holds the keys of a leg, as `Effect::Keys` wanted it confirmed: whatever was
+    /// passed before has arrived.
     KeysHeld {
         /// The leg.
         leg: LegId,

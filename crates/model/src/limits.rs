@@ -16,8 +16,8 @@ pub const PROFICIENCY_MAX: u8 = 10;
 pub const CELL_MAILBOX_INPUTS_MAX: usize = 8_192;
 /// Messages that a cell takes before it looks at its commits and timers again, a count.
 pub const CELL_MESSAGES_PER_TURN_MAX: usize = 64;
-/// Inputs between two checkpoints of a cell: the most that a rebuild after a panic repeats, and that
-/// are held in memory for it.
+/// Inputs between two checkpoints of a cell: the most that a rebuild after a panic repeats, and
+/// that are held in memory for it.
 pub const CHECKPOINT_INPUTS_MAX: usize = 256;
 /// Time that a stopping cell waits for the disk, in milliseconds: longer than a slow disk needs,
 /// shorter than a service manager's patience.

@@ -61,9 +61,9 @@ pub struct QueueInterval {
     pub handling: HandleFacts,
 }
 
-/// The counters of one queue since the beginning, with what waits now. The live views show `waiting`
-/// from the cell, which cannot read its own journal; `sim` holds the two against each other after
-/// every step of every run.
+/// The counters of one queue since the beginning, with what waits now. The live views show
+/// `waiting` from the cell, which cannot read its own journal; `sim` holds the two against each
+/// other after every step of every run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct QueueCounters {
     /// Waits that began.

@@ -1,4 +1,4 @@
-//! Secrets that callers type, and what the shell is told about keys so that no digit of one is seen.
+//! Secrets that callers type, and what the shell is told about keys so that no digit is seen.
 //!
 //! Invariant: of a call whose flow can ask for a secret, a key comes in clear only while the node
 //! that it is for asks. The shell passes one and holds the next until it is told how to go on; a

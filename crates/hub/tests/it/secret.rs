@@ -1,5 +1,5 @@
-//! A caller types a secret: the flow goes on, the agent sees how many digits there were, and nothing
-//! that is kept holds one of them.
+//! A caller types a secret: the flow goes on, the agent sees how many digits there were, and
+//! nothing that is kept holds one of them.
 
 use model::event::Event;
 use model::input::Command;

@@ -1,5 +1,5 @@
-//! Makes plain RTP legs on the thread of whoever asks, so that an INVITE is answered without a round
-//! through the media thread.
+//! Makes plain RTP legs on the thread of whoever asks, so that an INVITE is answered without a
+//! round through the media thread.
 //!
 //! Invariant: a leg is made here once; what is known already is the media thread's to answer for.
 

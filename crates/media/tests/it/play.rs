@@ -139,6 +139,7 @@ fn a_starved_listener_is_sent_silence_and_an_ended_call_nothing() {
     a.hear_until(|heard| heard.payload != [g711::MU_SILENCE; 160]);
     plane.send(MediaCommand::CallEnded { call });
     let other = plane.peer(3, Codec::Pcmu);
+    plane.settle();
     a.flush();
     b.say();
     assert_eq!(a.hear_within(QUIET), None);

@@ -331,6 +331,7 @@ fn a_leg_that_moves_to_another_call_leaves_the_first_behind() {
     let (_, at_c) = talk(&mut b, &mut c, 5);
     assert!(is_voice(&at_c, Codec::Pcmu, 2, 3));
     plane.send(MediaCommand::CallEnded { call: first });
+    plane.settle();
     let (at_b, _) = talk(&mut b, &mut c, 5);
     assert!(is_voice(&at_b, Codec::Pcmu, 3, 5), "the end of the first call is not b's concern");
     a.say();
@@ -353,6 +354,7 @@ fn a_graph_may_name_a_leg_before_it_is_there() {
     plane.send(MediaCommand::Prepare { leg: b.leg, remote: Some(b.desc().into()) });
     let local = plane.prepared(b.leg);
     b.server = (local.address, local.port).into();
+    plane.settle();
     let (at_a, at_b) = talk(&mut a, &mut b, 5);
     assert!(is_voice(&at_a, Codec::Pcmu, 2, 0) && is_voice(&at_b, Codec::Pcmu, 1, 0));
     plane.handle.stop();

@@ -99,6 +99,18 @@ impl Plane {
         }
     }
 
+    /// Waits until everything sent before was carried out: what nobody hears may wait for a tick.
+    pub(crate) fn settle(&mut self) {
+        let call: CallId = id();
+        let graph = Graph::default();
+        self.send(MediaCommand::Graph { call, tenant: id(), rev: 1, graph, recording_file: None });
+        self.wait(|event| {
+            matches!(event, MediaEvent::Applied { call: applied, .. } if *applied == call)
+                .then_some(())
+        });
+        self.send(MediaCommand::CallEnded { call });
+    }
+
     /// All events until now.
     pub(crate) fn drain(&mut self) -> Vec<MediaEvent> {
         while let Ok(event) = self.events.try_recv() {

@@ -39,7 +39,7 @@ fn figures_equal_the_diaries_of_the_customers() {
     }
 }
 
-/// Every formula of the book, from what the customers wrote down. Nobody leaves and nobody wraps up.
+/// Every formula of the book, from what the customers wrote down. Nobody leaves or wraps up.
 fn kpis(books: &Books, entries: &EntryFacts, handling: &HandleFacts, diary: &Diary) {
     let stays = &diary.stays;
     let whole = i64::try_from(stays.len()).expect("a count");

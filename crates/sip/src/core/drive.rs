@@ -145,7 +145,7 @@ impl Env {
         });
     }
 
-    /// Runs until it is finished or the plane has ended; what is dropped then lets go of the socket.
+    /// Runs until it is finished or the plane has ended; what is dropped then lets the socket go.
     fn drive(&self, task: impl Future<Output = ()> + Send + 'static) {
         let (counted, cancel) = (Counted::new(&self.shared), self.cancel.clone());
         tokio::spawn(async move {

@@ -1262,6 +1262,7 @@ export interface components {
                 queue?: components["schemas"]["Named"] | null;
                 recorded: boolean;
                 resolved?: boolean | null;
+                running?: components["schemas"]["RunningRow"] | null;
                 started_at: components["schemas"]["At"];
                 /** Format: double */
                 talk_s?: number | null;

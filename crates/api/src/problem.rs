@@ -169,7 +169,7 @@ impl From<FlowFault> for Fault {
 
 impl Fault {
     /// A fault of a calendar that stands in its list under `key`.
-    pub(crate) fn of_calendar(key: &str, fault: civil::CalendarFault) -> Self {
+    pub(crate) fn of_calendar(key: &str, fault: &civil::CalendarFault) -> Self {
         // RFC 6901 section 3: `~` and `/` inside a name are written `~0` and `~1`.
         let key = key.replace('~', "~0").replace('/', "~1");
         Self {

@@ -63,7 +63,7 @@ pub struct Cell {
     #[serde(skip)]
     pub(crate) changed: Changed,
     #[cfg(feature = "mutations")]
-    pub(crate) mutations: std::collections::BTreeSet<crate::Mutation>,
+    pub(crate) mutations: std::collections::BTreeSet<Mutation>,
     #[cfg(feature = "faults")]
     pub(crate) faults: std::collections::BTreeSet<(Fault, model::DialString)>,
 }

@@ -187,6 +187,6 @@ fn check_calendar(calendar: &Calendar, key: &str, tenant_zone: &str) -> Result<(
         return Ok(());
     }
     let mut problem = Problem::unprocessable("bad_calendar", "The opening hours have faults.");
-    problem.errors = faults.into_iter().map(|fault| Fault::of_calendar(key, fault)).collect();
+    problem.errors = faults.iter().map(|fault| Fault::of_calendar(key, fault)).collect();
     Err(problem)
 }

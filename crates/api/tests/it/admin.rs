@@ -293,9 +293,9 @@ async fn a_stale_upload_is_refused_before_it_is_read() {
     let full = |draft: &mut ConfigDraft| -> Result<(), store::StoreError> {
         let prompt = draft.config.prompts.values_mut().find(|prompt| prompt.name == "hello");
         let variants = &mut prompt.unwrap().variants;
-        let clip = variants["en"].clone();
+        let clip = variants["en"];
         for n in 0..99 {
-            variants.insert(format!("aa-{n:02}"), clip.clone());
+            variants.insert(format!("aa-{n:02}"), clip);
         }
         Ok(())
     };

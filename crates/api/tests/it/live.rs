@@ -121,7 +121,7 @@ impl Live {
     }
 
     fn publish_record(&self, seq: u64, late_s: Option<i64>) {
-        let late_since = late_s.map(|s| crate::house::NOW - Span::from_secs(s));
+        let late_since = late_s.map(|s| NOW - Span::from_secs(s));
         let data = TopicData::Record(RecordView { late_since });
         let update = Update { topic: Topic::Record, seq, data };
         self.house.floor.publish(self.company.tenant, update);

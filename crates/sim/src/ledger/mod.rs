@@ -18,7 +18,7 @@ use model::{
     AgentId, CallId, FlowId, Input, LegId, OfferId, QueueEntryId, Span, Timestamp, limits,
 };
 
-pub use open::{Duty, OpenCall, OpenOffer, OpenTalk, OpenWait, Wish};
+pub(crate) use open::{Duty, OpenCall, OpenOffer, OpenTalk, OpenWait, Wish};
 
 /// What is open now.
 #[derive(Debug, Clone)]

@@ -148,7 +148,6 @@ fn wait(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::scenario::Scenario;
     use crate::tenant::{QUEUES_MAX, tenant};
     use floor::flow::{Names, check};

@@ -86,7 +86,6 @@ fn each_wait_is_that_of_the_recursion_and_its_input_exponential() {
 /// Mean 1, and the right share above 1/2, 1 and 3.
 fn exponential(what: &str, values: &[f64]) {
     let mean = Estimate::of_independent(values).expect("there are many");
-    println!("{} {what}: mean {:.4} +- {:.4}", values.len(), mean.mean, mean.half_width);
     assert!(mean.half_width < 0.01 && mean.holds(1.0), "{what}: {mean:?}");
     for bound in [0.5, 1.0, 3.0_f64] {
         let above: Vec<_> = values.iter().map(|v| f64::from(u8::from(*v > bound))).collect();
@@ -111,10 +110,6 @@ fn the_recursion_is_erlang_c() {
             ("share that waits", of(|run| run.1), erlang::waiting(agents, load)),
         ] {
             let percent = estimate.half_width / expected * 100.0;
-            println!(
-                "M/M/{agents} at {rho}: {what} {:.5} +- {percent:.1} %, Erlang C {expected:.5}",
-                estimate.mean
-            );
             assert!(percent <= 4.0, "{what}: the runs are too short to tell: {estimate:?}");
             assert!(estimate.holds(expected), "{what}: {estimate:?}, Erlang C {expected}");
         }

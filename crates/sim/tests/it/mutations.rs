@@ -77,6 +77,7 @@ fn invariants() -> Vec<&'static str> {
     checks.iter().map(|check| check.name()).collect()
 }
 
+#[expect(clippy::print_stdout, reason = "which invariant caught which fault, for whoever asks")]
 fn print_table(names: &[&str], table: &[(Mutation, BTreeMap<&str, u32>)]) {
     for (mutation, caught) in table {
         let counts =

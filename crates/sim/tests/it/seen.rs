@@ -229,9 +229,8 @@ impl Seen {
 
     /// The runs prove what they say only if everything happened in them.
     pub(crate) fn check(&self) {
-        println!("{self:?}");
         let missing = self.missing();
-        assert!(missing.is_empty(), "never happened: {missing:?}");
+        assert!(missing.is_empty(), "never happened: {missing:?}; {self:?}");
         let said: Vec<_> =
             ELSEWHERE.iter().filter(|word| self.words.contains_key(**word)).collect();
         assert!(said.is_empty(), "a floor says so after all: {said:?}");

@@ -219,11 +219,11 @@ async fn a_source_of_garbage_is_not_listened_to_for_a_while_but_its_call_goes_on
     noisy.send("\r\n\r\n").await;
     assert!(noisy.hear_within(Duration::from_millis(300)).await.is_none(), "nothing is said");
     let info = format!(
-        "INFO sip:x@{own} SIP/2.0\r\nVia: SIP/2.0/UDP {peer};branch=z9hG4bKi\r\nFrom: {from}\r\n\
+        "INFO sip:x@{own} SIP/2.0\r\nVia: SIP/2.0/UDP {peer};branch=z9hG4bKi\r\nFrom: {from};tag=t1\r\n\
          To: {to}\r\nCall-ID: {id}\r\nCSeq: 7 INFO\r\nContent-Length: 0\r\n\r\n",
         own = plane.local_addr(),
         peer = peer.address,
-        from = format!("{};tag=t1", invite.header("To")),
+        from = invite.header("To"),
         to = invite.header("From"),
         id = invite.header("Call-ID"),
     );

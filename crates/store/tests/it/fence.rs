@@ -260,8 +260,8 @@ async fn who_is_in_many_companies_gets_into_each_by_its_name() {
         let found = store.sign_in("agent@example.com", &password, host.as_ref()).await.unwrap();
         found.map(|(tenant, _)| tenant)
     };
-    for n in 0..many {
-        assert_eq!(enter(n, Some(n)).await, Some(tenants[n]), "house {n} by its name");
+    for (n, tenant) in tenants.iter().enumerate() {
+        assert_eq!(enter(n, Some(n)).await, Some(*tenant), "house {n} by its name");
     }
     // Without a name the bounded number is compared, the oldest first.
     let mut oldest = tenants.clone();

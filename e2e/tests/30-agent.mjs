@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { CODES } from '../lib/house.mjs';
 import { judge } from './10-call.mjs';
-import { until } from '../lib/wait.mjs';
+import { pause, until } from '../lib/wait.mjs';
+import { PERIOD_MS } from '../lib/audio.mjs';
 
 const RELOAD_MS_MAX = 3_000;
 
@@ -65,6 +66,8 @@ async function closesTheTab(stage, say) {
   say(`offered to the next agent ${((Date.now() - closedAt) / 1_000).toFixed(1)} s after the tab was closed`);
   const clickAt = await other.accept();
   await other.hears(CODES.caller);
+  // A conversation in which the agent gets a word in.
+  await pause(2 * PERIOD_MS);
   await other.hangUp();
   const diary = await caller.over();
   const music = (diary.codes.find(({ code }) => code === CODES.music)?.starts ?? []).map((us) => us / 1_000);

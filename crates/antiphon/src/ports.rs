@@ -9,9 +9,9 @@ use api::{TopicData, Update};
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream, StreamExt as _};
 use hub::{Claim, Hub};
-use media::MediaHandle;
 use media::clip::Clip;
 use media::recording::{WavView, peaks};
+use media::{MediaHandle, Refused};
 use model::config::TenantConfig;
 use model::flow::Flow;
 use model::id::{AgentId, TenantId};
@@ -145,6 +145,7 @@ impl Floor for Running {
             ("antiphon_media_recordings_total", media.recordings),
             ("antiphon_media_recording_blocks_lost_total", media.recording_blocks_lost),
             ("antiphon_media_events_lost_total", media.events_lost),
+            ("antiphon_media_send_failed_total", media.send_failed),
             ("antiphon_media_panics_total", media.panics),
         ] {
             // Writing to a string cannot fail.
@@ -155,6 +156,15 @@ impl Floor for Running {
         let _ = writeln!(lines, "antiphon_clock_jump_us {jump_us}");
         for (reason, count) in &sip.refused {
             let _ = writeln!(lines, "antiphon_sip_refused_total{{reason=\"{reason}\"}} {count}");
+        }
+        let Refused { malformed, stranger, payload_type, digit } = media.refused;
+        for (reason, count) in [
+            ("malformed", malformed),
+            ("stranger", stranger),
+            ("payload_type", payload_type),
+            ("digit", digit),
+        ] {
+            let _ = writeln!(lines, "antiphon_media_refused_total{{reason=\"{reason}\"}} {count}");
         }
         lines
     }

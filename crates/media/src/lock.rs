@@ -1,9 +1,10 @@
 //! The source lock: whose RTP a leg listens to (reliability S6).
 //!
 //! Invariant: a stranger is never heard and never sent to. The signalled address is taken at once.
-//! Another port is learned, after packets in sequence, only at the signalled IP address or at the
-//! one that the peer's SIP messages come from, where a telephone behind an address translation is;
-//! it loses to the signalled address whenever that speaks. Packets in sequence alone prove nothing:
+//! Another one is learned, after packets in sequence, only in the network of the signalled IP
+//! address or of the one that the peer's SIP messages come from: there are the far side of an
+//! address translation, a second gateway of a carrier, a second address of the same computer. It
+//! loses to the signalled address whenever that speaks. Packets in sequence alone prove nothing:
 //! whoever sprays all ports can number them (RTP bleed, CVE-2017-14099, CVE-2025-53399).
 
 use std::net::{IpAddr, SocketAddr};
@@ -37,14 +38,12 @@ struct Candidate {
 impl SourceLock {
     /// The peer's description came or changed: whatever was learned is forgotten.
     pub(crate) fn signal(&mut self, address: Option<SocketAddr>, sip: Option<IpAddr>) {
-        let sip = sip.map(|ip| ip.to_canonical());
         *self = Self { signalled: address, sip, locked: None, candidate: None };
     }
 
     fn may_be_learned(&self, source: IpAddr) -> bool {
-        let source = source.to_canonical();
-        self.sip == Some(source)
-            || self.signalled.is_some_and(|address| address.ip().to_canonical() == source)
+        let signalled = self.signalled.map(|address| address.ip());
+        [self.sip, signalled].into_iter().flatten().any(|peer| same_network(peer, source))
     }
 
     /// Where to send: to the address that is heard, else to the signalled one.
@@ -108,6 +107,15 @@ impl SourceLock {
     }
 }
 
+/// Whether two addresses share the 24 bits (IPv4) or the 64 bits (IPv6) that one site has.
+fn same_network(one: IpAddr, other: IpAddr) -> bool {
+    match (one.to_canonical(), other.to_canonical()) {
+        (IpAddr::V4(one), IpAddr::V4(other)) => one.octets()[..3] == other.octets()[..3],
+        (IpAddr::V6(one), IpAddr::V6(other)) => one.octets()[..8] == other.octets()[..8],
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,7 +152,8 @@ mod tests {
 
     #[test]
     fn a_port_where_the_peer_is_is_learned_after_five_in_sequence_and_then_locked() {
-        for real in ["203.0.113.5:61000", "192.0.2.1:61000", "[::ffff:203.0.113.5]:61000"] {
+        let sites = ["203.0.113.5:61000", "192.0.2.1:61000", "192.0.2.7:4000"];
+        for real in sites.into_iter().chain(["[::ffff:203.0.113.5]:61000"]) {
             let (mut lock, real) = (lock(), address(real));
             let taken: Vec<bool> = (0..6).map(|n| lock.admit(n * 20, real, n as u16, 7)).collect();
             assert_eq!(taken, [false, false, false, false, true, true]);
@@ -168,6 +177,17 @@ mod tests {
             (0..20).all(|n| !lock.admit(n * 20, real, n as u16, n as u32)),
             "each its own SSRC"
         );
+    }
+
+    #[test]
+    fn a_network_is_24_bits_or_64() {
+        let same = |one: &str, other: &str| {
+            let ip = |text: &str| text.parse::<IpAddr>().expect("an address");
+            same_network(ip(one), ip(other))
+        };
+        assert!(same("127.0.0.2", "127.0.0.1") && same("2001:db8::1", "2001:db8::ffff:2"));
+        assert!(!same("127.0.0.2", "127.0.1.2") && !same("2001:db8::1", "2001:db8:0:1::1"));
+        assert!(same("::ffff:127.0.0.2", "127.0.0.1") && !same("::1", "127.0.0.1"));
     }
 
     #[test]

@@ -96,7 +96,7 @@ fn a_stranger_that_sprays_in_sequence_is_not_sent_to_relayed_or_recorded() {
     let mut plane = Plane::start();
     let (mut a, mut b, call, recording) = start(&mut plane, &path);
     let mut stranger = Peer::new(9, Codec::Pcma);
-    stranger.socket = UdpSocket::bind(("127.0.0.9", 0)).expect("a socket");
+    stranger.socket = UdpSocket::bind(("127.0.9.9", 0)).expect("a socket");
     stranger.server = a.server;
     spray(&plane, &mut stranger, 1);
     converse(&mut a, &mut b, 30);

@@ -22,7 +22,7 @@ use crate::control::Control;
 use crate::floor_thread::FloorThread;
 use crate::ports::{Files, Running};
 use crate::settings::Settings;
-use crate::tell;
+use crate::{BUILD, tell};
 
 /// Events of the media plane that may wait for the hub.
 const MEDIA_EVENTS_WAITING: usize = 65_536;
@@ -99,6 +99,7 @@ impl House {
             store: store.clone(),
             data_dir: dir.clone(),
             key,
+            build: BUILD.to_owned(),
             ports,
             sip_events: from_sip,
             media_events: from_media,

@@ -38,9 +38,6 @@ const PRUNE_EVERY: Duration = Duration::from_secs(3_600);
 /// How long a stop waits for the disk.
 const FINISH_PATIENCE: Duration = Duration::from_millis(limits::FLIGHT_FINISH_MS_MAX);
 
-/// This program: its version, and the commit where that was known when it was built.
-pub(crate) const BUILD: &str = env!("ANTIPHON_BUILD");
-
 /// The first line of a segment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Header<Cell = serde_json::Value> {
@@ -80,6 +77,8 @@ enum Line {
 /// The sending end, shared by all cells.
 #[derive(Debug, Clone)]
 pub(crate) struct FlightLog {
+    /// Names this program in the header of each segment.
+    build: Arc<str>,
     lines: SyncSender<Line>,
     faults: Arc<Faults>,
 }
@@ -121,21 +120,25 @@ impl std::fmt::Debug for Line {
 }
 
 impl FlightLog {
-    /// Starts the writer thread for segments under `dir/<tenant>/`.
-    pub(crate) fn start(dir: PathBuf, key: HouseKey) -> io::Result<(Self, JoinHandle<()>)> {
+    /// Starts the writer thread for segments under `dir/<tenant>/`, written by the program `build`.
+    pub(crate) fn start(
+        dir: PathBuf,
+        key: HouseKey,
+        build: &str,
+    ) -> io::Result<(Self, JoinHandle<()>)> {
         let (lines, received) = sync_channel(limits::FLIGHT_LINES_MAX);
         let faults = Arc::new(Faults::default());
         let writer = Writer { dir, key, open: BTreeMap::new(), faults: faults.clone() };
         let thread = std::thread::Builder::new()
             .name("flight-log".to_owned())
             .spawn(move || writer.run(&received))?;
-        Ok((Self { lines, faults }, thread))
+        Ok((Self { build: build.into(), lines, faults }, thread))
     }
 
     /// Begins a new segment of a tenant with its cell as it is. False when the log is full: try
     /// again with a later input.
     pub(crate) fn begin(&self, tenant: TenantId, at: Timestamp, cell: &impl Serialize) -> bool {
-        let (build, tzdb) = (BUILD.to_owned(), civil::tzdb_version().to_owned());
+        let (build, tzdb) = (self.build.to_string(), civil::tzdb_version().to_owned());
         let header = Header { tenant, at, build, tzdb, cell };
         let Ok(header) = serde_json::to_vec(&header) else { return false };
         // The new segment has no part in what broke the one before.
@@ -412,6 +415,8 @@ mod tests {
 
     use super::*;
 
+    const BUILD: &str = "1.2.3+abc";
+
     #[test]
     fn old_segments_of_silent_tenants_are_removed_and_a_finish_writes_everything() {
         let dir = tempfile::tempdir().expect("temporary folder");
@@ -423,7 +428,8 @@ mod tests {
         }
         let keys = tempfile::tempdir().expect("temporary folder");
         let key = HouseKey::load_or_create(&keys.path().join("key")).expect("a key");
-        let (log, thread) = FlightLog::start(dir.path().to_owned(), key.clone()).expect("starts");
+        let (log, thread) =
+            FlightLog::start(dir.path().to_owned(), key.clone(), BUILD).expect("starts");
         let at = Timestamp::from_micros(7);
         let tenant = IdMint::new(1).mint(at);
         assert!(log.begin(tenant, at, &()));
@@ -474,7 +480,7 @@ mod tests {
         fs::create_dir(&flight).expect("a folder");
         let obstacle = flight.join(tenant.to_string());
         File::create(&obstacle).expect("a file");
-        let (log, thread) = FlightLog::start(flight, key.clone()).expect("starts");
+        let (log, thread) = FlightLog::start(flight, key.clone(), BUILD).expect("starts");
         let step = Step { at, input: Input::Wake, outputs: Vec::new() };
         assert!(log.begin(tenant, at, &()), "it is only on its way");
         let patience = Instant::now() + 5 * FINISH_PATIENCE;

@@ -108,7 +108,8 @@ impl Bench {
             cell.fail(*fault, number(caller));
         }
         let key = HouseKey::load_or_create(&dir.path().join("house.key")).expect("a key");
-        let (flight, _) = FlightLog::start(dir.path().join("flight"), key).expect("a thread");
+        let (flight, _) =
+            FlightLog::start(dir.path().join("flight"), key, "test").expect("a thread");
         let (switchboard, requests) = mpsc::unbounded_channel();
         let (mailbox, inbox) = mailbox();
         let task = CellTask::new(Parts {

@@ -173,6 +173,7 @@ impl Sound<'_> {
 }
 
 /// A mono 16 bit file.
+#[cfg(test)]
 pub(crate) fn write(samples: &[i16], rate: u32) -> Vec<u8> {
     let data = u32::try_from(samples.len() * 2).unwrap_or(u32::MAX);
     let mut bytes = Vec::with_capacity(44 + samples.len() * 2);

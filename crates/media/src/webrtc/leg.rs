@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
+use model::limits;
 use model::media::MediaFault;
 use str0m::change::SdpOffer;
 use str0m::error::RtcError;
@@ -19,8 +20,7 @@ use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc};
 use super::identity::IDENTITY;
 use super::offer;
 
-/// A page that has not connected by then never will: it offers anew.
-const CONNECT_WITHIN: Duration = Duration::from_secs(30);
+const CONNECT_WITHIN: Duration = Duration::from_secs(limits::PHONE_CONNECT_S_MAX);
 /// Our payload type for telephone-event/8000; the page's own number wins in the answer.
 const TELEPHONE_EVENT: u8 = 101;
 /// Our number of the `mid` header extension (RFC 9143); the page's own wins in the answer.

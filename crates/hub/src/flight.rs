@@ -4,9 +4,12 @@
 //! A segment begins with the serialised cell, so it can be replayed alone. Lines go through a
 //! bounded channel to one thread: a slow disk loses flight-log lines, never a call.
 
+mod read;
+mod segment;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -19,7 +22,11 @@ use model::time::{Span, Timestamp};
 use model::{Input, Output, limits};
 use serde::{Deserialize, Serialize};
 
-use crate::key::{FileKey, HouseKey, TAG_BYTES};
+use crate::key::HouseKey;
+
+pub use read::FlightError;
+pub(crate) use read::{chunks, read};
+use segment::Segment;
 
 /// First bytes of a segment.
 const MAGIC: &[u8; 8] = b"ANTFLT1\n";
@@ -279,50 +286,6 @@ impl Writer {
     }
 }
 
-struct Segment {
-    file: File,
-    key: FileKey,
-    chunk: Vec<u8>,
-    /// Steps in the chunk.
-    steps: u64,
-}
-
-impl Segment {
-    fn create(dir: &Path, at: Timestamp, key: &HouseKey, header: &[u8]) -> io::Result<Self> {
-        fs::create_dir_all(dir)?;
-        let path = dir.join(format!("{:020}.{EXTENSION}", at.micros()));
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
-        let mut salt = [0_u8; 16];
-        getrandom::fill(&mut salt).map_err(io::Error::other)?;
-        file.write_all(MAGIC)?;
-        file.write_all(&salt)?;
-        let (key, chunk) = (key.derive(&salt, "flight"), header.to_vec());
-        let mut segment = Self { file, key, chunk, steps: 0 };
-        segment.write_chunk()?;
-        Ok(segment)
-    }
-
-    fn add(&mut self, line: &[u8]) -> io::Result<()> {
-        self.chunk.extend_from_slice(line);
-        self.chunk.push(b'\n');
-        self.steps += 1;
-        if self.chunk.len() >= limits::FLIGHT_CHUNK_BYTES { self.write_chunk() } else { Ok(()) }
-    }
-
-    fn write_chunk(&mut self) -> io::Result<()> {
-        if self.chunk.is_empty() {
-            return Ok(());
-        }
-        let mut data = std::mem::take(&mut self.chunk);
-        self.key.seal(&mut data);
-        let length = u32::try_from(data.len()).map_err(io::Error::other)?;
-        self.file.write_all(&length.to_be_bytes())?;
-        self.file.write_all(&data)?;
-        self.steps = 0;
-        Ok(())
-    }
-}
-
 /// Removes segments older than [`KEEP`] from the folders of all tenants and gives how many of them
 /// stay. What is not ours is left alone, and one that cannot be removed keeps no other.
 fn prune(dir: &Path) -> usize {
@@ -338,79 +301,10 @@ fn is_old(file: &fs::DirEntry) -> bool {
     modified.is_ok_and(|at| SystemTime::now().duration_since(at).is_ok_and(|age| age > KEEP))
 }
 
-/// Why a segment cannot be replayed.
-#[derive(Debug, thiserror::Error)]
-pub enum FlightError {
-    /// The file cannot be read.
-    #[error("the flight log cannot be read: {0}")]
-    Io(#[from] io::Error),
-    /// Not a flight log.
-    #[error("this is not a flight-log segment")]
-    NotFlightLog,
-    /// Wrong key or changed bytes.
-    #[error("chunk {0} does not open: another house key, or the file was changed")]
-    Sealed(u64),
-    /// A line is not of this program's making.
-    #[error("line {line} of the flight log is not understood: {source}")]
-    Line {
-        /// Which line, from 0 for the header.
-        line: u64,
-        /// What is wrong with it.
-        source: serde_json::Error,
-    },
-}
-
-/// Reads a segment. A last chunk that is cut off (crash) is left out.
-pub(crate) fn read(path: &Path, key: &HouseKey) -> Result<(Header, Vec<Step>), FlightError> {
-    let chunks = chunks(path, key)?;
-    let (header, rest) = chunks.split_first().ok_or(FlightError::NotFlightLog)?;
-    let parsed = serde_json::from_slice(header);
-    let header = parsed.map_err(|source| FlightError::Line { line: 0, source })?;
-    let lines = rest.iter().flat_map(|chunk| chunk.split(|byte| *byte == b'\n'));
-    let mut steps = Vec::new();
-    for (line, number) in lines.filter(|line| !line.is_empty()).zip(1..) {
-        let parsed = serde_json::from_slice(line);
-        steps.push(parsed.map_err(|source| FlightError::Line { line: number, source })?);
-    }
-    Ok((header, steps))
-}
-
-/// The plain text of a segment in its chunks, the header first.
-pub(crate) fn chunks(path: &Path, key: &HouseKey) -> Result<Vec<Vec<u8>>, FlightError> {
-    let mut file = File::open(path)?;
-    let mut start = [0_u8; 24];
-    file.read_exact(&mut start).map_err(|_| FlightError::NotFlightLog)?;
-    let (magic, salt) = start.split_at(8);
-    let salt: [u8; 16] = salt.try_into().map_err(|_| FlightError::NotFlightLog)?;
-    if magic != MAGIC {
-        return Err(FlightError::NotFlightLog);
-    }
-    let mut key = key.derive(&salt, "flight");
-    let mut chunks = Vec::new();
-    while let Some(mut data) = next_chunk(&mut file)? {
-        let n = u64::try_from(chunks.len()).unwrap_or(u64::MAX);
-        chunks.push(key.open(&mut data).ok_or(FlightError::Sealed(n))?.to_vec());
-    }
-    Ok(chunks)
-}
-
-fn next_chunk(file: &mut File) -> Result<Option<Vec<u8>>, FlightError> {
-    let mut length = [0_u8; 4];
-    if file.read_exact(&mut length).is_err() {
-        return Ok(None);
-    }
-    let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
-    if !(TAG_BYTES..=limits::FLIGHT_CHUNK_BYTES_MAX).contains(&length) {
-        return Err(FlightError::NotFlightLog);
-    }
-    let mut data = Vec::new();
-    let limit = u64::try_from(length).unwrap_or(u64::MAX);
-    file.take(limit).read_to_end(&mut data)?;
-    Ok((data.len() == length).then_some(data))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use model::id::IdMint;
 
     use super::*;

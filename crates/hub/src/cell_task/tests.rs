@@ -6,8 +6,9 @@ use floor::Fault;
 use model::config::{Agent, Device, PublishedFlow, Queue, Strategy};
 use model::event::{CallOutcome, Event, QueueOutcome};
 use model::flow::Flow;
-use model::id::{AgentId, LegId};
+use model::id::{AgentId, CallId, LegId};
 use model::input::Command;
+use model::refusal::Refusal;
 use model::{DialString, TenantConfig};
 use store::{Actor, ConfigDraft, NewTenant};
 

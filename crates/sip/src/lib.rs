@@ -21,6 +21,7 @@ pub mod sdp;
 mod shared;
 mod socket;
 mod tags;
+mod via;
 mod wire;
 
 pub use config::{Cidr, CidrError, SipConfig};

@@ -151,7 +151,7 @@ impl UdpSocket for Port {
             let hash = self.seen.hash(&buf[..length], peer);
             let is_copy = self.seen.knows(hash);
             match self.filter.judge(buf, length, peer, is_copy) {
-                Verdict::Pass(length) => {
+                Verdict::Pass(length, reply_to) => {
                     if is_copy {
                         self.shared.tally.retransmissions_in.fetch_add(1, Relaxed);
                     } else {
@@ -159,9 +159,9 @@ impl UdpSocket for Port {
                     }
                     self.reads.fetch_add(1, Relaxed);
                     self.reading.store(false, Relaxed);
-                    return Ok((length, peer));
+                    return Ok((length, reply_to));
                 }
-                Verdict::Reply(reply) => self.send(&reply, peer),
+                Verdict::Reply(reply, to) => self.send(&reply, to),
                 Verdict::Drop => {}
             }
         }

@@ -18,6 +18,7 @@ pub(crate) enum Name {
     ContentLength,
     ContentType,
     ContentEncoding,
+    ContentDisposition,
     Accept,
     Require,
     Route,
@@ -25,7 +26,7 @@ pub(crate) enum Name {
     Other,
 }
 
-const NAMES: [(&str, Name); 23] = [
+const NAMES: [(&str, Name); 24] = [
     ("via", Name::Via),
     ("v", Name::Via),
     ("from", Name::From),
@@ -44,6 +45,7 @@ const NAMES: [(&str, Name); 23] = [
     ("c", Name::ContentType),
     ("content-encoding", Name::ContentEncoding),
     ("e", Name::ContentEncoding),
+    ("content-disposition", Name::ContentDisposition),
     ("accept", Name::Accept),
     ("require", Name::Require),
     ("route", Name::Route),
@@ -65,6 +67,8 @@ pub(crate) struct Head<'a> {
     pub(crate) fields: Vec<Field<'a>>,
     /// Where the body begins in the datagram.
     pub(crate) body_at: usize,
+    /// Whether a header stands on several lines.
+    pub(crate) folded: bool,
     /// What is wrong with the lines, if anything.
     pub(crate) fault: Option<&'static str>,
 }
@@ -73,45 +77,62 @@ pub(crate) struct Head<'a> {
 pub(crate) fn read(datagram: &[u8]) -> Option<Head<'_>> {
     let end = find(datagram, b"\r\n\r\n")?;
     let head = &datagram[..end];
-    let start_end = find(head, b"\r\n").unwrap_or(end);
-    let start = std::str::from_utf8(&head[..start_end]).ok()?;
+    let (start, rest) = split_start(head);
+    let start = std::str::from_utf8(start).ok()?;
     if !start.contains("SIP/") || start.bytes().any(|b| b.is_ascii_control()) {
         return None;
     }
-    let mut read = Head { start, fields: Vec::with_capacity(16), body_at: end + 4, fault: None };
-    let mut rest = &head[(start_end + 2).min(end)..];
-    while !rest.is_empty() {
-        let line_end = logical_line_end(rest);
-        read.take_line(&rest[..line_end]);
-        rest = &rest[(line_end + 2).min(rest.len())..];
+    let fields = Vec::with_capacity(16);
+    let mut read = Head { start, fields, body_at: end + 4, folded: false, fault: None };
+    for line in lines(rest) {
+        read.folded |= line.contains(&b'\n');
+        match read_field(line) {
+            Ok(field) => read.fields.push(field),
+            Err(fault) => read.fault = Some(fault),
+        }
     }
     Some(read)
 }
 
-impl<'a> Head<'a> {
-    fn take_line(&mut self, line: &'a [u8]) {
-        let Ok(line) = std::str::from_utf8(line) else {
-            self.fault = Some("a header is not UTF-8");
-            return;
-        };
-        let Some((name, value)) = line.split_once(':') else {
-            self.fault = Some("a header has no colon");
-            return;
-        };
-        let name = name.trim_end_matches([' ', '\t']);
-        if !crate::addr::is_token(name) {
-            self.fault = Some("a header name is no token");
-            return;
-        }
-        let value = unfold(value);
-        if has_bare_control(&value) {
-            self.fault = Some("a header holds control characters");
-            return;
-        }
-        let known = NAMES.iter().find(|(text, _)| text.eq_ignore_ascii_case(name));
-        self.fields.push(Field { name: known.map_or(Name::Other, |(_, name)| *name), value });
-    }
+/// The start line of a head, and its headers.
+pub(crate) fn split_start(head: &[u8]) -> (&[u8], &[u8]) {
+    let end = find(head, b"\r\n").unwrap_or(head.len());
+    (&head[..end], &head[(end + 2).min(head.len())..])
+}
 
+/// Header after header, each with the lines that continue it.
+pub(crate) fn lines(headers: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = headers;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let (line, next) = rest.split_at(logical_line_end(rest));
+        rest = next.get(2..).unwrap_or_default();
+        Some(line)
+    })
+}
+
+/// Reads one header.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn read_field(line: &[u8]) -> Result<Field<'_>, &'static str> {
+    let line = std::str::from_utf8(line).map_err(|_| "a header is not UTF-8")?;
+    let (name, value) = line.split_once(':').ok_or("a header has no colon")?;
+    let name = name.trim_end_matches([' ', '\t']);
+    if !crate::addr::is_token(name) {
+        return Err("a header name is no token");
+    }
+    let value = unfold(value);
+    if has_bare_control(&value) {
+        return Err("a header holds control characters");
+    }
+    let known = NAMES.iter().find(|(text, _)| text.eq_ignore_ascii_case(name));
+    Ok(Field { name: known.map_or(Name::Other, |(_, name)| *name), value })
+}
+
+impl Head<'_> {
     /// The values of all headers of this name, in order.
     pub(crate) fn all(&self, name: Name) -> impl Iterator<Item = &str> {
         self.fields.iter().filter(move |f| f.name == name).map(|f| f.value.as_ref())
@@ -130,7 +151,7 @@ impl<'a> Head<'a> {
     }
 }
 
-fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
+pub(crate) fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
     hay.windows(needle.len()).position(|w| w == needle)
 }
 

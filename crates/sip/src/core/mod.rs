@@ -8,7 +8,7 @@ mod events;
 mod inbound;
 mod indialog;
 mod leg;
-mod message;
+pub(crate) mod message;
 mod outbound;
 
 use std::collections::{BTreeSet, HashMap};

@@ -3,10 +3,13 @@
 //! Each check reads the head alone. What breaks the grammar gets 400, what is well-formed and not
 //! for us the status that says so.
 
-use super::{Check, Request, Stop, answer, malformed};
+use rsipstack::sip::{CSeq, Uri, Via, typed};
+
+use super::{Check, Request, Stop, answer, malformed, mend};
 use crate::addr;
 use crate::counters::Why;
 use crate::reply::{ALLOW, Refusal};
+use crate::via;
 use crate::wire::{Head, Name};
 
 /// Methods that exist (RFC 3261 and its extensions) and are not for us.
@@ -79,9 +82,8 @@ pub(super) fn mandatory(request: &Request<'_>) -> Check {
         return malformed("CSeq names another method");
     }
     vias(head)?;
-    if head.first(Name::MaxForwards).is_some_and(|v| !v.bytes().all(|b| b.is_ascii_digit()))
-        || head.all(Name::MaxForwards).count() > 1
-    {
+    let number = |v: &str| !v.is_empty() && v.bytes().all(|b| b.is_ascii_digit());
+    if !head.all(Name::MaxForwards).all(number) || head.all(Name::MaxForwards).count() > 1 {
         return malformed("Max-Forwards");
     }
     let sound = |value: &str| {
@@ -99,39 +101,13 @@ pub(super) fn mandatory(request: &Request<'_>) -> Check {
 
 fn vias(head: &Head<'_>) -> Check {
     let mut values = head.all(Name::Via).flat_map(addr::list).peekable();
-    if values.peek().is_none() || values.any(|via| via_sent_by(via).is_none()) {
+    if values.peek().is_none() || values.any(|via| via::sent_by(via).is_none()) {
         return malformed("Via");
     }
-    let top = head.first(Name::Via).and_then(|via| addr::list(via).next()).unwrap_or("");
-    let params = &top[top.find(';').unwrap_or(top.len())..];
-    let branch = addr::param(params, "branch").unwrap_or("");
+    let top = via::top(head).unwrap_or("");
+    let branch = addr::param(via::params(top), "branch").unwrap_or("");
     // The bare cookie identifies nothing (RFC 3261 section 8.1.1.7).
     if branch == "z9hG4bK" { malformed("Via branch") } else { Ok(()) }
-}
-
-/// Host and port of `SIP/2.0/UDP host:port;params`, blanks allowed around the slashes.
-pub(super) fn via_sent_by(via: &str) -> Option<(&str, Option<u16>)> {
-    let end = via.find(';').unwrap_or(via.len());
-    let (sent, params) = via.split_at(end);
-    let mut parts = sent.splitn(3, '/').map(str::trim);
-    let (name, version) = (parts.next()?, parts.next()?);
-    let (transport, sent_by) = parts.next()?.split_once([' ', '\t'])?;
-    let sound = name.eq_ignore_ascii_case("SIP")
-        && version == "2.0"
-        && addr::is_token(transport)
-        && via_params_are_sound(params);
-    sound.then(|| addr::host_port(sent_by.trim()))?
-}
-
-fn via_params_are_sound(params: &str) -> bool {
-    let params = params.trim();
-    // `received` may hold a bare IPv6 address (RFC 5118 section 4.5).
-    params.is_empty()
-        || params.starts_with(';')
-            && addr::params(params).all(|(name, value)| {
-                addr::is_token(name)
-                    && value.is_none_or(|v| !v.is_empty() && !v.contains([' ', ',', '<', '>']))
-            })
 }
 
 /// Number and method of a CSeq header; the number fits 32 bits (RFC 3261 section 8.1.1.5).
@@ -170,6 +146,22 @@ pub(super) fn request_uri(uri: &str) -> Check {
         Some(_) => malformed("Request-URI must not carry headers"),
         None => malformed("Request-URI"),
     }
+}
+
+/// The transaction layer behind us reads more narrowly than the grammar and says nothing of what it
+/// drops: whatever it cannot read is refused here.
+pub(super) fn readable_behind(head: &Head<'_>, uri: &str) -> Check {
+    let value = |name| mend::without_blanks(head.first(name).unwrap_or(""));
+    let from = typed::From::parse(&value(Name::From));
+    let via = Via::new(value(Name::Via)).first_value();
+    let via = via.and_then(|top| typed::Via::parse(top.value()));
+    let cseq = CSeq::new(head.first(Name::CSeq).unwrap_or(""));
+    let readable = from.is_ok_and(|from| from.tag().is_some())
+        && typed::To::parse(&value(Name::To)).is_ok()
+        && via.is_ok()
+        && cseq.seq().is_ok()
+        && Uri::try_from(uri).is_ok();
+    if readable { Ok(()) } else { malformed("a header that cannot be read") }
 }
 
 /// No extension is required of us that we would have to know (RFC 3261 section 8.2.2.3).

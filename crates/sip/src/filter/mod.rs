@@ -4,6 +4,7 @@
 //! rate. The tables kept, of rates and bans, are bounded.
 
 mod check;
+mod mend;
 mod session;
 
 use std::net::{IpAddr, SocketAddr};
@@ -19,10 +20,11 @@ use crate::counters::Why;
 use crate::rate::Rates;
 use crate::reply::{self, ALLOW, Refusal};
 use crate::shared::Shared;
+use crate::via;
 use crate::wire::{self, Head, Name};
 
+use check::body_end;
 pub(crate) use check::cseq;
-use check::{body_end, via_sent_by};
 
 /// The keep-alive of RFC 5626 section 4.4.1 and its answer.
 const PING: &[u8] = b"\r\n\r\n";
@@ -31,10 +33,10 @@ const PONG: &[u8] = b"\r\n";
 /// What becomes of a datagram.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Hand on this many bytes of the buffer.
-    Pass(usize),
-    /// Send this back.
-    Reply(Vec<u8>),
+    /// Hand on this many bytes of the buffer, as if they came from where responses go.
+    Pass(usize, SocketAddr),
+    /// Send this back, to this address.
+    Reply(Vec<u8>, SocketAddr),
     Drop,
 }
 
@@ -91,8 +93,8 @@ impl Filter {
         Self { shared, sources: Mutex::new(sources), started: Instant::now() }
     }
 
-    /// Judges `buf[..length]`. A message without Content-Length gets one, in place. `is_copy` says
-    /// that the same datagram passed shortly before.
+    /// Judges `buf[..length]`, and mends in place what the transaction layer would misread.
+    /// `is_copy` says that the same datagram passed shortly before.
     pub(crate) fn judge(
         &self,
         buf: &mut [u8],
@@ -109,7 +111,7 @@ impl Filter {
             return Verdict::Drop;
         }
         if datagram == PING {
-            return Verdict::Reply(PONG.to_vec());
+            return Verdict::Reply(PONG.to_vec(), source);
         }
         if datagram.iter().all(|b| matches!(b, b'\r' | b'\n' | b' ' | b'\t' | 0)) {
             return Verdict::Drop;
@@ -119,10 +121,11 @@ impl Filter {
             self.note(ip, second, trusted, Some(Why::NotSip));
             return Verdict::Drop;
         };
-        let judged = if head.start.starts_with("SIP/") {
-            self.response(&head, length)
+        let (judged, reply_to) = if head.start.starts_with("SIP/") {
+            (self.response(&head, length), source)
         } else {
-            self.request(&head, datagram, source, is_copy)
+            let judged = self.request(&head, datagram, source, is_copy);
+            (judged, via::reply_to(&head, source))
         };
         let why = match &judged {
             Ok(_) => None,
@@ -130,10 +133,15 @@ impl Filter {
         };
         self.note(ip, second, trusted, why);
         match judged {
-            Ok(Some(end)) => Verdict::Pass(end),
-            Ok(None) => {
-                let body_at = head.body_at;
-                Verdict::Pass(insert_length(buf, body_at, length))
+            Ok(end) => {
+                let (mut body_at, mut length) = (head.body_at, end.unwrap_or(length));
+                if mend::is_loose(&head) {
+                    (body_at, length) = mend::tighten(buf, body_at, length);
+                }
+                if end.is_none() {
+                    length = mend::insert_length(buf, body_at, length);
+                }
+                Verdict::Pass(length, reply_to)
             }
             Err(Stop::Silent(why)) => {
                 self.shared.tally.refuse(why);
@@ -141,7 +149,7 @@ impl Filter {
             }
             Err(Stop::Answer(why, refusal)) => {
                 self.shared.tally.refuse(why);
-                self.write(&head, &refusal, source)
+                self.write(&head, &refusal, reply_to)
             }
         }
     }
@@ -170,14 +178,14 @@ impl Filter {
         }
     }
 
-    fn write(&self, head: &Head<'_>, refusal: &Refusal, source: SocketAddr) -> Verdict {
+    fn write(&self, head: &Head<'_>, refusal: &Refusal, to: SocketAddr) -> Verdict {
         // Nothing is ever said to an ACK (RFC 3261 section 17).
         if head.start.starts_with("ACK ") {
             return Verdict::Drop;
         }
         let server = &self.shared.config.server_name;
-        reply::write(head, refusal, source, &self.shared.tags, server)
-            .map_or(Verdict::Drop, Verdict::Reply)
+        reply::write(head, refusal, to, &self.shared.tags, server)
+            .map_or(Verdict::Drop, |reply| Verdict::Reply(reply, to))
     }
 
     /// A response is ours when its top Via is (RFC 3261 section 18.1.2) and its numbers fit.
@@ -188,6 +196,9 @@ impl Filter {
         let digits = code.len() == 3 && code.bytes().all(|b| b.is_ascii_digit());
         if version != "SIP/2.0" || !digits || !("100"..="699").contains(&code) {
             return silent(Why::Malformed);
+        }
+        if length > limits::SIP_MESSAGE_BYTES_MAX {
+            return silent(Why::TooLong);
         }
         if head.fault.is_some() || head.only(Name::CSeq).and_then(cseq).is_none() {
             return silent(Why::Malformed);
@@ -201,8 +212,7 @@ impl Filter {
         if once.iter().any(|name| head.only(*name).is_none()) {
             return silent(Why::Malformed);
         }
-        let sent_by =
-            head.first(Name::Via).and_then(|via| addr::list(via).next()).and_then(via_sent_by);
+        let sent_by = via::top(head).and_then(via::sent_by);
         if !sent_by.is_some_and(|(host, port)| self.is_our_address(host, port)) {
             return silent(Why::NotOurResponse);
         }
@@ -257,6 +267,7 @@ impl Filter {
         if matches!(method, "INVITE" | "UPDATE") {
             session::check(&request)?;
         }
+        check::readable_behind(head, uri)?;
         Ok(end)
     }
 
@@ -307,7 +318,7 @@ impl Filter {
         if request.head.first(Name::MaxForwards).is_some_and(|v| v.bytes().all(|b| b == b'0')) {
             return answer(Why::Hops, 483, "Too Many Hops");
         }
-        let vias = request.head.all(Name::Via).flat_map(addr::list).filter_map(via_sent_by);
+        let vias = request.head.all(Name::Via).flat_map(addr::list).filter_map(via::sent_by);
         for (host, port) in vias {
             if self.is_our_address(host, port) {
                 return answer(Why::Loop, 482, "Loop Detected");
@@ -354,19 +365,5 @@ fn busy(retry_after_s: u32) -> Refusal {
     Refusal::new(503, "Service Unavailable").with("Retry-After", &retry_after_s.to_string())
 }
 
-/// Writes a Content-Length header into the buffer, for the parser behind us that takes a body for
-/// absent without it. Returns the new length.
-fn insert_length(buf: &mut [u8], body_at: usize, length: usize) -> usize {
-    if body_at >= length {
-        return length;
-    }
-    let line = format!("Content-Length: {}\r\n", length - body_at);
-    let grown = length + line.len();
-    if grown > buf.len() {
-        return length;
-    }
-    let place = body_at - 2;
-    buf.copy_within(place..length, place + line.len());
-    buf[place..place + line.len()].copy_from_slice(line.as_bytes());
-    grown
-}
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+//! Via headers: who sent a request, and where its responses go.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::addr;
+use crate::wire::{Head, Name};
+
+/// The topmost Via value.
+pub(crate) fn top<'a>(head: &'a Head<'_>) -> Option<&'a str> {
+    head.first(Name::Via).and_then(|via| addr::list(via).next())
+}
+
+/// The parameters of one Via value, from its first `;` on.
+pub(crate) fn params(via: &str) -> &str {
+    &via[via.find(';').unwrap_or(via.len())..]
+}
+
+/// Host and port of `SIP/2.0/UDP host:port;params`, blanks allowed around the slashes.
+pub(crate) fn sent_by(via: &str) -> Option<(&str, Option<u16>)> {
+    let end = via.find(';').unwrap_or(via.len());
+    let (sent, params) = via.split_at(end);
+    let mut parts = sent.splitn(3, '/').map(str::trim);
+    let (name, version) = (parts.next()?, parts.next()?);
+    let (transport, sent_by) = parts.next()?.split_once([' ', '\t'])?;
+    let sound = name.eq_ignore_ascii_case("SIP")
+        && version == "2.0"
+        && addr::is_token(transport)
+        && params_are_sound(params);
+    sound.then(|| addr::host_port(sent_by.trim()))?
+}
+
+fn params_are_sound(params: &str) -> bool {
+    let params = params.trim();
+    // `received` may hold a bare IPv6 address (RFC 5118 section 4.5).
+    params.is_empty()
+        || params.starts_with(';')
+            && addr::params(params).all(|(name, value)| {
+                addr::is_token(name)
+                    && value.is_none_or(|v| !v.is_empty() && !v.contains([' ', ',', '<', '>']))
+            })
+}
+
+/// Where the responses to a request go: to the port that its Via names (RFC 3261 section 18.2.2),
+/// or to the one it came from where it asks for that (`rport`, RFC 3581). A Via that names another
+/// address than the source is from behind an address translation, and only the way it came leads
+/// back through that.
+pub(crate) fn reply_to(head: &Head<'_>, source: SocketAddr) -> SocketAddr {
+    let Some(top) = top(head) else { return source };
+    if addr::param(params(top), "rport").is_some() {
+        return source;
+    }
+    match sent_by(top) {
+        Some((host, port)) if is_source(host, source.ip()) => {
+            let port = port.filter(|port| *port != 0).unwrap_or(addr::SIP_PORT);
+            SocketAddr::new(source.ip(), port)
+        }
+        _ => source,
+    }
+}
+
+fn is_source(host: &str, source: IpAddr) -> bool {
+    host.parse().is_ok_and(|host: IpAddr| host.to_canonical() == source.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire;
+
+    #[test]
+    fn responses_go_where_the_via_says() {
+        let source = "192.0.2.9:7000".parse().unwrap();
+        for (via, expected) in [
+            ("192.0.2.9:5062;branch=z9hG4bK1", "192.0.2.9:5062"),
+            ("192.0.2.9;branch=z9hG4bK1", "192.0.2.9:5060"),
+            ("192.0.2.9:5062;rport;branch=z9hG4bK1", "192.0.2.9:7000"),
+            ("192.0.2.9:5062;rport=9;branch=z9hG4bK1", "192.0.2.9:7000"),
+            ("10.0.0.1:5062;branch=z9hG4bK1", "192.0.2.9:7000"),
+            ("proxy.example.org;branch=z9hG4bK1", "192.0.2.9:7000"),
+            ("192.0.2.9:5062, SIP/2.0/UDP 192.0.2.9:1", "192.0.2.9:5062"),
+        ] {
+            let text = format!("OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/UDP {via}\r\n\r\n");
+            let head = wire::read(text.as_bytes()).unwrap();
+            assert_eq!(reply_to(&head, source), expected.parse().unwrap(), "{via}");
+        }
+    }
+}

@@ -148,6 +148,8 @@ pub const SIP_BAN_WINDOW_S: u64 = 10;
 pub const SIP_BAN_MESSAGES_MIN: u32 = 100;
 /// Seconds in a row over its rate for which a SIP source is banned.
 pub const SIP_BAN_OVER_RATE_S: u32 = 10;
+/// Parts of the body of a SIP message that are looked at.
+pub const SIP_BODY_PARTS_MAX: usize = 16;
 /// SIP legs at once in the whole process.
 pub const SIP_LEGS_MAX: usize = 20_000;
 /// Commands to the SIP plane that may wait, and events for the hub: over it a command is refused,

@@ -15,6 +15,7 @@ mod core;
 mod counters;
 mod filter;
 mod handle;
+mod parts;
 mod rate;
 mod reply;
 pub mod sdp;

@@ -18,7 +18,6 @@ use super::message::{self, Extend as _};
 use super::{Core, Pending};
 use crate::addr;
 use crate::counters::Why;
-use crate::sdp;
 use crate::tags;
 
 impl Core {
@@ -49,7 +48,7 @@ impl Core {
         }
         let (Some(dialled), Some(source)) = (dialled(request), source) else { return };
         // The filter has read the description already; what it refuses never gets here.
-        let remote = (!request.body.is_empty()).then(|| sdp::session(&request.body).ok()).flatten();
+        let remote = message::session(request, &request.body);
         let body = request.body.clone();
         let (caller, domain) = (caller(request), domain(request));
         let dialog = answering_dialog(request, &tag, source);
@@ -160,14 +159,14 @@ impl Core {
             self.tell(leg, SipEvent::Confirmed { leg, remote: None });
             return;
         }
-        match sdp::session(&ack.body) {
-            Ok(session) => {
+        match message::session(ack, &ack.body) {
+            Some(session) => {
                 let remote = Some(session.media.clone());
                 state.remote = Some(session);
                 state.remote_body.clone_from(&ack.body);
                 self.tell(leg, SipEvent::Confirmed { leg, remote });
             }
-            Err(_) => {
+            None => {
                 self.env.shared.tally.refuse(Why::BadSdp);
                 self.leave(leg, LegCause::Refused, None);
             }

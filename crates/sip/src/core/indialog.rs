@@ -13,7 +13,6 @@ use super::leg::{Leg, Pending, State};
 use super::message::{self, Extend as _};
 use super::{Core, inbound};
 use crate::counters::Why;
-use crate::sdp;
 
 /// Seconds after which an overlapping session change may be tried again (RFC 3261 section 14.2).
 const RETRY_AFTER_S: &str = "2";
@@ -160,7 +159,8 @@ impl Core {
         }
         let source = state.dialog.peer;
         let same = state.remote.is_some() && request.body == state.remote_body;
-        let empty_update = !invite && request.body.is_empty();
+        let offer = message::session(request, &request.body);
+        let empty_update = !invite && offer.is_none();
         if empty_update || (same && !state.local_body.is_empty()) {
             let mut reply =
                 message::reply(&self.env.shared, request, 200, "").with_target(&self.env.shared);
@@ -171,7 +171,6 @@ impl Core {
             return;
         }
         let body = request.body.clone();
-        let offer = if body.is_empty() { None } else { sdp::session(&body).ok() };
         let media = offer.as_ref().map(|session| session.media.clone());
         let cseq = message::cseq(request).unwrap_or(0);
         let pending = match offer {

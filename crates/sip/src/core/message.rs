@@ -8,7 +8,9 @@ use rsipstack::sip::{HasHeaders, Header, Method, Request, Response, StatusCode, 
 
 use super::leg::Dialog;
 use crate::addr;
+use crate::parts;
 use crate::reply::ALLOW;
+use crate::sdp::{self, Origin, Session};
 use crate::shared::Shared;
 use crate::tags;
 
@@ -54,6 +56,20 @@ pub(crate) fn content_type(request: &Request) -> &str {
     let value =
         find(request, |h| if let Header::ContentType(v) = h { Some(v.value()) } else { None });
     value.and_then(|v| v.split(';').next()).unwrap_or("").trim()
+}
+
+/// The session description that a message brings, if it is one that we can take. A body of which
+/// no kind is stated is taken for one.
+pub(crate) fn session(message: &impl HasHeaders, body: &[u8]) -> Option<Session> {
+    let kind =
+        find(message, |h| if let Header::ContentType(v) = h { Some(v.value()) } else { None });
+    let disposition = find(message, |h| match h {
+        Header::ContentDisposition(v) => Some(v.value()),
+        _ => None,
+    });
+    let kind = kind.unwrap_or("application/sdp");
+    let found = parts::description(kind, disposition.unwrap_or(""), body);
+    sdp::session(found.ok().flatten()?).ok()
 }
 
 /// The URI of the first Contact.
@@ -269,12 +285,12 @@ pub(crate) const fn cause(status: u16) -> LegCause {
 /// The description that a leg is told to use, as bytes, in the shape of the far side's if there is
 /// one: then it is an answer, or an offer in a running session.
 pub(crate) fn describe(
-    remote: Option<&crate::sdp::Session>,
+    remote: Option<&Session>,
     local: &MediaDesc,
-    origin: &mut crate::sdp::Origin,
+    origin: &mut Origin,
 ) -> Vec<u8> {
     match remote {
-        Some(remote) => crate::sdp::answer(remote, local, origin),
-        None => crate::sdp::offer(local, origin),
+        Some(remote) => sdp::answer(remote, local, origin),
+        None => sdp::offer(local, origin),
     }
 }

@@ -159,8 +159,8 @@ impl Core {
         state.state = State::Up;
         self.set_deadline(leg, None);
         self.acknowledge(leg);
-        match sdp::session(&response.body) {
-            Ok(session) => {
+        match message::session(&response, &response.body) {
+            Some(session) => {
                 let remote = session.media.clone();
                 if let Some(state) = self.legs.get_mut(&leg) {
                     state.remote = Some(session);
@@ -168,7 +168,7 @@ impl Core {
                 }
                 self.tell(leg, SipEvent::Answered { leg, remote, source });
             }
-            Err(_) => {
+            None => {
                 self.env.shared.tally.refuse(Why::BadSdp);
                 self.leave(leg, LegCause::Refused, Some(response.status_code.code()));
             }

@@ -3,6 +3,7 @@
 use super::{Check, Request, Stop, answer, warning};
 use crate::addr;
 use crate::counters::Why;
+use crate::parts;
 use crate::reply::Refusal;
 use crate::sdp;
 use crate::wire::Name;
@@ -18,19 +19,18 @@ pub(super) fn check(request: &Request<'_>) -> Check {
     if accepts.peek().is_some() && !accepts.any(takes_sdp) {
         return answer(Why::NotAcceptable, 406, "Not Acceptable");
     }
-    if request.body.is_empty() {
-        return Ok(());
-    }
-    let kind = head.first(Name::ContentType).and_then(|v| v.split(';').next()).unwrap_or("").trim();
+    let value = |name| head.first(name).unwrap_or("");
+    let (kind, disposition) = (value(Name::ContentType), value(Name::ContentDisposition));
     let plain =
         head.first(Name::ContentEncoding).is_none_or(|v| v.eq_ignore_ascii_case("identity"));
-    if !kind.eq_ignore_ascii_case("application/sdp") || !plain {
+    let found = parts::description(kind, disposition, request.body);
+    let (Ok(description), true) = (found, plain || request.body.is_empty()) else {
         let refusal = Refusal::new(415, "Unsupported Media Type")
-            .with("Accept", "application/sdp")
+            .with("Accept", "application/sdp, multipart/mixed")
             .with("Accept-Encoding", "identity");
         return Err(Stop::Answer(Why::ContentType, refusal));
-    }
-    if let Err(fault) = sdp::parse(request.body) {
+    };
+    if let Some(Err(fault)) = description.map(sdp::parse) {
         let refusal = if fault.is_malformed() {
             Refusal::new(400, "Bad Request")
         } else {

@@ -171,6 +171,29 @@ pub(crate) fn sip_uri(uri: &str) -> Option<SipUri<'_>> {
     sound.then_some(SipUri { user, host, port, params, headers })
 }
 
+/// The number or name that a sip:, sips: or tel: URI (RFC 3966) leads to.
+pub(crate) fn user(uri: &str) -> Option<String> {
+    match sip_uri(uri) {
+        Some(uri) => Some(subscriber(uri.user)),
+        None => {
+            let (scheme, number) = uri.split_once(':')?;
+            scheme.eq_ignore_ascii_case("tel").then(|| subscriber(number))
+        }
+    }
+}
+
+/// A user part without escapes and parameters (RFC 3261 section 19.1.6), and an international
+/// number without what only helps the eye (RFC 3966 section 5.1.1).
+pub(crate) fn subscriber(user: &str) -> String {
+    let plain = unescape(user.split(';').next().unwrap_or(""));
+    let for_the_eye = |c: char| "-.()".contains(c);
+    let digits = plain.strip_prefix('+').unwrap_or("");
+    match digits.chars().all(|c| c.is_ascii_digit() || for_the_eye(c)) && !digits.is_empty() {
+        true => plain.replace(for_the_eye, ""),
+        false => plain,
+    }
+}
+
 /// Reads `host`, `host:port`, `[v6]` or `[v6]:port`.
 pub(crate) fn host_port(text: &str) -> Option<(&str, Option<u16>)> {
     let (host, port) = if let Some(rest) = text.strip_prefix('[') {
@@ -303,6 +326,22 @@ mod tests {
         }
         assert_eq!(socket_addr("sip:a@192.0.2.1"), Some("192.0.2.1:5060".parse().unwrap()));
         assert_eq!(socket_addr("sip:a@example.org"), None);
+    }
+
+    #[test]
+    fn users_are_numbers_and_names() {
+        for (uri, expected) in [
+            ("sip:100@x", Some("100")),
+            ("sips:%23100;phone-context=x@x:5061;user=phone", Some("#100")),
+            ("sip:+30-210-555.01(42);npdi;rn=+309@x", Some("+302105550142")),
+            ("tel:+30-210-5550142;phone-context=x", Some("+302105550142")),
+            ("TEL:100", Some("100")),
+            ("sip:desk-1@x", Some("desk-1")),
+            ("sip:x", Some("")),
+            ("mailto:a@x", None),
+        ] {
+            assert_eq!(user(uri).as_deref(), expected, "{uri}");
+        }
     }
 
     #[test]

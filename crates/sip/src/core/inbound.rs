@@ -211,9 +211,8 @@ impl Core {
     pub(super) fn bye(&mut self, leg: LegId, cause: LegCause) {
         let Some(state) = self.legs.get_mut(&leg) else { return };
         let peer = state.dialog.next_hop();
-        if let Some(request) = message::bye(&self.env.shared, &mut state.dialog, cause) {
-            self.env.request(request, peer);
-        }
+        let request = message::bye(&self.env.shared, &mut state.dialog, cause);
+        self.env.request(request, peer);
     }
 }
 
@@ -222,10 +221,9 @@ pub(super) fn source(transaction: &Transaction) -> Option<SocketAddr> {
     transaction.connection.as_ref()?.get_remote_addr()?.get_socketaddr().ok()
 }
 
-/// The user part of the request URI, unescaped once.
+/// What was dialled, if it can be.
 fn dialled(request: &Request) -> Option<DialString> {
-    let uri = request.uri.to_string();
-    addr::unescape(addr::sip_uri(&uri)?.user).parse().ok()
+    message::dialled(request)?.parse().ok()
 }
 
 /// The host of the request URI, if it is a domain name; its port says nothing about whose it is.
@@ -239,7 +237,7 @@ fn caller(request: &Request) -> Caller {
     let Some(from) = addr::name_addr(message::from_value(request)) else {
         return Caller::default();
     };
-    let number = addr::sip_uri(from.uri).and_then(|uri| addr::unescape(uri.user).parse().ok());
+    let number = addr::user(from.uri).and_then(|user| user.parse().ok());
     Caller { number, name: addr::plain_name(from.display, limits::NAME_CHARS_MAX) }
 }
 

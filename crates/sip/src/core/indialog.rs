@@ -1,4 +1,4 @@
-//! Requests inside a dialog: BYE, INFO, re-INVITE, UPDATE.
+//! Requests inside a dialog: BYE, INFO, OPTIONS, re-INVITE, UPDATE.
 
 use model::LegId;
 use model::limits;
@@ -13,6 +13,7 @@ use super::leg::{Leg, Pending, State};
 use super::message::{self, Extend as _};
 use super::{Core, inbound};
 use crate::counters::Why;
+use crate::reply::ALLOW;
 
 /// Seconds after which an overlapping session change may be tried again (RFC 3261 section 14.2).
 const RETRY_AFTER_S: &str = "2";
@@ -36,6 +37,11 @@ impl Core {
             Method::Bye => self.far_hangup(leg, transaction).await,
             Method::Info => self.info(leg, transaction).await,
             Method::Invite | Method::Update => self.change(leg, transaction).await,
+            // A far side that asks whether its dialog still stands.
+            Method::Options => {
+                let reply = self.plain_reply(request, 200).with("Allow", ALLOW);
+                let _ = transaction.respond(reply.with("Accept", "application/sdp")).await;
+            }
             _ => {
                 let reply = self.plain_reply(request, 501);
                 let _ = transaction.respond(reply).await;

@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 
 use model::media::MediaDesc;
 use model::sip::LegCause;
-use rsipstack::sip::{HasHeaders, Header, Method, Request, Response, StatusCode, Uri, Version};
+use rsipstack::sip::{
+    Domain, HasHeaders, Header, HostWithPort, Method, Request, Response, StatusCode, Uri, Version,
+};
 
 use super::leg::Dialog;
 use crate::addr;
@@ -70,6 +72,15 @@ pub(crate) fn session(message: &impl HasHeaders, body: &[u8]) -> Option<Session>
     let kind = kind.unwrap_or("application/sdp");
     let found = parts::description(kind, disposition.unwrap_or(""), body);
     sdp::session(found.ok().flatten()?).ok()
+}
+
+/// The user part of the request URI. The transaction layer keeps it as it was written, and escapes
+/// it once more when it writes the URI.
+pub(crate) fn dialled(request: &Request) -> Option<String> {
+    match request.uri.user() {
+        Some(user) => Some(addr::subscriber(user)),
+        None => addr::user(&request.uri.to_string()),
+    }
 }
 
 /// The URI of the first Contact.
@@ -150,45 +161,35 @@ impl Extend for Response {
 }
 
 /// The first INVITE of an outgoing call.
-pub(crate) fn invite(
-    shared: &Shared,
-    dialog: &Dialog,
-    via: &str,
-    body: Vec<u8>,
-) -> Option<Request> {
-    let mut request = bare(shared, dialog, Method::Invite, via, 1)?;
+pub(crate) fn invite(shared: &Shared, dialog: &Dialog, via: &str, body: Vec<u8>) -> Request {
+    let mut request = bare(shared, dialog, Method::Invite, via, 1);
     let contact = format!("<sip:{}>", shared.advertise);
     request.headers.push(Header::Contact(contact.into()));
     request.headers.push(Header::Other("Allow".to_owned(), ALLOW.to_owned()));
     request.headers.push(Header::ContentType("application/sdp".into()));
     request.body = body;
-    Some(request)
+    request
 }
 
 /// The CANCEL of that INVITE: same Via, same URI, same CSeq number (RFC 3261 section 9.1).
-pub(crate) fn cancel(
-    shared: &Shared,
-    dialog: &Dialog,
-    via: &str,
-    cause: Option<&str>,
-) -> Option<Request> {
-    let mut request = bare(shared, dialog, Method::Cancel, via, 1)?;
+pub(crate) fn cancel(shared: &Shared, dialog: &Dialog, via: &str, cause: Option<&str>) -> Request {
+    let mut request = bare(shared, dialog, Method::Cancel, via, 1);
     if let Some(cause) = cause {
         request.headers.push(Header::Other("Reason".to_owned(), cause.to_owned()));
     }
-    Some(request)
+    request
 }
 
 /// A BYE.
-pub(crate) fn bye(shared: &Shared, dialog: &mut Dialog, cause: LegCause) -> Option<Request> {
+pub(crate) fn bye(shared: &Shared, dialog: &mut Dialog, cause: LegCause) -> Request {
     dialog.local_cseq += 1;
     let via = via(shared);
-    let mut request = bare(shared, dialog, Method::Bye, &via, dialog.local_cseq)?;
+    let mut request = bare(shared, dialog, Method::Bye, &via, dialog.local_cseq);
     request.headers.push(Header::Other("Reason".to_owned(), reason(cause).to_owned()));
-    Some(request)
+    request
 }
 
-fn bare(shared: &Shared, dialog: &Dialog, method: Method, via: &str, cseq: u32) -> Option<Request> {
+fn bare(shared: &Shared, dialog: &Dialog, method: Method, via: &str, cseq: u32) -> Request {
     let (uri, routes) = dialog.route();
     let mut headers: Vec<Header> = Vec::with_capacity(14);
     headers.push(Header::Via(via.into()));
@@ -199,13 +200,19 @@ fn bare(shared: &Shared, dialog: &Dialog, method: Method, via: &str, cseq: u32) 
     headers.push(Header::CallId(dialog.call_id.as_str().into()));
     headers.push(Header::CSeq(format!("{cseq} {method}").into()));
     headers.push(Header::UserAgent(shared.config.server_name.as_str().into()));
-    Some(Request {
+    Request {
         method,
-        uri: Uri::try_from(uri.as_str()).ok()?,
+        uri: as_written(uri),
         version: Version::V2,
         headers: headers.into(),
         body: Vec::new(),
-    })
+    }
+}
+
+/// A URI that is sent as it is. Read by the transaction layer it would have its escapes escaped
+/// again, and one that it cannot read could not be called at all.
+fn as_written(uri: String) -> Uri {
+    Uri { scheme: None, ..HostWithPort::from(Domain(uri)).into() }
 }
 
 fn remote(dialog: &Dialog) -> String {

@@ -220,8 +220,16 @@ impl Core {
             if let Some(key) = gone.call_key {
                 self.by_call.remove(&key);
             }
-            if let Some(Pending::Invite { tx, .. }) = &gone.pending {
-                tx.respond(message::reply(&self.env.shared, &tx.request, 487, ""));
+            // What waits for an answer gets one (RFC 3261 section 15.1.2).
+            match gone.pending {
+                Some(Pending::Invite { tx, .. }) => {
+                    tx.respond(message::reply(&self.env.shared, &tx.request, 487, ""));
+                }
+                Some(Pending::Update { tx, .. }) => {
+                    let reply = message::reply(&self.env.shared, &tx.original, 487, "");
+                    self.env.respond(*tx, reply);
+                }
+                None => {}
             }
             // After a final response this finds nothing to end.
             if let Some(call) = gone.call {

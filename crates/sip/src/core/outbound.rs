@@ -46,9 +46,8 @@ impl Core {
         let request = message::invite(shared, &state.dialog, &via, state.local_body.clone());
         let full = self.legs.len() >= shared.config.legs_max;
         let ring_timeout = shared.config.ring_timeout;
-        let wanted = request.filter(|_| !full);
-        let call = wanted.and_then(|request| self.env.call(request, target.address, leg));
-        state.call = call;
+        let wanted = (!full).then_some(request);
+        state.call = wanted.and_then(|request| self.env.call(request, target.address, leg));
         let sent = state.call.is_some();
         self.legs.insert(leg, state);
         if !sent {
@@ -117,9 +116,7 @@ impl Core {
         let request = message::cancel(&self.env.shared, &state.dialog, &calling.via, reason);
         let peer = state.dialog.peer;
         state.state = State::Leaving;
-        if let Some(request) = request {
-            self.env.request(request, peer);
-        }
+        self.env.request(request, peer);
         // A far side that never ends the INVITE does not hold the leg for ever.
         self.set_deadline(leg, Some(Instant::now() + self.transaction_time()));
     }
@@ -206,9 +203,8 @@ impl Core {
         adopt(&mut fork, response, tag, source);
         let hop = fork.next_hop();
         self.env.port.send(&message::ack(&self.env.shared, &fork, 1), hop);
-        if let Some(bye) = message::bye(&self.env.shared, &mut fork, LegCause::Hangup) {
-            self.env.request(bye, hop);
-        }
+        let bye = message::bye(&self.env.shared, &mut fork, LegCause::Hangup);
+        self.env.request(bye, hop);
     }
 }
 

@@ -257,7 +257,7 @@ impl Filter {
             return answer(Why::NoDialog, 481, "Call/Transaction Does Not Exist");
         }
         match method {
-            "OPTIONS" => return self.options(),
+            "OPTIONS" if !ours => return self.options(),
             "BYE" | "INFO" | "UPDATE" if !ours => {
                 return answer(Why::NoDialog, 481, "Call/Transaction Does Not Exist");
             }

@@ -277,6 +277,18 @@ async fn refusals_carry_what_the_hub_said() {
     // A lost ACK: the refusal is repeated, the call is not.
     peer.status(503).await;
     call.ack(1, "1", "").await;
+    // The same call tried again (RFC 3261 section 8.1.3.5).
+    let call = peer.call("reject");
+    call.invite(2, "again", SDP).await;
+    let leg = incoming(&mut events).await;
+    plane.send(SipCommand::Reject { leg, status: 480, retry_after_s: None }).unwrap();
+    let refusal = loop {
+        let message = peer.hear().await;
+        if message.status() == Some(480) {
+            break message;
+        }
+    };
+    assert_eq!(refusal.header("CSeq"), "2 INVITE");
     until_idle(&plane).await;
     plane.shutdown().await;
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
 
 mod calls;
+mod forms;
 mod hostile;
 mod inbound;
 mod outbound;
@@ -10,3 +11,4 @@ mod peer;
 mod session;
 mod support;
 mod torture;
+mod ways;

@@ -39,6 +39,9 @@ async fn an_answered_call_follows_contact_and_routes() {
     peer.reply(&invite, "180 Ringing", "t1", "", "").await;
     assert_eq!(next(&mut events).await, SipEvent::Ringing { leg });
     peer.reply(&invite, "183 Session Progress", "t1", "", SDP).await;
+    // Longer than any message may be: it was never sent.
+    let padding = format!("X: {}\r\n", "y".repeat(9_000));
+    peer.reply(&invite, "486 Busy Here", "t1", &padding, "").await;
     let routes = format!(
         "{}Record-Route: <sip:r2.invalid;lr>\r\nRecord-Route: <sip:{};lr>\r\n",
         "Contact: <sip:deep@192.0.2.77;x=y>\r\n", peer.address
@@ -60,6 +63,61 @@ async fn an_answered_call_follows_contact_and_routes() {
     peer.reply(&bye, "200 OK", "", "", "").await;
     assert!(matches!(next(&mut events).await, SipEvent::Ended { cause: LegCause::Hangup, .. }));
     until_idle(&plane).await;
+    plane.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_comes_before_the_answer_is_answered_in_order() {
+    let (plane, mut events) = start(quick()).await.unwrap();
+    let peer = Peer::new(plane.local_addr()).await;
+    let leg = dial(&plane, &peer);
+    let invite = peer.request("INVITE").await;
+    peer.reply(&invite, "180 Ringing", "t1", &peer.contact(), "").await;
+    assert_eq!(next(&mut events).await, SipEvent::Ringing { leg });
+    let request = |method: &str, cseq: u32, more: &str, body: &str| {
+        format!(
+            "{method} sip:x@{own} SIP/2.0\r\nVia: SIP/2.0/UDP {peer};branch=z9hG4bKe{cseq}\r\n\
+             Max-Forwards: 70\r\nFrom: {from};tag=t1\r\nTo: {to}\r\nCall-ID: {id}\r\n\
+             CSeq: {cseq} {method}\r\n{more}Content-Length: {length}\r\n\r\n{body}",
+            own = plane.local_addr(),
+            peer = peer.address,
+            from = invite.header("To"),
+            to = invite.header("From"),
+            id = invite.header("Call-ID"),
+            length = body.len(),
+        )
+    };
+    // Our offer is open: another one meets it (RFC 3311 section 5.2).
+    peer.send(&request("UPDATE", 1, "Content-Type: application/sdp\r\n", SDP)).await;
+    assert_eq!(peer.status(491).await.header("CSeq"), "1 UPDATE");
+    peer.send(&request("UPDATE", 2, "", "")).await;
+    assert_eq!(peer.status(200).await.header("CSeq"), "2 UPDATE");
+    peer.reply(&invite, "200 OK", "t1", &peer.contact(), SDP).await;
+    assert!(matches!(next(&mut events).await, SipEvent::Answered { .. }));
+    peer.request("ACK").await;
+    hangup(&plane, leg);
+    let bye = peer.request("BYE").await;
+    peer.reply(&bye, "200 OK", "", "", "").await;
+    next(&mut events).await;
+    until_idle(&plane).await;
+    plane.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_number_with_a_hash_is_escaped_once() {
+    let (plane, mut events) = start(quick()).await.unwrap();
+    let peer = Peer::new(plane.local_addr()).await;
+    let leg = LegId::from_uuid(uuid::Uuid::now_v7());
+    let target = model::sip::SipTarget { user: "*21#".parse().unwrap(), address: peer.address };
+    let caller = Caller { number: "#31#200".parse().ok(), name: None };
+    plane.send(SipCommand::Dial { leg, target, caller, local: desc(9000) }).unwrap();
+    let invite = peer.request("INVITE").await;
+    assert_eq!(invite.start(), format!("INVITE sip:*21%23@{} SIP/2.0", peer.address));
+    assert!(invite.header("From").starts_with("<sip:%2331%23200@"), "{}", invite.0);
+    peer.reply(&invite, "486 Busy Here", "t1", "", "").await;
+    let ack = peer.request("ACK").await;
+    assert_eq!(ack.start(), format!("ACK sip:*21%23@{} SIP/2.0", peer.address));
+    next(&mut events).await;
     plane.shutdown().await;
 }
 

@@ -265,6 +265,35 @@ async fn unknown_dialogs_do_not_exist() {
 }
 
 #[tokio::test]
+async fn an_open_change_is_answered_when_the_far_side_leaves() {
+    let (plane, mut events) = start(quick()).await.unwrap();
+    let peer = Peer::new(plane.local_addr()).await;
+    for method in ["UPDATE", "INVITE"] {
+        let (call, _, _) = up(&peer, &plane, &mut events, method).await;
+        call.send(method, 2, "3", DESCRIBED, &SDP.replace("6000", "6002")).await;
+        assert!(matches!(next(&mut events).await, SipEvent::Reoffered { .. }));
+        call.send("BYE", 3, "4", "", "").await;
+        let mut seen = Vec::new();
+        while seen.len() < 2 {
+            let reply = peer.hear().await;
+            match reply.status() {
+                Some(100) => {}
+                status => seen.push((reply.header("CSeq"), status)),
+            }
+        }
+        seen.sort();
+        let expected = [(format!("2 {method}"), Some(487)), ("3 BYE".to_owned(), Some(200))];
+        assert_eq!(seen, expected);
+        if method == "INVITE" {
+            call.ack(2, "3", "").await;
+        }
+        assert!(matches!(next(&mut events).await, SipEvent::Ended { .. }));
+    }
+    until_idle(&plane).await;
+    plane.shutdown().await;
+}
+
+#[tokio::test]
 async fn hanging_up_with_a_change_open_answers_both() {
     let (plane, mut events) = start(quick()).await.unwrap();
     let peer = Peer::new(plane.local_addr()).await;

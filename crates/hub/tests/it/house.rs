@@ -327,6 +327,11 @@ impl House {
 
     /// A call arrives, to `number` at the house's address or to `number@host`.
     pub(crate) async fn incoming(&mut self, uri: &str) -> LegId {
+        self.incoming_with(uri, Some(desc())).await
+    }
+
+    /// The same with this offer, or none.
+    pub(crate) async fn incoming_with(&mut self, uri: &str, offer: Option<MediaDesc>) -> LegId {
         let (dialled, host) = uri.split_once('@').unwrap_or((uri, "192.0.2.1"));
         let leg = self.mint.mint(Timestamp::from_micros(2));
         let caller = Caller { number: "+302105550142".parse().ok(), name: None };
@@ -336,7 +341,7 @@ impl House {
             dialled: dialled.parse().expect("dialable"),
             domain: host.parse().ok(),
             source: "127.0.0.1:5".parse().expect("address"),
-            offer: Some(desc()),
+            offer,
             sip_call_id: "test".to_owned(),
         };
         self.sip_event(event).await;
@@ -499,7 +504,7 @@ async fn found(store: &Store, domain: Option<Domain>) -> TenantId {
     made.expect("a tenant").config.tenant
 }
 
-fn desc() -> MediaDesc {
+pub(crate) fn desc() -> MediaDesc {
     MediaDesc {
         address: "127.0.0.1".parse().expect("address"),
         port: 4_000,

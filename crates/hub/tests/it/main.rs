@@ -1,6 +1,7 @@
 //! The hub with a real record and a real cell, between a SIP and a media plane played by the test.
 
 mod house;
+mod legs;
 mod secret;
 mod twins;
 

@@ -4,10 +4,9 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ANTIPHON, PHONE, Program, run } from './program.mjs';
+import { CODES } from './voice.mjs';
 import { until } from './wait.mjs';
 
-/** Who says what. Every speaker of a test has its own chirps; what is heard tells who spoke. */
-export const CODES = { caller: 2, page: 5, other: 9, menu: 11, music: 14 };
 export const ANY_PORT = {
   ANTIPHON_MEDIA__BROWSER_LISTEN: '127.0.0.1:0',
   ANTIPHON_MEDIA__RTP_PORTS: '0,0'

@@ -1,7 +1,7 @@
 // The same desk from right to left, on a large and on a small screen, with a call in progress.
 
 import assert from 'node:assert/strict';
-import { CODES } from '../lib/house.mjs';
+import { CODES } from '../lib/voice.mjs';
 
 const SMALL = { width: 390, height: 844 };
 

@@ -72,11 +72,6 @@ impl Exchange {
                     self.send(SipCommand::Answer { leg, local: Self::local() });
                 }
             }
-            SipEvent::Ringing { leg } => {
-                if let Some(leg) = self.other.get(&leg).copied() {
-                    self.send(SipCommand::Ring { leg });
-                }
-            }
             SipEvent::Ended { leg, .. } => match self.other.remove(&leg) {
                 Some(other) if self.other.contains_key(&other) => {
                     self.incoming_ended += 1;

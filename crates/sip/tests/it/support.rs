@@ -152,7 +152,7 @@ pub(crate) fn free_port() -> u16 {
     std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// Runs a plane whose incoming calls are rung and answered; `after` sees every event.
+/// Runs a plane whose incoming calls are answered; `after` sees every event.
 pub(crate) fn answering(
     plane: std::sync::Arc<SipHandle>,
     mut events: Receiver<SipEvent>,
@@ -162,7 +162,6 @@ pub(crate) fn answering(
         let mut seen = Vec::new();
         while let Some(event) = events.recv().await {
             if let SipEvent::Incoming { leg, .. } = &event {
-                plane.send(SipCommand::Ring { leg: *leg }).unwrap();
                 plane.send(SipCommand::Answer { leg: *leg, local: desc(9000) }).unwrap();
             }
             after(&plane, &event);

@@ -97,6 +97,7 @@ test)
     ;;
 screens) needs chromium chromium "takes the pictures" ;;
 bench)
+    needs chromium chromium "the browser in which the agent answers"
     needs sipp sip-tester "an independent load generator"
     needs taskset util-linux "keeps generator and product on separate cores"
     ;;
@@ -110,7 +111,7 @@ test)
     ;;
 esac
 case $target in
-run | dev | test | screens)
+run | dev | test | screens | bench)
     if have npm; then
         npm_ci web
         npm_ci e2e

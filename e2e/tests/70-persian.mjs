@@ -19,7 +19,7 @@ async function persian(stage) {
   await stage.house();
   const desk = await stage.person({ language: 'fa' });
   await desk.signIn();
-  await desk.page.getByRole('button', { name: 'آماده می‌شوم' }).first().click();
+  await desk.page.getByRole('button', { name: 'اعلام آمادگی' }).first().click();
   await desk.shows('ready');
   const caller = stage.caller();
   await desk.offerCard.waitFor();

@@ -22,7 +22,7 @@ use crate::control::Control;
 use crate::floor_thread::FloorThread;
 use crate::ports::{Files, Running};
 use crate::settings::Settings;
-use crate::tell;
+use crate::{BUILD, tell};
 
 /// Events of the media plane that may wait for the hub.
 const MEDIA_EVENTS_WAITING: usize = 65_536;
@@ -99,6 +99,7 @@ impl House {
             store: store.clone(),
             data_dir: dir.clone(),
             key,
+            build: BUILD.to_owned(),
             ports,
             sip_events: from_sip,
             media_events: from_media,
@@ -271,190 +272,4 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::UdpSocket;
-    use std::os::unix::fs::PermissionsExt as _;
-
-    use store::Ctx;
-
-    use super::*;
-    use crate::control::{self, Request};
-    use crate::tenants;
-
-    fn settings(dir: &std::path::Path) -> Settings {
-        let mut settings = Settings::default();
-        settings.data.dir = dir.to_owned();
-        settings.http.listen.set_port(0);
-        settings.sip.listen.set_port(0);
-        settings.media.rtp_ports = [0, 0];
-        settings.media.browser_listen.set_port(0);
-        settings.media.realtime = false;
-        settings
-    }
-
-    fn new_user() -> Request {
-        Request::AddUser {
-            mail: "second@example.com".to_owned(),
-            name: "Second".to_owned(),
-            role: store::Role::Supervisor,
-            tenant: None,
-            password: "a long enough password".to_owned(),
-            queues: Vec::new(),
-        }
-    }
-
-    fn new_agent(mail: &str, queues: &[&str]) -> Request {
-        Request::AddUser {
-            mail: mail.to_owned(),
-            name: "Agent".to_owned(),
-            role: store::Role::Agent,
-            tenant: None,
-            password: "a long enough password".to_owned(),
-            queues: queues.iter().map(ToString::to_string).collect(),
-        }
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_house_takes_commands_while_it_runs_and_stops_whole() {
-        media::webrtc::install_crypto();
-        let dir = tempfile::tempdir().expect("temporary folder");
-        let data = dir.path().join("data");
-        let house = House::start(&settings(&data), FirstStart::Furnished).await.expect("starts");
-        let founded = company::found(&house.store, house.hub.now()).await.expect("a company");
-        house.hub.config_changed(founded.tenant).await.expect("known");
-
-        let socket = std::fs::metadata(data.join("control.sock")).expect("a socket");
-        assert_eq!(socket.permissions().mode() & 0o777, 0o600);
-        let now = house.hub.now();
-        let said = control::ask(&data, new_user(), now).await.expect("done by the house");
-        assert!(said.contains("takes no calls"), "{said}");
-        for (mail, name, password, says) in [
-            ("nobody", "Second", "a long enough password", "mail address"),
-            ("b@example.com", " Second", "a long enough password", "name"),
-            ("b@example.com", "Second", "too short", "password"),
-            ("b@example.com", "Second", "long ".repeat(52).as_str(), "password"),
-        ] {
-            let (mail, name, password) = (mail.to_owned(), name.to_owned(), password.to_owned());
-            let role = store::Role::Supervisor;
-            let bad = Request::AddUser { mail, name, role, tenant: None, password, queues: vec![] };
-            let refused = control::ask(&data, bad, now).await.expect_err(says).to_string();
-            assert!(refused.contains(says), "{refused}");
-        }
-        let none = control::ask(&data, new_agent("a@example.com", &["Nowhere"]), now).await;
-        let none = none.expect_err("no such queue").to_string();
-        assert!(none.contains("Nowhere") && none.contains("Sales"), "{none}");
-        let said = control::ask(&data, new_agent("a@example.com", &["Sales"]), now).await;
-        assert!(said.expect("made").contains("takes calls of Sales"));
-        let said = control::ask(&data, new_agent("b@example.com", &[]), now).await.expect("made");
-        assert!(said.contains("serves no queue yet"), "of several none is guessed: {said}");
-        let twice = control::ask(&data, new_user(), now).await.expect_err("the same mail");
-        assert!(twice.to_string().contains("mail"), "{twice}");
-        let db = house.store.tenant(Ctx::system(founded.tenant));
-        let users = db.users().await.expect("users");
-        assert!(users.iter().any(|user| user.mail == "second@example.com"));
-        let config = db.config().await.expect("a configuration");
-        let seat = |mail: &str| {
-            let user = users.iter().find(|user| user.mail == mail).expect("made");
-            config.agents.get(&model::AgentId::of_user(user.id)).map(|agent| agent.queues.len())
-        };
-        let seats = ["second@example.com", "a@example.com", "b@example.com"].map(seat);
-        assert_eq!(seats, [None, Some(1), Some(0)]);
-        store::backup(&data, &dir.path().join("backup"), now).await.expect("beside the house");
-        twins_beside(&data, founded.tenant, now).await;
-
-        let sip = house.sip_address;
-        let began = Instant::now();
-        house.stop().await.expect("stops in time");
-        assert!(began.elapsed() < WEB_ENDS, "{:?}", began.elapsed());
-        UdpSocket::bind(sip).expect("the SIP port is free again");
-        assert!(!data.join("control.sock").exists());
-        let key = Request::CreateKey {
-            name: "script".to_owned(),
-            role: store::Role::Administrator,
-            tenant: Some(founded.tenant.to_string()),
-        };
-        let key = control::ask(&data, key, now).await.expect("done on the folder");
-        assert!(key.starts_with(store::API_KEY_PREFIX));
-        keys_are_listed_and_taken_back(&data, founded.tenant, now).await;
-    }
-
-    async fn keys_are_listed_and_taken_back(
-        data: &std::path::Path,
-        tenant: model::TenantId,
-        now: Timestamp,
-    ) {
-        let tenant = Some(tenant.to_string());
-        let list = async || {
-            let request = Request::ListKeys { tenant: tenant.clone() };
-            let listed = control::ask(data, request, now).await;
-            let listed = listed.unwrap_or_else(|error| panic!("{error:#}"));
-            serde_json::from_str::<Vec<serde_json::Value>>(&listed).expect("a list")
-        };
-        let before = list().await;
-        let script = before.iter().find(|key| key["name"] == "script").expect("listed");
-        assert_eq!((&script["role"], &script["expired"]), (&"administrator".into(), &false.into()));
-        let revoke =
-            |name: &str| Request::RevokeKey { name: name.to_owned(), tenant: tenant.clone() };
-        let none = control::ask(data, revoke("other"), now).await.expect_err("no such key");
-        assert!(none.to_string().contains("script"), "{none}");
-        control::ask(data, revoke("script"), now).await.expect("taken back");
-        assert!(list().await.iter().all(|key| key["name"] != "script"));
-    }
-
-    /// A tenant of the same name and its domain, made while the house runs.
-    async fn twins_beside(data: &std::path::Path, first: model::TenantId, now: Timestamp) {
-        let rows = |answer: String| -> Vec<serde_json::Value> {
-            serde_json::from_str(&answer).expect("a list")
-        };
-        let listed = control::ask(data, Request::ListTenants, now).await.expect("a list");
-        let name = rows(listed)[0]["name"].as_str().expect("a name").to_owned();
-        let new = |domain: &str| {
-            Request::AddTenant(tenants::NewTenant {
-                name: name.clone(),
-                zone: "UTC".to_owned(),
-                language: "en".to_owned(),
-                domain: domain.parse().ok(),
-                mail: "second@example.com".to_owned(),
-                admin: "Second".to_owned(),
-                password: "a long enough password".to_owned(),
-            })
-        };
-        let twin = control::ask(data, new("Twin.example"), now).await.expect("made");
-        let taken = control::ask(data, new("twin.example"), now).await.expect_err("taken");
-        assert!(taken.to_string().contains("domain"), "{taken}");
-        let set = |tenant: Option<String>, domain: &str| Request::SetDomain {
-            tenant,
-            domain: domain.parse().ok(),
-        };
-        let both = control::ask(data, set(Some(name.clone()), "one.example"), now).await;
-        let both = both.expect_err("two of this name").to_string();
-        assert!(both.contains(&twin) && both.contains(&first.to_string()), "{both}");
-        let stolen = control::ask(data, set(Some(first.to_string()), "twin.example"), now).await;
-        stolen.expect_err("the twin's domain");
-        let own = set(Some(first.to_string()), "one.example");
-        control::ask(data, own, now).await.expect("its own domain");
-        let listed = control::ask(data, Request::ListTenants, now).await.expect("a list");
-        let domains: Vec<_> = rows(listed).iter().map(|row| row["domain"].clone()).collect();
-        assert_eq!(domains, ["one.example", "twin.example"]);
-        let numbers = control::ask(data, Request::ListNumbers, now).await.expect("a list");
-        let numbers = rows(numbers);
-        assert_eq!(
-            (&numbers[0]["dialled"], &numbers[0]["without_domain"]),
-            (&"100".into(), &true.into())
-        );
-    }
-
-    #[tokio::test]
-    async fn a_taken_web_address_leaves_nothing_running() {
-        let dir = tempfile::tempdir().expect("temporary folder");
-        let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        let mut settings = settings(dir.path());
-        settings.http.listen = taken.local_addr().expect("an address");
-        let probe = UdpSocket::bind("127.0.0.1:0").expect("a port");
-        settings.sip.listen = probe.local_addr().expect("an address");
-        drop(probe);
-        let refused = House::start(&settings, FirstStart::Furnished).await.err().expect("refused");
-        assert!(refused.to_string().contains("--http"), "{refused:#}");
-        UdpSocket::bind(settings.sip.listen).expect("SIP was not opened");
-    }
-}
+mod tests;

@@ -16,6 +16,9 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+/// This program: its version, and the commit where that was known when it was built.
+const BUILD: &str = env!("ANTIPHON_BUILD");
+
 fn main() -> ExitCode {
     // Two providers are linked; every TLS and DTLS use takes this one.
     media::webrtc::install_crypto();

@@ -15,7 +15,7 @@ use crate::control::{self, Request};
 use crate::keys::KeyRow;
 use crate::settings::Settings;
 use crate::tenants::{NewTenant, NumberRow, TenantRow};
-use crate::{say, tell};
+use crate::{BUILD, say, tell};
 
 /// An account to be made.
 #[derive(Debug)]
@@ -168,7 +168,7 @@ pub(crate) fn replay(settings: &Settings, files: &[PathBuf], json: bool) -> anyh
     let mut differing = 0;
     for file in &files {
         let replayed =
-            hub::replay(file, &key, |_| {}).with_context(|| file.display().to_string())?;
+            hub::replay(file, &key, BUILD, |_| {}).with_context(|| file.display().to_string())?;
         differing += usize::from(replayed.difference.is_some());
         if json {
             say(&serde_json::to_string(&replayed)?);

@@ -3,17 +3,17 @@
 //! The only owner of the cell. A panic in one input is caught here: the cell is rebuilt from its
 //! last checkpoint without that input, and the call it was about ends alone.
 
+mod rebuild;
+
 use std::collections::{BTreeSet, HashMap};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use floor::Cell;
 use model::Input;
 use model::effect::{Effect, Output, Plane, Topic};
-use model::id::{CallId, IdMint, RequestId, TenantId};
+use model::id::{IdMint, RequestId, TenantId};
 use model::limits;
-use model::refusal::Refusal;
 use model::time::{Span, Timestamp};
 use model::view::RecordView;
 use store::{Ctx, FloorBatch, Store, StoreError};
@@ -28,6 +28,8 @@ use crate::ledger::{Ledger, Promise};
 use crate::mailbox::{Answer, Inbox, Message};
 use crate::publish::{Board, TopicData};
 use crate::switchboard::Request;
+
+use rebuild::guarded;
 
 /// Pause before a failed commit is tried again.
 const RETRY_AFTER: Span = Span::from_millis(250);
@@ -216,59 +218,6 @@ impl CellTask {
         }
     }
 
-    /// The cell panicked: go back to the checkpoint, repeat what was good, end that one call.
-    fn rebuild(&mut self, now: Timestamp, poison: &Input) {
-        self.repeat_from_checkpoint();
-        let call = call_of(&self.cell, poison);
-        tracing::error!(tenant.id = %self.tenant, call.id = ?call, "a call's handling panicked");
-        // The log has a hole now: a new segment begins soon.
-        self.segment = None;
-        self.next_segment_at = now + SEGMENT_PAUSE;
-        self.answer_poison(poison);
-        let remedy = match (poison, call) {
-            (Input::Wake, _) => Some(Input::WakeFailed),
-            (_, Some(call)) => Some(Input::CallFailed { call }),
-            (_, None) => None,
-        };
-        let is_timer = matches!(remedy, Some(Input::WakeFailed));
-        let last_resort = is_timer.then_some(Input::TimerPutOff);
-        for remedy in remedy.into_iter().chain(last_resort) {
-            if let Some(outputs) = guarded(&mut self.cell, now, remedy.clone()) {
-                self.since_checkpoint.push((now, remedy));
-                return self.carry_out(now, outputs);
-            }
-            // Even giving it up panics. A timer is put off; a call is left to its timers.
-            self.repeat_from_checkpoint();
-        }
-    }
-
-    /// Back to the checkpoint and through the good inputs since; their outputs were carried out.
-    fn repeat_from_checkpoint(&mut self) {
-        self.cell = self.checkpoint.clone();
-        for (at, input) in std::mem::take(&mut self.since_checkpoint) {
-            if guarded(&mut self.cell, at, input.clone()).is_some() {
-                self.since_checkpoint.push((at, input));
-            }
-        }
-    }
-
-    /// Nobody may wait for ever for what could not be handled.
-    fn answer_poison(&mut self, poison: &Input) {
-        match poison {
-            Input::Command { request: Some(request), .. } => {
-                if let Some(reply) = self.replies.remove(request) {
-                    let _ = reply.send(Err(Refusal::WrongState));
-                }
-            }
-            Input::CallOffered { leg, .. } => {
-                let effect = Effect::Refuse { leg: *leg, status: 500 };
-                let request = Request::Effect { tenant: self.tenant, effect, recording_file: None };
-                let _ = self.switchboard.send(request);
-            }
-            _ => {}
-        }
-    }
-
     fn carry_out(&mut self, now: Timestamp, outputs: Vec<Output>) {
         let mut touched = BTreeSet::new();
         for output in outputs {
@@ -399,47 +348,6 @@ async fn join(
         // A panic in the store's task is a fault of the store: keep the batch and try again.
         Some(task) => task.await.unwrap_or(Err(StoreError::Busy)),
         None => std::future::pending().await,
-    }
-}
-
-/// One input through a cell; `None` when it panicked and the cell must not be used any more.
-fn guarded(cell: &mut Cell, now: Timestamp, input: Input) -> Option<Vec<Output>> {
-    catch_unwind(AssertUnwindSafe(|| {
-        cell.handle(now, input);
-        std::iter::from_fn(|| cell.poll()).collect()
-    }))
-    .ok()
-}
-
-/// The call an input is about.
-fn call_of(cell: &Cell, input: &Input) -> Option<CallId> {
-    use model::input::Command;
-    match input {
-        Input::LegUp { leg }
-        | Input::LegEnded { leg, .. }
-        | Input::Digit { leg, .. }
-        | Input::SecretKey { leg, .. }
-        | Input::KeysHeld { leg }
-        | Input::DeviceUp { leg, .. }
-        | Input::DeviceDown { leg, .. } => cell.call_of_leg(*leg),
-        Input::PlayEnded { call, .. } | Input::CallFailed { call } => Some(*call),
-        Input::Command { agent, command, .. } => match command {
-            Command::Hold { call }
-            | Command::Resume { call }
-            | Command::Hangup { call }
-            | Command::ExtendWrapUp { call, .. }
-            | Command::WrapUp { call, .. } => Some(*call),
-            Command::Accept { .. } | Command::Decline { .. } => {
-                Some(cell.agent_view(*agent)?.offer?.contact.call)
-            }
-            _ => None,
-        },
-        Input::Config(_)
-        | Input::Wake
-        | Input::WakeFailed
-        | Input::TimerPutOff
-        | Input::ClockJumped { .. }
-        | Input::CallOffered { .. } => None,
     }
 }
 

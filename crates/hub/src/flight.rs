@@ -4,9 +4,12 @@
 //! A segment begins with the serialised cell, so it can be replayed alone. Lines go through a
 //! bounded channel to one thread: a slow disk loses flight-log lines, never a call.
 
+mod read;
+mod segment;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -19,7 +22,11 @@ use model::time::{Span, Timestamp};
 use model::{Input, Output, limits};
 use serde::{Deserialize, Serialize};
 
-use crate::key::{FileKey, HouseKey, TAG_BYTES};
+use crate::key::HouseKey;
+
+pub use read::FlightError;
+pub(crate) use read::{chunks, read};
+use segment::Segment;
 
 /// First bytes of a segment.
 const MAGIC: &[u8; 8] = b"ANTFLT1\n";
@@ -37,9 +44,6 @@ const KEEP: Duration = Duration::from_secs(limits::FLIGHT_KEEP_S);
 const PRUNE_EVERY: Duration = Duration::from_secs(3_600);
 /// How long a stop waits for the disk.
 const FINISH_PATIENCE: Duration = Duration::from_millis(limits::FLIGHT_FINISH_MS_MAX);
-
-/// This program: its version, and the commit where that was known when it was built.
-pub(crate) const BUILD: &str = env!("ANTIPHON_BUILD");
 
 /// The first line of a segment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -80,6 +84,8 @@ enum Line {
 /// The sending end, shared by all cells.
 #[derive(Debug, Clone)]
 pub(crate) struct FlightLog {
+    /// Names this program in the header of each segment.
+    build: Arc<str>,
     lines: SyncSender<Line>,
     faults: Arc<Faults>,
 }
@@ -121,21 +127,25 @@ impl std::fmt::Debug for Line {
 }
 
 impl FlightLog {
-    /// Starts the writer thread for segments under `dir/<tenant>/`.
-    pub(crate) fn start(dir: PathBuf, key: HouseKey) -> io::Result<(Self, JoinHandle<()>)> {
+    /// Starts the writer thread for segments under `dir/<tenant>/`, written by the program `build`.
+    pub(crate) fn start(
+        dir: PathBuf,
+        key: HouseKey,
+        build: &str,
+    ) -> io::Result<(Self, JoinHandle<()>)> {
         let (lines, received) = sync_channel(limits::FLIGHT_LINES_MAX);
         let faults = Arc::new(Faults::default());
         let writer = Writer { dir, key, open: BTreeMap::new(), faults: faults.clone() };
         let thread = std::thread::Builder::new()
             .name("flight-log".to_owned())
             .spawn(move || writer.run(&received))?;
-        Ok((Self { lines, faults }, thread))
+        Ok((Self { build: build.into(), lines, faults }, thread))
     }
 
     /// Begins a new segment of a tenant with its cell as it is. False when the log is full: try
     /// again with a later input.
     pub(crate) fn begin(&self, tenant: TenantId, at: Timestamp, cell: &impl Serialize) -> bool {
-        let (build, tzdb) = (BUILD.to_owned(), civil::tzdb_version().to_owned());
+        let (build, tzdb) = (self.build.to_string(), civil::tzdb_version().to_owned());
         let header = Header { tenant, at, build, tzdb, cell };
         let Ok(header) = serde_json::to_vec(&header) else { return false };
         // The new segment has no part in what broke the one before.
@@ -276,50 +286,6 @@ impl Writer {
     }
 }
 
-struct Segment {
-    file: File,
-    key: FileKey,
-    chunk: Vec<u8>,
-    /// Steps in the chunk.
-    steps: u64,
-}
-
-impl Segment {
-    fn create(dir: &Path, at: Timestamp, key: &HouseKey, header: &[u8]) -> io::Result<Self> {
-        fs::create_dir_all(dir)?;
-        let path = dir.join(format!("{:020}.{EXTENSION}", at.micros()));
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
-        let mut salt = [0_u8; 16];
-        getrandom::fill(&mut salt).map_err(io::Error::other)?;
-        file.write_all(MAGIC)?;
-        file.write_all(&salt)?;
-        let (key, chunk) = (key.derive(&salt, "flight"), header.to_vec());
-        let mut segment = Self { file, key, chunk, steps: 0 };
-        segment.write_chunk()?;
-        Ok(segment)
-    }
-
-    fn add(&mut self, line: &[u8]) -> io::Result<()> {
-        self.chunk.extend_from_slice(line);
-        self.chunk.push(b'\n');
-        self.steps += 1;
-        if self.chunk.len() >= limits::FLIGHT_CHUNK_BYTES { self.write_chunk() } else { Ok(()) }
-    }
-
-    fn write_chunk(&mut self) -> io::Result<()> {
-        if self.chunk.is_empty() {
-            return Ok(());
-        }
-        let mut data = std::mem::take(&mut self.chunk);
-        self.key.seal(&mut data);
-        let length = u32::try_from(data.len()).map_err(io::Error::other)?;
-        self.file.write_all(&length.to_be_bytes())?;
-        self.file.write_all(&data)?;
-        self.steps = 0;
-        Ok(())
-    }
-}
-
 /// Removes segments older than [`KEEP`] from the folders of all tenants and gives how many of them
 /// stay. What is not ours is left alone, and one that cannot be removed keeps no other.
 fn prune(dir: &Path) -> usize {
@@ -335,82 +301,15 @@ fn is_old(file: &fs::DirEntry) -> bool {
     modified.is_ok_and(|at| SystemTime::now().duration_since(at).is_ok_and(|age| age > KEEP))
 }
 
-/// Why a segment cannot be replayed.
-#[derive(Debug, thiserror::Error)]
-pub enum FlightError {
-    /// The file cannot be read.
-    #[error("the flight log cannot be read: {0}")]
-    Io(#[from] io::Error),
-    /// Not a flight log.
-    #[error("this is not a flight-log segment")]
-    NotFlightLog,
-    /// Wrong key or changed bytes.
-    #[error("chunk {0} does not open: another house key, or the file was changed")]
-    Sealed(u64),
-    /// A line is not of this program's making.
-    #[error("line {line} of the flight log is not understood: {source}")]
-    Line {
-        /// Which line, from 0 for the header.
-        line: u64,
-        /// What is wrong with it.
-        source: serde_json::Error,
-    },
-}
-
-/// Reads a segment. A last chunk that is cut off (crash) is left out.
-pub(crate) fn read(path: &Path, key: &HouseKey) -> Result<(Header, Vec<Step>), FlightError> {
-    let chunks = chunks(path, key)?;
-    let (header, rest) = chunks.split_first().ok_or(FlightError::NotFlightLog)?;
-    let parsed = serde_json::from_slice(header);
-    let header = parsed.map_err(|source| FlightError::Line { line: 0, source })?;
-    let lines = rest.iter().flat_map(|chunk| chunk.split(|byte| *byte == b'\n'));
-    let mut steps = Vec::new();
-    for (line, number) in lines.filter(|line| !line.is_empty()).zip(1..) {
-        let parsed = serde_json::from_slice(line);
-        steps.push(parsed.map_err(|source| FlightError::Line { line: number, source })?);
-    }
-    Ok((header, steps))
-}
-
-/// The plain text of a segment in its chunks, the header first.
-pub(crate) fn chunks(path: &Path, key: &HouseKey) -> Result<Vec<Vec<u8>>, FlightError> {
-    let mut file = File::open(path)?;
-    let mut start = [0_u8; 24];
-    file.read_exact(&mut start).map_err(|_| FlightError::NotFlightLog)?;
-    let (magic, salt) = start.split_at(8);
-    let salt: [u8; 16] = salt.try_into().map_err(|_| FlightError::NotFlightLog)?;
-    if magic != MAGIC {
-        return Err(FlightError::NotFlightLog);
-    }
-    let mut key = key.derive(&salt, "flight");
-    let mut chunks = Vec::new();
-    while let Some(mut data) = next_chunk(&mut file)? {
-        let n = u64::try_from(chunks.len()).unwrap_or(u64::MAX);
-        chunks.push(key.open(&mut data).ok_or(FlightError::Sealed(n))?.to_vec());
-    }
-    Ok(chunks)
-}
-
-fn next_chunk(file: &mut File) -> Result<Option<Vec<u8>>, FlightError> {
-    let mut length = [0_u8; 4];
-    if file.read_exact(&mut length).is_err() {
-        return Ok(None);
-    }
-    let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
-    if !(TAG_BYTES..=limits::FLIGHT_CHUNK_BYTES_MAX).contains(&length) {
-        return Err(FlightError::NotFlightLog);
-    }
-    let mut data = Vec::new();
-    let limit = u64::try_from(length).unwrap_or(u64::MAX);
-    file.take(limit).read_to_end(&mut data)?;
-    Ok((data.len() == length).then_some(data))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use model::id::IdMint;
 
     use super::*;
+
+    const BUILD: &str = "1.2.3+abc";
 
     #[test]
     fn old_segments_of_silent_tenants_are_removed_and_a_finish_writes_everything() {
@@ -423,7 +322,8 @@ mod tests {
         }
         let keys = tempfile::tempdir().expect("temporary folder");
         let key = HouseKey::load_or_create(&keys.path().join("key")).expect("a key");
-        let (log, thread) = FlightLog::start(dir.path().to_owned(), key.clone()).expect("starts");
+        let (log, thread) =
+            FlightLog::start(dir.path().to_owned(), key.clone(), BUILD).expect("starts");
         let at = Timestamp::from_micros(7);
         let tenant = IdMint::new(1).mint(at);
         assert!(log.begin(tenant, at, &()));
@@ -474,7 +374,7 @@ mod tests {
         fs::create_dir(&flight).expect("a folder");
         let obstacle = flight.join(tenant.to_string());
         File::create(&obstacle).expect("a file");
-        let (log, thread) = FlightLog::start(flight, key.clone()).expect("starts");
+        let (log, thread) = FlightLog::start(flight, key.clone(), BUILD).expect("starts");
         let step = Step { at, input: Input::Wake, outputs: Vec::new() };
         assert!(log.begin(tenant, at, &()), "it is only on its way");
         let patience = Instant::now() + 5 * FINISH_PATIENCE;

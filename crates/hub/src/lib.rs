@@ -71,6 +71,8 @@ pub struct Parts {
     pub data_dir: PathBuf,
     /// Protects the flight log.
     pub key: HouseKey,
+    /// This program for the flight log: version, and commit if known.
+    pub build: String,
     /// To the SIP and media planes.
     pub ports: Ports,
     /// From the SIP plane.

@@ -49,13 +49,15 @@ pub struct Difference {
     pub now: Option<Output>,
 }
 
-/// Replays one segment. `prepare` may change the cell first: tests use it to change a decision.
+/// Replays one segment with the program `build`. `prepare` may change the cell first: tests use it
+/// to change a decision.
 ///
 /// # Errors
 /// When the file or its key is wrong, or the cell in it is of another build's shape.
 pub fn replay(
     path: &Path,
     key: &HouseKey,
+    build: &str,
     prepare: impl FnOnce(&mut Cell),
 ) -> Result<Replayed, FlightError> {
     let (header, steps) = flight::read(path, key)?;
@@ -65,7 +67,7 @@ pub fn replay(
     let mut replayed = Replayed {
         tenant: header.tenant,
         build: header.build,
-        replayed_by: flight::BUILD.to_owned(),
+        replayed_by: build.to_owned(),
         tzdb: header.tzdb,
         replayed_with_tzdb: civil::tzdb_version().to_owned(),
         inputs: 0,

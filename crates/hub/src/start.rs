@@ -47,7 +47,7 @@ impl Hub {
     /// When the record cannot be read.
     pub async fn start(parts: Parts) -> Result<Self, StartError> {
         let clock = Arc::new(HouseClock::start());
-        let (flight, _) = FlightLog::start(parts.data_dir.join("flight"), parts.key)?;
+        let (flight, _) = FlightLog::start(parts.data_dir.join("flight"), parts.key, &parts.build)?;
         let (switchboard, requests) = mpsc::unbounded_channel();
         let streams = Streams { requests, sip: parts.sip_events, media: parts.media_events };
         let board =

@@ -3,14 +3,12 @@
 //! Invariant: a press is known by its RTP timestamp; repeated, late and end packets of the same
 //! press never make a second digit.
 
-use model::limits::DIGITS_PER_SECOND_MAX;
+use model::limits::{DIGITS_PER_SECOND_MAX, KEY_PRESS_MS_MAX};
 
 use crate::rtp::timestamp_distance;
 
 /// Bytes of one event payload.
 pub const EVENT_BYTES: usize = 4;
-/// A press without an end packet is over after this long, in milliseconds.
-pub const PRESS_MS_MAX: u64 = 3_000;
 
 const KEYS: &[u8; 16] = b"0123456789*#ABCD";
 /// RFC 4733 section 2.5.1.4: the end is sent three times.
@@ -94,7 +92,7 @@ impl Receiver {
         let Some(event) = Event::parse(payload) else { return Reception::Refused };
         let Some(key) = event.key() else { return Reception::Refused };
         if let Some(press) = &mut self.press {
-            let over = press.ended || now_ms.saturating_sub(press.last_ms) >= PRESS_MS_MAX;
+            let over = press.ended || now_ms.saturating_sub(press.last_ms) >= KEY_PRESS_MS_MAX;
             let distance = timestamp_distance(press.timestamp, timestamp);
             // A press that is longer than its counter goes on as a new segment (2.5.1.3).
             let segment = !over
@@ -103,7 +101,7 @@ impl Receiver {
                 && distance == i32::from(u16::MAX);
             // Packets of an earlier press arrive late; a stream that began anew is taken on
             // once the press is long over.
-            let late = distance < 0 && now_ms.saturating_sub(press.last_ms) < PRESS_MS_MAX;
+            let late = distance < 0 && now_ms.saturating_sub(press.last_ms) < KEY_PRESS_MS_MAX;
             if distance == 0 || segment {
                 press.timestamp = timestamp;
                 press.duration =

@@ -31,6 +31,14 @@ pub const CLIP_TRIES_MAX: usize = 50;
 pub const CLIP_PAUSE_MS: u64 = 20;
 /// Time that a page waits for the answer to its phone offer, in milliseconds; then it is refused.
 pub const PHONE_OFFER_MS_MAX: u64 = 5_000;
+/// Lines of a page's phone offer; Chromium's with candidates has about 70.
+pub const PHONE_OFFER_LINES_MAX: usize = 1_000;
+/// Time that a page has to connect its phone, in seconds: one that has not by then never will, and
+/// offers anew.
+pub const PHONE_CONNECT_S_MAX: u64 = 30;
+/// Addresses from which the phone of one page may send: the interfaces of a laptop, each over IPv4
+/// and IPv6. The oldest leaves.
+pub const PHONE_SOURCES_MAX: usize = 8;
 /// Time for which the leg of a page that is gone is kept, in milliseconds: twice the grace of a
 /// conversation, so that whoever comes back finds it.
 pub const PHONE_GONE_MS_MAX: i64 = 60_000;
@@ -142,10 +150,32 @@ pub const SIP_BAN_MESSAGES_MIN: u32 = 100;
 pub const SIP_BAN_OVER_RATE_S: u32 = 10;
 /// SIP legs at once in the whole process.
 pub const SIP_LEGS_MAX: usize = 20_000;
+/// Commands to the SIP plane that may wait, and events for the hub: over it a command is refused,
+/// and new calls get 503 until the hub has caught up.
+pub const SIP_QUEUED_MAX: usize = 8_192;
+/// Bytes of datagrams that the kernel is asked to hold for the SIP socket, each way: some thousand
+/// messages, the burst of a second.
+pub const SIP_SOCKET_BYTES: usize = 4 * 1_024 * 1_024;
+/// Datagrams that are remembered to know their copies, each way: at some thousand per second a copy
+/// that comes a second later is still known.
+pub const SIP_RECENT_MAX: usize = 32_768;
+/// Time that a call may ring, in and out, in seconds; then it ends as not answered.
+pub const SIP_RING_S_MAX: u64 = 180;
+/// Time that a change of a session waits for our answer, in milliseconds; then it gets 500 and the
+/// session stays as it was.
+pub const SIP_REANSWER_MS_MAX: u64 = 5_000;
+/// Time that a stop waits until its hang-ups are answered, in milliseconds.
+pub const SIP_STOP_MS_MAX: u64 = 3_000;
+/// Time that a stop then waits until the last task has let go of the socket, in milliseconds.
+pub const SIP_SOCKET_CLOSE_MS_MAX: u64 = 1_000;
 /// Payload types of one media offer that are looked at.
 pub const MEDIA_PAYLOADS_MAX: usize = 32;
 /// Bytes of one session description.
 pub const SDP_BYTES_MAX: usize = 16 * 1_024;
+/// Media streams of one session description; an answer has to mirror each.
+pub const SDP_STREAMS_MAX: usize = 32;
+/// Longest packet time that a peer may ask for, in milliseconds; a longer one says nothing.
+pub const PTIME_MS_MAX: u8 = 200;
 
 /// Milliseconds of one media frame. All prompts, mixes and recordings work in it.
 pub const FRAME_MS: i64 = 20;
@@ -153,14 +183,29 @@ pub const FRAME_MS: i64 = 20;
 pub const FRAME_SAMPLES: usize = 160;
 /// Frames that a jitter buffer may hold (200 ms).
 pub const JITTER_FRAMES_MAX: usize = 10;
+/// Length of a press whose end packet never came, in milliseconds; then the key was let go.
+pub const KEY_PRESS_MS_MAX: u64 = 3_000;
 /// Time without a packet from a peer that should send before its leg is ended, in milliseconds.
 pub const SILENT_MS_MAX: i64 = 30_000;
 /// Seconds of one prompt.
 pub const PROMPT_S_MAX: u32 = 600;
+/// Channels of a sound that is uploaded; they are mixed into one.
+pub const PROMPT_CHANNELS_MAX: u16 = 8;
+/// Sample rates of a sound that is uploaded, in hertz.
+pub const PROMPT_RATES_HZ: std::ops::RangeInclusive<u32> = 4_000..=192_000;
 /// Prompts that one play-out may name.
 pub const PLAY_ITEMS_MAX: usize = 16;
 /// Milliseconds of audio in one recording block.
 pub const RECORDING_BLOCK_MS: i64 = 1_000;
+/// Blocks of recordings that may wait for the disk, some 20 s of 200 recordings; what is over is
+/// lost, and the recording is marked.
+pub const RECORDING_BLOCKS_MAX: usize = 6_500;
+/// Written blocks that are kept to be filled again.
+pub const RECORDING_SPARE_BLOCKS_MAX: usize = 512;
+/// Time that written sound may wait until it is safe on the disk, in milliseconds.
+pub const RECORDING_SYNC_MS: u64 = 5_000;
+/// Time that the end of a recording waits for room in the queue of the hub, in milliseconds.
+pub const RECORDING_TELL_MS_MAX: u64 = 5_000;
 
 /// Fewest characters of a password.
 pub const PASSWORD_CHARS_MIN: usize = 12;

@@ -51,11 +51,6 @@ pub enum LegCause {
 /// What the hub asks of the SIP plane. Commands for a leg that is gone are ignored.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SipCommand {
-    /// Send 180 on an incoming leg.
-    Ring {
-        /// The leg.
-        leg: LegId,
-    },
     /// Answer an incoming leg with 200.
     Answer {
         /// The leg.

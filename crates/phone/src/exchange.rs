@@ -3,13 +3,16 @@
 //! No thread and no timer per call: every 5 ms a quarter of the calls speaks, so that the packets
 //! of many calls leave evenly. Everything that happened goes into the diary.
 
+mod talk;
+mod turn;
+
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use model::media::{Codec, Direction, MediaDesc};
+use model::media::{Codec, Direction};
 use socket2::SockRef;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -18,12 +21,12 @@ use tokio::task::AbortHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::clock::Clock;
-use crate::dialog::{Dialog, Ended, Identity, Output};
+use crate::dialog::{Dialog, Ended, Identity};
 use crate::diary::{Entry, Report, What};
-use crate::line::{Leg, Line, Role, Step};
+use crate::line::{Leg, Line, Role};
 use crate::message::{Message, tag};
 use crate::phone::{Config, Order};
-use crate::plan::{Agent, Plan, Then};
+use crate::plan::{Agent, Plan};
 use crate::sdp;
 use crate::voice::{Ear, Mouth, Noticed, Sound};
 
@@ -257,105 +260,6 @@ impl Exchange {
         }
     }
 
-    fn carry_out(&mut self, key: u64, output: Output) {
-        let now = self.clock.now_us();
-        let Some(line) = self.lines.get_mut(&key) else { return };
-        match output {
-            Output::Send { title, datagram, again } => {
-                send(&self.sip, datagram.as_bytes(), line.peer());
-                if self.trace {
-                    self.write(key, What::Sent { message: title, again });
-                }
-            }
-            Output::Ringing => {
-                if line.ringing_us.is_none() {
-                    line.ringing_us = Some(now);
-                    self.write(key, What::Ringing);
-                }
-            }
-            Output::Up(body) => {
-                line.answered_us = Some(now);
-                self.write(key, What::Answered);
-                self.up(key, body.as_deref());
-            }
-            Output::Answer(answer) | Output::Reanswered(Some(answer)) => {
-                if let (Some(desc), Some(line)) = (sdp::parse(&answer), self.lines.get_mut(&key)) {
-                    line.agree(&desc);
-                }
-            }
-            Output::Reanswered(None) => {}
-            Output::Reoffer(offer) => self.reoffered(key, offer.as_deref()),
-            Output::Over(ended) => self.over(key, ended),
-        }
-    }
-
-    /// The call is up: agree on the far side's description, if this side has not yet.
-    fn up(&mut self, key: u64, body: Option<&str>) {
-        let now = self.clock.now_us();
-        let Some(line) = self.lines.get_mut(&key) else { return };
-        let Role::Caller(plan) = &line.role else { return };
-        let late = plan.late_offer;
-        match body.and_then(sdp::parse) {
-            Some(desc) => {
-                line.agree(&desc);
-                if late && let Some(leg) = &line.leg {
-                    let answer = leg.describe(&[leg.codec], Direction::SendRecv);
-                    let answer = MediaDesc { dtmf: desc.dtmf, ..answer };
-                    let version = line.dialog.next_version();
-                    line.dialog.send_ack(Some(sdp::write(&answer, key, version)));
-                }
-            }
-            // An answer without a stream that we understand is no call.
-            None => {
-                line.dialog.send_ack(None);
-                line.dialog.hang_up(now);
-            }
-        }
-    }
-
-    fn reoffered(&mut self, key: u64, offer: Option<&str>) {
-        let now = self.clock.now_us();
-        let Some(line) = self.lines.get_mut(&key) else { return };
-        let desc = offer.and_then(sdp::parse);
-        if let Some(desc) = &desc {
-            line.agree(desc);
-        }
-        let Some(leg) = &line.leg else { return };
-        let direction = match desc.as_ref().map(|desc| desc.direction) {
-            None | Some(Direction::SendRecv) => Direction::SendRecv,
-            Some(Direction::SendOnly) => Direction::RecvOnly,
-            Some(Direction::RecvOnly) => Direction::SendOnly,
-            Some(Direction::Inactive) => Direction::Inactive,
-        };
-        let open = leg.mouth.open;
-        let mut answer = leg.describe(&[leg.codec], direction);
-        answer.dtmf = desc.map_or(answer.dtmf, |desc| desc.dtmf);
-        let version = line.dialog.next_version();
-        line.dialog.reanswer(now, sdp::write(&answer, key, version));
-        self.write(key, What::Reoffered { open });
-    }
-
-    fn hold(&mut self, key: u64, hold: bool) {
-        let now = self.clock.now_us();
-        let direction = if hold { Direction::SendOnly } else { Direction::SendRecv };
-        let Some(line) = self.lines.get_mut(&key) else { return };
-        let Some(leg) = &line.leg else { return };
-        let offer = leg.describe(&[leg.codec], direction);
-        let version = line.dialog.next_version();
-        let offer = sdp::write(&offer, key, version);
-        self.with_dialog(key, |dialog| dialog.reinvite(now, offer));
-    }
-
-    fn press(&mut self, key: u64, digit: char) {
-        let Some(line) = self.lines.get_mut(&key) else { return };
-        if let Some(leg) = &mut line.leg
-            && leg.mouth.press(digit)
-        {
-            line.pressed.push(digit);
-            self.write(key, What::Pressed { key: digit });
-        }
-    }
-
     fn notice(&mut self, key: u64, at: i64, noticed: Noticed) {
         let Some(line) = self.lines.get_mut(&key) else { return };
         let what = match noticed {
@@ -370,84 +274,6 @@ impl Exchange {
             }
         };
         let _ = self.diary.send(Entry { at, call: key, what });
-    }
-
-    /// One turn of the clock: a quarter of the calls speaks and looks at its plan.
-    fn turn(&mut self, phase: u64) {
-        let now = self.clock.now_us();
-        while let Some((due, key)) = self.deadlines.first().copied().filter(|(due, _)| *due <= now)
-        {
-            self.deadlines.remove(&(due, key));
-            if let Some(line) = self.lines.get_mut(&key) {
-                line.deadline = None;
-            }
-            self.with_dialog(key, |dialog| dialog.tick(now));
-        }
-        let keys: Vec<u64> =
-            self.lines.keys().copied().filter(|key| key % PHASES == phase).collect();
-        for key in keys {
-            let Some(line) = self.lines.get_mut(&key) else { continue };
-            line.speak(now);
-            if let Some(step) = line.next_step(now) {
-                self.take_step(key, now, step);
-            }
-            let Some(line) = self.lines.get(&key) else { continue };
-            if line.ended.is_some_and(|at| now - at > LINGER_US) && line.dialog.is_finished() {
-                self.by_call_id.remove(line.dialog.call_id());
-                self.lines.remove(&key);
-            }
-        }
-    }
-
-    fn take_step(&mut self, key: u64, now: i64, step: Step) {
-        match step {
-            Step::Press(digit) => self.press(key, digit),
-            Step::Speak => {
-                if let Some(leg) = self.lines.get_mut(&key).and_then(|line| line.leg.as_mut()) {
-                    leg.mouth.speaking = true;
-                }
-                self.write(key, What::Spoke);
-            }
-            Step::HangUp => self.with_dialog(key, |dialog| dialog.hang_up(now)),
-            Step::Then(Then::Answer) => self.answer(key, now),
-            Step::Then(Then::Refuse(status)) => {
-                self.with_dialog(key, |dialog| dialog.refuse(now, status));
-            }
-            Step::Then(Then::Nothing) => {}
-        }
-    }
-
-    fn answer(&mut self, key: u64, now: i64) {
-        let Some(line) = self.lines.get_mut(&key) else { return };
-        let offered = line.offer.take();
-        let desc = offered.as_deref().map(sdp::parse);
-        if let Some(None) = desc {
-            return self.with_dialog(key, |dialog| dialog.refuse(now, 488));
-        }
-        if let Some(Some(desc)) = &desc {
-            line.agree(desc);
-        }
-        let Some(leg) = &line.leg else { return };
-        let mut local = leg.describe(&[leg.codec], Direction::SendRecv);
-        if let Some(Some(desc)) = desc {
-            local.dtmf = desc.dtmf;
-        }
-        let version = line.dialog.next_version();
-        let local = sdp::write(&local, key, version);
-        self.with_dialog(key, |dialog| dialog.answer(now, local));
-    }
-
-    fn over(&mut self, key: u64, ended: Ended) {
-        let now = self.clock.now_us();
-        let Some(line) = self.lines.get_mut(&key) else { return };
-        let (report, socket) = line.finish(key, now, ended);
-        if let Some(socket) = socket {
-            // What still arrives belongs to nobody; it is drained before the next call.
-            let mut rest = [0; 2_048];
-            while socket.try_recv_from(&mut rest).is_ok() {}
-            self.idle.push(socket);
-        }
-        self.write(key, What::Over(Box::new(report)));
     }
 
     fn write_message(&self, key: u64, message: String) {

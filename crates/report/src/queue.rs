@@ -3,144 +3,23 @@
 //! Invariant: `offered = answered + abandoned + short-abandoned + timed out + lost + waiting` at
 //! every instant. A wait counts in the interval it began in; handling in the one it ended in.
 
+mod facts;
+mod handling;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::event::{Event, QueueOutcome, Recorded};
-use model::id::{AgentId, CallId, QueueEntryId, QueueId};
+use model::id::{CallId, QueueEntryId, QueueId};
 use model::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::call::TalkClock;
 use crate::interval::start_of;
+
+pub use facts::{EntryFacts, HandleFacts, QueueCounters, QueueInterval};
+pub(crate) use handling::Handlings;
 
 /// Threshold of the service level where the configuration names none: 20 s.
 pub const SERVICE_LEVEL: Span = Span::from_secs(20);
-
-/// Queue entries by how they ended. All counts are entries, all at the clock of entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct EntryFacts {
-    /// Waits that began.
-    pub offered: u64,
-    /// Ended by an agent.
-    pub answered: u64,
-    /// Of them, within the threshold of the service level.
-    pub answered_in_target: u64,
-    /// The caller left, not earlier than the short-abandon threshold.
-    pub abandoned: u64,
-    /// Of them, within the threshold of the service level.
-    pub abandoned_in_target: u64,
-    /// The caller left before the short-abandon threshold.
-    pub short_abandoned: u64,
-    /// The longest wait passed.
-    pub timed_out: u64,
-    /// The house failed.
-    pub lost: u64,
-    /// Sum of the waits of the answered, microseconds.
-    pub answered_wait_us: i64,
-}
-
-/// Conversations that are over, wrap-up included, at the clock of their end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct HandleFacts {
-    /// Conversations.
-    pub handled: u64,
-    /// Talking, microseconds.
-    pub talk_us: i64,
-    /// Hold, microseconds.
-    pub hold_us: i64,
-    /// Wrapping up, microseconds.
-    pub wrap_up_us: i64,
-}
-
-/// One queue in one quarter-hour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct QueueInterval {
-    /// Entries that began in it.
-    pub entries: EntryFacts,
-    /// Handling that ended in it.
-    pub handling: HandleFacts,
-}
-
-/// The counters of one queue since the beginning, with what waits now. The live views show
-/// `waiting` from the cell, which cannot read its own journal; `sim` holds the two against each
-/// other after every step of every run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct QueueCounters {
-    /// Waits that began.
-    pub offered: u64,
-    /// Ended by an agent.
-    pub answered: u64,
-    /// The caller left.
-    pub abandoned: u64,
-    /// The caller left at once.
-    pub short_abandoned: u64,
-    /// The longest wait passed.
-    pub timed_out: u64,
-    /// The house failed.
-    pub lost: u64,
-    /// Waits that run.
-    pub waiting: u64,
-}
-
-impl QueueCounters {
-    /// The identity of the KPI book.
-    #[must_use]
-    pub fn balanced(&self) -> bool {
-        let left =
-            self.answered + self.abandoned + self.short_abandoned + self.timed_out + self.lost;
-        self.offered == left + self.waiting
-    }
-}
-
-impl EntryFacts {
-    /// Adds the facts of another interval or queue.
-    pub fn add(&mut self, other: &Self) {
-        self.offered += other.offered;
-        self.answered += other.answered;
-        self.answered_in_target += other.answered_in_target;
-        self.abandoned += other.abandoned;
-        self.abandoned_in_target += other.abandoned_in_target;
-        self.short_abandoned += other.short_abandoned;
-        self.timed_out += other.timed_out;
-        self.lost += other.lost;
-        self.answered_wait_us += other.answered_wait_us;
-    }
-
-    fn left(&mut self, outcome: QueueOutcome, waited_us: i64, target: Span) {
-        let in_target = u64::from(waited_us <= target.micros());
-        match outcome {
-            QueueOutcome::Answered => {
-                self.answered += 1;
-                self.answered_in_target += in_target;
-                self.answered_wait_us += waited_us;
-            }
-            QueueOutcome::Abandoned => {
-                self.abandoned += 1;
-                self.abandoned_in_target += in_target;
-            }
-            QueueOutcome::ShortAbandoned => self.short_abandoned += 1,
-            QueueOutcome::TimedOut => self.timed_out += 1,
-            QueueOutcome::Lost => self.lost += 1,
-        }
-    }
-}
-
-impl HandleFacts {
-    /// Adds the facts of another interval, queue or agent.
-    pub fn add(&mut self, other: &Self) {
-        self.handled += other.handled;
-        self.talk_us += other.talk_us;
-        self.hold_us += other.hold_us;
-        self.wrap_up_us += other.wrap_up_us;
-    }
-
-    fn take(&mut self, other: &Self) {
-        self.handled -= other.handled;
-        self.talk_us -= other.talk_us;
-        self.hold_us -= other.hold_us;
-        self.wrap_up_us -= other.wrap_up_us;
-    }
-}
 
 /// A wait that runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,131 +30,6 @@ struct OpenEntry {
     /// When the customer began to wait: older where the agent was lost in conversation and the
     /// customer went back to the old place.
     queued_at: Timestamp,
-}
-
-/// The handling of one call by one agent: conversation, then perhaps wrap-up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-enum Handling {
-    Talking { queue: QueueId, clock: TalkClock },
-    Parted { queue: QueueId, at: Timestamp, facts: HandleFacts },
-    WrapUp { since: Timestamp, facts: HandleFacts },
-}
-
-/// Conversations under way, by call and agent. Turns events into finished handling.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Handlings {
-    open: BTreeMap<CallId, BTreeMap<AgentId, Handling>>,
-}
-
-/// Finished handling to be put into, or taken back out of, the facts of `at`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Booking {
-    pub(crate) queue: QueueId,
-    pub(crate) agent: AgentId,
-    pub(crate) at: Timestamp,
-    pub(crate) facts: HandleFacts,
-    /// A wrap-up began after all: the conversation counts when that is over.
-    pub(crate) taken_back: bool,
-}
-
-impl Booking {
-    pub(crate) fn book(&self, facts: &mut HandleFacts) {
-        if self.taken_back { facts.take(&self.facts) } else { facts.add(&self.facts) }
-    }
-}
-
-impl Handlings {
-    pub(crate) fn apply(&mut self, at: Timestamp, event: &Event) -> Option<Booking> {
-        match event {
-            Event::Connected { call, queue, agent, .. } => {
-                let talking = Handling::Talking { queue: *queue, clock: TalkClock::started(at) };
-                self.open.entry(*call).or_default().insert(*agent, talking);
-                None
-            }
-            Event::HoldStarted { call, agent } => self.clock(*call, *agent, |c| {
-                c.set_hold(at, true);
-            }),
-            Event::HoldEnded { call, agent } => self.clock(*call, *agent, |c| {
-                c.set_hold(at, false);
-            }),
-            Event::AgentLost { call, agent } => self.clock(*call, *agent, |c| {
-                c.set_lost(at, true);
-            }),
-            Event::AgentRegained { call, agent } => self.clock(*call, *agent, |c| {
-                c.set_lost(at, false);
-            }),
-            Event::Disconnected { call, agent, .. } => self.part(at, *call, *agent),
-            Event::WrapUpStarted { call, agent, .. } => self.wrap(at, *call, *agent),
-            Event::WrapUpEnded { call, queue, agent, .. } => {
-                self.wrapped(at, *call, *queue, *agent)
-            }
-            Event::CallEnded { call, .. } => {
-                self.forget_parted(*call);
-                None
-            }
-            _ => None,
-        }
-    }
-
-    fn clock(
-        &mut self,
-        call: CallId,
-        agent: AgentId,
-        change: impl FnOnce(&mut TalkClock),
-    ) -> Option<Booking> {
-        if let Some(Handling::Talking { clock, .. }) =
-            self.open.get_mut(&call).and_then(|agents| agents.get_mut(&agent))
-        {
-            change(clock);
-        }
-        None
-    }
-
-    fn part(&mut self, at: Timestamp, call: CallId, agent: AgentId) -> Option<Booking> {
-        let agents = self.open.get_mut(&call)?;
-        let Some(Handling::Talking { queue, clock }) = agents.remove(&agent) else { return None };
-        let (talk_us, hold_us) = clock.finish(at);
-        let facts = HandleFacts { handled: 1, talk_us, hold_us, wrap_up_us: 0 };
-        agents.insert(agent, Handling::Parted { queue, at, facts });
-        Some(Booking { queue, agent, at, facts, taken_back: false })
-    }
-
-    fn wrap(&mut self, at: Timestamp, call: CallId, agent: AgentId) -> Option<Booking> {
-        let agents = self.open.get_mut(&call)?;
-        let Some(Handling::Parted { queue, at: parted_at, facts }) = agents.remove(&agent) else {
-            return None;
-        };
-        agents.insert(agent, Handling::WrapUp { since: at, facts });
-        Some(Booking { queue, agent, at: parted_at, facts, taken_back: true })
-    }
-
-    fn wrapped(
-        &mut self,
-        at: Timestamp,
-        call: CallId,
-        queue: QueueId,
-        agent: AgentId,
-    ) -> Option<Booking> {
-        let agents = self.open.get_mut(&call)?;
-        let Some(Handling::WrapUp { since, mut facts }) = agents.remove(&agent) else {
-            return None;
-        };
-        if agents.is_empty() {
-            self.open.remove(&call);
-        }
-        facts.wrap_up_us = at.since(since).micros();
-        Some(Booking { queue, agent, at, facts, taken_back: false })
-    }
-
-    /// A wrap-up begins before the call ends, so what parted without one is over.
-    fn forget_parted(&mut self, call: CallId) {
-        if let Some(agents) = self.open.get_mut(&call) {
-            agents.retain(|_, handling| !matches!(handling, Handling::Parted { .. }));
-            if agents.is_empty() {
-                self.open.remove(&call);
-            }
-        }
-    }
 }
 
 /// All queues of a tenant.

@@ -45,9 +45,9 @@ impl Default for SipConfig {
             rate_per_source: limits::SIP_REQUESTS_PER_SOURCE_PER_SECOND_MAX,
             ban: Duration::from_secs(limits::SIP_BAN_S),
             legs_max: limits::SIP_LEGS_MAX,
-            ring_timeout: Duration::from_secs(180),
-            reanswer_timeout: Duration::from_secs(5),
-            shutdown_timeout: Duration::from_secs(3),
+            ring_timeout: Duration::from_secs(limits::SIP_RING_S_MAX),
+            reanswer_timeout: Duration::from_millis(limits::SIP_REANSWER_MS_MAX),
+            shutdown_timeout: Duration::from_millis(limits::SIP_STOP_MS_MAX),
             t1: Duration::from_millis(500),
             server_name: concat!("Antiphon/", env!("CARGO_PKG_VERSION")).to_owned(),
         }

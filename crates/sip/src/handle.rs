@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use model::limits;
 use model::sip::{SipCommand, SipEvent};
 use rsipstack::EndpointBuilder;
 use rsipstack::sip::Transport;
@@ -23,10 +24,7 @@ use crate::shared::Shared;
 use crate::socket::{self, Port};
 use crate::tags::Tags;
 
-/// Commands and events that may wait between the hub and this plane, each way.
-const QUEUED_MAX: usize = 8_192;
-/// How long a stop waits until the last task has let go of the socket.
-const SOCKET_CLOSES: Duration = Duration::from_secs(1);
+const SOCKET_CLOSES: Duration = Duration::from_millis(limits::SIP_SOCKET_CLOSE_MS_MAX);
 
 /// Why the SIP plane did not start.
 #[derive(Debug, thiserror::Error)]
@@ -104,8 +102,8 @@ pub async fn start(config: SipConfig) -> Result<(SipHandle, mpsc::Receiver<SipEv
     let socket =
         tokio::net::UdpSocket::from_std(socket).map_err(|error| SipError::Socket(local, error))?;
     let port = Arc::new(Port::new(socket, Arc::clone(&shared)));
-    let (commands, commanded) = mpsc::channel(QUEUED_MAX);
-    let (events, heard) = mpsc::channel(QUEUED_MAX);
+    let (commands, commanded) = mpsc::channel(limits::SIP_QUEUED_MAX);
+    let (events, heard) = mpsc::channel(limits::SIP_QUEUED_MAX);
     let (stop, stopped) = oneshot::channel();
     let (gone, ended) = oneshot::channel();
     let (fault, failed) = watch::channel(None);

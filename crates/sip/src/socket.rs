@@ -8,24 +8,19 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use model::limits;
 use rsipstack::platform::net::UdpSocket;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::filter::{Filter, Verdict};
 use crate::shared::Shared;
 
-/// What we ask of the kernel for each direction, in bytes: some thousand messages.
-const BUFFER_BYTES: usize = 4 * 1_024 * 1_024;
-/// Places in the memory of recent datagrams, per direction: at some thousand messages per second a
-/// copy that comes a second later is still known.
-const RECENT: usize = 32_768;
-
 /// Binds a UDP socket with large buffers.
 pub(crate) fn bind(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     // Less than wished is no fault: the kernel caps it at its own limit.
-    let _ = socket.set_recv_buffer_size(BUFFER_BYTES);
-    let _ = socket.set_send_buffer_size(BUFFER_BYTES);
+    let _ = socket.set_recv_buffer_size(limits::SIP_SOCKET_BYTES);
+    let _ = socket.set_send_buffer_size(limits::SIP_SOCKET_BYTES);
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     Ok(socket.into())
@@ -53,7 +48,7 @@ impl Recent {
             key: RandomState::new(),
             began: Instant::now(),
             age_ms_max: u64::try_from(t1.as_millis()).unwrap_or(u64::MAX).saturating_mul(64),
-            places: std::iter::repeat_with(Place::default).take(RECENT).collect(),
+            places: std::iter::repeat_with(Place::default).take(limits::SIP_RECENT_MAX).collect(),
         }
     }
 
@@ -63,7 +58,7 @@ impl Recent {
     }
 
     fn place(&self, hash: u64) -> &Place {
-        &self.places[usize::try_from(hash % RECENT as u64).unwrap_or(0)]
+        &self.places[usize::try_from(hash % limits::SIP_RECENT_MAX as u64).unwrap_or(0)]
     }
 
     fn now_ms(&self) -> u64 {

@@ -6,8 +6,9 @@ use floor::Fault;
 use model::config::{Agent, Device, PublishedFlow, Queue, Strategy};
 use model::event::{CallOutcome, Event, QueueOutcome};
 use model::flow::Flow;
-use model::id::{AgentId, LegId};
+use model::id::{AgentId, CallId, LegId};
 use model::input::Command;
+use model::refusal::Refusal;
 use model::{DialString, TenantConfig};
 use store::{Actor, ConfigDraft, NewTenant};
 
@@ -108,7 +109,8 @@ impl Bench {
             cell.fail(*fault, number(caller));
         }
         let key = HouseKey::load_or_create(&dir.path().join("house.key")).expect("a key");
-        let (flight, _) = FlightLog::start(dir.path().join("flight"), key).expect("a thread");
+        let (flight, _) =
+            FlightLog::start(dir.path().join("flight"), key, "test").expect("a thread");
         let (switchboard, requests) = mpsc::unbounded_channel();
         let (mailbox, inbox) = mailbox();
         let task = CellTask::new(Parts {

@@ -24,6 +24,8 @@ use store::{
 use tokio::sync::mpsc;
 
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The program that writes the flight log.
+pub(crate) const BUILD: &str = "1.2.3+abc";
 
 const STRAIGHT: &str = r#"{"schema":1,"start":"wait","nodes":{
   "wait":{"type":"queue","queue":"Support","wait_s_max":600,"otherwise":"bye"},
@@ -120,6 +122,7 @@ impl House {
             store: store.clone(),
             data_dir: dir.path().to_owned(),
             key,
+            build: BUILD.to_owned(),
             ports,
             sip_events: from_sip,
             media_events: from_media,
@@ -237,7 +240,8 @@ impl House {
         };
         until("a segment with steps", || {
             let files = read();
-            let steps = |path: &PathBuf| hub::replay(path, &key, |_| {}).ok().map(|r| r.inputs);
+            let steps =
+                |path: &PathBuf| hub::replay(path, &key, BUILD, |_| {}).ok().map(|r| r.inputs);
             files.first().and_then(steps).filter(|inputs| 5 < *inputs)
         })
         .await;

@@ -6,7 +6,7 @@ mod twins;
 
 use std::time::Duration;
 
-use house::House;
+use house::{BUILD, House};
 use model::event::{CallOutcome, Event, QueueOutcome};
 use model::input::Command;
 use model::media::{Hears, MediaCommand, MediaEvent};
@@ -88,13 +88,14 @@ async fn a_replay_finds_no_difference_and_names_a_changed_decision() {
     house.sip_event(SipEvent::Ended { leg, cause: LegCause::FarHangup, status: None }).await;
     house.view_until(offered, |view| view.offer.is_none()).await;
     let (segments, key, dir) = house.stop_and_read_flight().await;
-    let same = hub::replay(&segments[0], &key, |_| {}).expect("readable");
+    let same = hub::replay(&segments[0], &key, BUILD, |_| {}).expect("readable");
     assert!(same.difference.is_none(), "{:?}", same.difference);
+    assert_eq!((same.build.as_str(), same.replayed_by.as_str()), (BUILD, BUILD));
     assert!(5 < same.inputs && 5 < same.decisions, "{same:?}");
     #[cfg(feature = "mutations")]
     {
         let change = |cell: &mut floor::Cell| cell.mutate(floor::Mutation::WrongTieBreak);
-        let changed = hub::replay(&segments[0], &key, change).expect("readable");
+        let changed = hub::replay(&segments[0], &key, "another", change).expect("readable");
         let difference = changed.difference.expect("another agent is chosen");
         let then = serde_json::to_string(&difference.then).expect("serialises");
         assert!(then.contains("offer"), "the first differing decision is the offer: {then}");

@@ -87,12 +87,6 @@ impl Clip {
     pub fn length_ms(&self) -> u32 {
         u32::try_from(self.samples.len().div_ceil(8)).unwrap_or(u32::MAX)
     }
-
-    /// The clip as a WAV file: mono, 16 bit, 8 kHz.
-    #[must_use]
-    pub fn to_wav(&self) -> Vec<u8> {
-        wav::write(&self.samples, RATE)
-    }
 }
 
 /// Brings the parts with sound to one loudness without clipping.
@@ -186,7 +180,7 @@ mod tests {
         let clip = Clip::from_samples(&[1, -2]);
         let digest: [u8; 32] = Sha256::digest([1, 0, 0xfe, 0xff]).into();
         assert_eq!(clip.id, ClipId::from_digest(digest));
-        let again = Clip::from_wav(&clip.to_wav());
+        let again = Clip::from_wav(&wav::write(&clip.samples, RATE));
         assert!(again.is_ok_and(|again| again.samples.len() == 2));
     }
 

@@ -3,13 +3,12 @@
 //! Invariant: lengths in the file are claims; only bytes that are there are read. A recorder that
 //! crashed leaves a data length of 0 or of all ones: then the sound goes to the end of the file.
 
-use model::limits::PROMPT_S_MAX;
+use model::limits::{self, PROMPT_S_MAX};
 use model::media::Codec;
 
 use super::ClipError;
 use crate::g711;
 
-const CHANNELS_MAX: u16 = 8;
 const LINEAR: u16 = 1;
 const FLOAT: u16 = 3;
 const A_LAW: u16 = 6;
@@ -135,10 +134,10 @@ impl Format {
         };
         let channels = short(2);
         let rate = u32::from_le_bytes([chunk[4], chunk[5], chunk[6], chunk[7]]);
-        if !(1..=CHANNELS_MAX).contains(&channels) {
+        if !(1..=limits::PROMPT_CHANNELS_MAX).contains(&channels) {
             return Err(ClipError::Channels(channels));
         }
-        if !(4_000..=192_000).contains(&rate) {
+        if !limits::PROMPT_RATES_HZ.contains(&rate) {
             return Err(ClipError::Rate(rate));
         }
         Ok(Self { rate, channels, coding: Coding::of(format, short(14))? })
@@ -173,6 +172,7 @@ impl Sound<'_> {
 }
 
 /// A mono 16 bit file.
+#[cfg(test)]
 pub(crate) fn write(samples: &[i16], rate: u32) -> Vec<u8> {
     let data = u32::try_from(samples.len() * 2).unwrap_or(u32::MAX);
     let mut bytes = Vec::with_capacity(44 + samples.len() * 2);

@@ -15,6 +15,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use model::RecordingId;
+use model::limits;
 use model::media::{ClipId, MediaEvent};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc::Sender;
@@ -24,14 +25,8 @@ use super::tape::Block;
 use super::{BLOCK_SAMPLES, BlockHeader, FileHeader};
 use crate::vital::Vitals;
 
-/// Blocks that may wait for the writer: some 20 s of 200 recordings.
-const MESSAGES_MAX: usize = 6_500;
-/// Blocks kept for use again.
-const SPARE_MAX: usize = 512;
-/// How long written sound may wait for the disk.
-const SYNC_EVERY: Duration = Duration::from_secs(5);
-/// How long the end of a recording waits for room in the hub's queue.
-const TELL_PATIENCE: Duration = Duration::from_secs(5);
+const SYNC_EVERY: Duration = Duration::from_millis(limits::RECORDING_SYNC_MS);
+const TELL_PATIENCE: Duration = Duration::from_millis(limits::RECORDING_TELL_MS_MAX);
 
 /// What the media thread asks of the writer.
 #[derive(Debug)]
@@ -77,8 +72,8 @@ impl Link {
 
 impl Writer {
     pub(crate) fn start(events: Sender<MediaEvent>, vitals: &Vitals) -> io::Result<(Self, Link)> {
-        let (messages, inbox) = sync_channel(MESSAGES_MAX);
-        let (returned, spare) = sync_channel(SPARE_MAX);
+        let (messages, inbox) = sync_channel(limits::RECORDING_BLOCKS_MAX);
+        let (returned, spare) = sync_channel(limits::RECORDING_SPARE_BLOCKS_MAX);
         let (syncs, to_sync) = mpsc::channel();
         let spawn = |name: &'static str, work: Box<dyn FnOnce() + Send>| {
             let pulse = vitals.pulse(name);

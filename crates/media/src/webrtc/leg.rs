@@ -7,24 +7,19 @@ use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
+use model::limits;
 use model::media::MediaFault;
 use str0m::change::SdpOffer;
 use str0m::error::RtcError;
-use str0m::format::{Codec, CodecConfig, CodecSpec, FormatParams, PayloadParams};
-use str0m::media::{Frequency, Mid, Pt};
+use str0m::media::Pt;
 use str0m::net::{Protocol, Receive};
-use str0m::rtp::{Extension, ExtensionMap, RtpPacket, RtpWrite};
+use str0m::rtp::{RtpPacket, RtpWrite};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc};
 
-use super::identity::IDENTITY;
 use super::offer;
+use super::stack::{Negotiated, build, negotiated};
 
-/// A page that has not connected by then never will: it offers anew.
-const CONNECT_WITHIN: Duration = Duration::from_secs(30);
-/// Our payload type for telephone-event/8000; the page's own number wins in the answer.
-const TELEPHONE_EVENT: u8 = 101;
-/// Our number of the `mid` header extension (RFC 9143); the page's own wins in the answer.
-const MID_EXTENSION: u8 = 4;
+const CONNECT_WITHIN: Duration = Duration::from_secs(limits::PHONE_CONNECT_S_MAX);
 
 /// What a leg gives to the media thread while it is polled.
 #[derive(Debug)]
@@ -100,13 +95,6 @@ impl Path {
         let is_media = bytes.first().is_some_and(|first| (128..192).contains(first));
         self.to.filter(|_| is_media).unwrap_or(nominated)
     }
-}
-
-/// What the offer and our codecs have in common.
-struct Negotiated {
-    mid: Mid,
-    audio: Pt,
-    keys: Option<Pt>,
 }
 
 /// The media of one browser tab.
@@ -359,51 +347,4 @@ impl fmt::Debug for BrowserLeg {
             .field("phase", &self.phase)
             .finish_non_exhaustive()
     }
-}
-
-/// The stack with exactly what the house needs and nothing that the page could ask for beyond.
-fn build(now: Instant) -> Result<Rtc, MediaFault> {
-    let identity = IDENTITY.as_ref().ok_or(MediaFault::Overloaded)?;
-    // No transport-wide-cc: its feedback costs a third more packets, and audio has one bit rate.
-    let mut extensions = ExtensionMap::empty();
-    extensions.set(MID_EXTENSION, Extension::RtpMid);
-    let mut config = Rtc::builder()
-        .set_crypto_provider(identity.crypto.clone())
-        .set_dtls_cert(identity.certificate.clone())
-        .set_ice_lite(true)
-        .set_rtp_mode(true)
-        .set_extension_map(extensions);
-    let events = FormatParams { telephone_event_max: Some(15), ..FormatParams::default() };
-    *config.codec_config() = CodecConfig::new_from_payload_params(vec![
-        plain(model::media::Codec::Pcmu.payload_type(), Codec::PCMU, FormatParams::default()),
-        plain(TELEPHONE_EVENT, Codec::Tele, events),
-    ]);
-    Ok(config.build(now))
-}
-
-/// A payload type at 8 kHz without any feedback.
-fn plain(pt: u8, codec: Codec, format: FormatParams) -> PayloadParams {
-    let clock_rate = Frequency::EIGHT_KHZ;
-    let spec = CodecSpec { codec, clock_rate, channels: None, format };
-    let mut params = PayloadParams::new(pt.into(), None, spec);
-    params.set_fb_transport_cc(false);
-    params
-}
-
-/// Reads off what was agreed upon.
-fn negotiated(rtc: &Rtc, answer: &str) -> Result<Negotiated, MediaFault> {
-    let mid = answer.lines().find_map(|line| line.strip_prefix("a=mid:"));
-    let mid = Mid::from(mid.ok_or(MediaFault::BadDescription)?);
-    let offered = rtc.media(mid).ok_or(MediaFault::NoCodec)?.remote_pts();
-    let find = |codec: Codec| {
-        let wanted = rtc.codec_config().find(|params| {
-            let spec = params.spec();
-            spec.codec == codec
-                && spec.clock_rate == Frequency::EIGHT_KHZ
-                && offered.contains(&params.pt())
-        });
-        wanted.map(PayloadParams::pt)
-    };
-    let audio = find(Codec::PCMU).ok_or(MediaFault::NoCodec)?;
-    Ok(Negotiated { mid, audio, keys: find(Codec::Tele) })
 }

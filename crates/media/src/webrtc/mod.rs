@@ -9,6 +9,7 @@ mod identity;
 mod leg;
 mod offer;
 mod routes;
+mod stack;
 #[cfg(test)]
 mod tests;
 

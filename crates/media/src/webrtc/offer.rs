@@ -3,12 +3,9 @@
 //! The page offers exactly one audio section. Everything else (video, data channels, several
 //! sections) is refused here, so that no code path for it can be reached from outside.
 
-use model::limits::SDP_BYTES_MAX;
+use model::limits::{PHONE_OFFER_LINES_MAX, SDP_BYTES_MAX};
 use model::media::MediaFault;
 use str0m::change::SdpOffer;
-
-/// Lines of one offer; Chromium's audio offer with candidates has about 70.
-const LINES_MAX: usize = 1_000;
 
 /// Checks the shape and parses.
 ///
@@ -16,7 +13,7 @@ const LINES_MAX: usize = 1_000;
 /// `BadDescription` when it is too long, no description, without a fingerprint, or has anything
 /// but one audio section that is not refused.
 pub(super) fn parse(sdp: &str) -> Result<SdpOffer, MediaFault> {
-    let is_small = sdp.len() <= SDP_BYTES_MAX && sdp.lines().count() <= LINES_MAX;
+    let is_small = sdp.len() <= SDP_BYTES_MAX && sdp.lines().count() <= PHONE_OFFER_LINES_MAX;
     let mut sections = sdp.lines().filter(|line| line.starts_with("m="));
     let is_audio = sections.next().is_some_and(|line| {
         line.strip_prefix("m=audio ").is_some_and(|rest| !rest.starts_with("0 "))

@@ -7,10 +7,9 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
-use super::demux;
+use model::limits::PHONE_SOURCES_MAX;
 
-/// Addresses of one leg: interfaces of a laptop, each over IPv4 and IPv6. The oldest leaves.
-const SOURCES_PER_LEG_MAX: usize = 8;
+use super::demux;
 
 /// Which leg a datagram is for. `K` names a leg for the caller, a slot or an id.
 #[derive(Debug)]
@@ -66,7 +65,7 @@ impl<K: Copy + Eq + std::hash::Hash> Routes<K> {
             return;
         }
         let Some(known) = self.legs.get_mut(&leg) else { return };
-        if known.sources.len() >= SOURCES_PER_LEG_MAX {
+        if known.sources.len() >= PHONE_SOURCES_MAX {
             let oldest = known.sources.remove(0);
             if self.by_source.get(&oldest) == Some(&leg) {
                 self.by_source.remove(&oldest);
@@ -120,7 +119,7 @@ mod tests {
         for port in 1..=1_000 {
             routes.learn(source(port), 'x');
         }
-        assert_eq!(routes.by_source.len(), SOURCES_PER_LEG_MAX);
+        assert_eq!(routes.by_source.len(), PHONE_SOURCES_MAX);
         assert_eq!(routes.find(source(1), &[0x80; 40]), None);
         assert_eq!(routes.find(source(1_000), &[0x80; 40]), Some('x'));
         routes.learn(source(5), 'y');

@@ -3,14 +3,15 @@
 //!
 //! It holds what is going on; the checks decide whether that may be so.
 
+mod apply;
 mod open;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use model::config::{Device, TenantConfig};
-use model::event::{AgentState, Consent, Event, OfferOutcome, Recorded};
-use model::flow::{Flow, Node};
+use model::event::{AgentState, OfferOutcome};
+use model::flow::Flow;
 use model::input::Command;
 use model::media::ClipId;
 use model::sip::LegCause;
@@ -224,173 +225,6 @@ impl Ledger {
         // Who missed it is on a break, and who is ready again is ready for this one too.
         (*outcome == OfferOutcome::Declined)
             .then(|| *at + Span::from_millis(limits::OFFER_EXCLUSION_MS))
-    }
-
-    /// Takes in what happened.
-    pub fn apply(&mut self, recorded: &Recorded) {
-        self.apply_call(&recorded.event);
-        self.apply_wait(recorded);
-        self.apply_agent(recorded.at, &recorded.event);
-    }
-
-    fn apply_call(&mut self, event: &Event) {
-        match event {
-            Event::CallStarted { call, leg, flow, flow_version, .. } => {
-                let open = OpenCall {
-                    leg: *leg,
-                    flow: (*flow, *flow_version),
-                    node: None,
-                    consent: Consent::Unasked,
-                    recording: None,
-                    place: None,
-                };
-                self.calls.insert(*call, open);
-            }
-            Event::NodeEntered { call, node } => {
-                if let Some(open) = self.calls.get_mut(call) {
-                    open.node = Some(node.clone());
-                    open.place = None;
-                }
-            }
-            Event::ConsentTaken { call, consent } => {
-                if let Some(open) = self.calls.get_mut(call) {
-                    open.consent = *consent;
-                }
-            }
-            Event::RecordingStarted { call, recording } => {
-                if let Some(open) = self.calls.get_mut(call) {
-                    open.recording = Some(*recording);
-                }
-            }
-            Event::RecordingEnded { call, .. } => {
-                if let Some(open) = self.calls.get_mut(call) {
-                    open.recording = None;
-                }
-            }
-            Event::CallEnded { call, .. } => {
-                self.calls.remove(call);
-            }
-            _ => {}
-        }
-    }
-
-    fn apply_wait(&mut self, recorded: &Recorded) {
-        let at = recorded.at;
-        match &recorded.event {
-            Event::Queued { call, entry, queue, priority } => {
-                let open = OpenWait {
-                    call: *call,
-                    queue: *queue,
-                    priority: *priority,
-                    since: at,
-                    place: self.take_place(*call, at),
-                    skills: self.skills_asked(*call),
-                    offer: None,
-                };
-                self.waits.insert(*entry, open);
-            }
-            Event::QueueLeft { entry, .. } => {
-                self.waits.remove(entry);
-                self.refused.retain(|(of, _), _| of != entry);
-            }
-            Event::Offered { call, entry, queue, offer, agent, .. } => {
-                if let Some(wait) = self.waits.get_mut(entry) {
-                    wait.offer = Some(*offer);
-                }
-                let ring_ms = self.config.queues.get(queue).map_or(0, |queue| queue.ring_ms);
-                let ring = Span::from_millis(ring_ms);
-                let (dialled, since) = (self.is_sip(*agent), at);
-                let (call, entry, agent) = (*call, *entry, *agent);
-                let open = OpenOffer { call, entry, agent, since, ring, dialled };
-                self.offers.insert(*offer, open);
-            }
-            Event::OfferEnded { offer, agent, outcome, .. } => {
-                let Some(open) = self.offers.remove(offer) else { return };
-                // Who misses an offer goes on a break; so does whose SIP telephone is out of reach.
-                let is_lost = *outcome == OfferOutcome::DeviceLost && open.dialled;
-                if *outcome == OfferOutcome::NoAnswer || is_lost {
-                    self.miss(at, *agent);
-                }
-                if let Some(wait) = self.waits.get_mut(&open.entry) {
-                    wait.offer = None;
-                    if *outcome != OfferOutcome::Accepted {
-                        self.refused.insert((open.entry, *agent), (*outcome, at));
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn miss(&mut self, at: Timestamp, agent: AgentId) {
-        if let Some(duty) = self.duties.get_mut(&agent)
-            && duty.wish == Wish::Ready
-        {
-            *duty = Duty { wish: Wish::Missed, since: at };
-        }
-    }
-
-    fn is_sip(&self, agent: AgentId) -> bool {
-        let device = self.config.agents.get(&agent).map(|agent| &agent.device);
-        matches!(device, Some(Device::Sip { .. }))
-    }
-
-    fn take_place(&mut self, call: CallId, at: Timestamp) -> Timestamp {
-        let Some(open) = self.calls.get_mut(&call) else { return at };
-        *open.place.get_or_insert(at)
-    }
-
-    fn skills_asked(&self, call: CallId) -> BTreeMap<String, u8> {
-        let node = self
-            .calls
-            .get(&call)
-            .and_then(|open| self.flows.get(&open.flow)?.nodes.get(open.node.as_ref()?));
-        match node {
-            Some(Node::Queue { skills, .. }) => skills.clone(),
-            _ => BTreeMap::new(),
-        }
-    }
-
-    fn apply_agent(&mut self, at: Timestamp, event: &Event) {
-        match event {
-            Event::Connected { call, agent, leg, .. } => {
-                let dialled = self.devices.get(agent) != Some(leg);
-                let talk = OpenTalk { call: *call, leg: *leg, hold: false, lost: None, dialled };
-                self.talks.insert(*agent, talk);
-            }
-            Event::Disconnected { agent, .. } => {
-                self.talks.remove(agent);
-                self.renew(at, *agent);
-            }
-            Event::HoldStarted { agent, .. } => self.talk(*agent, |t| t.hold = true),
-            Event::HoldEnded { agent, .. } => self.talk(*agent, |t| t.hold = false),
-            Event::AgentLost { agent, .. } => self.talk(*agent, |t| t.lost = Some(at)),
-            Event::AgentRegained { agent, .. } => {
-                let leg = self.devices.get(agent).copied();
-                self.talk(*agent, |t| {
-                    t.lost = None;
-                    t.leg = leg.unwrap_or(t.leg);
-                });
-            }
-            Event::WrapUpStarted { call, agent, until, .. }
-            | Event::WrapUpExtended { call, agent, until } => {
-                self.wraps.insert(*agent, (*call, *until));
-            }
-            Event::WrapUpEnded { agent, .. } => {
-                self.wraps.remove(agent);
-                self.renew(at, *agent);
-            }
-            Event::AgentState { agent, state, .. } => {
-                self.states.insert(*agent, (*state, at));
-            }
-            _ => {}
-        }
-    }
-
-    fn talk(&mut self, agent: AgentId, change: impl FnOnce(&mut OpenTalk)) {
-        if let Some(talk) = self.talks.get_mut(&agent) {
-            change(talk);
-        }
     }
 
     /// The offer that rings at an agent.

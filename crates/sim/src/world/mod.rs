@@ -7,7 +7,10 @@
 mod agent;
 mod customer;
 mod diary;
+mod look;
+mod luck;
 mod noise;
+mod react;
 mod shell;
 
 use std::collections::BTreeMap;
@@ -18,7 +21,7 @@ use model::config::TenantConfig;
 use model::id::IdMint;
 use model::media::Graph;
 use model::random::Random;
-use model::{AgentId, CallId, Event, Input, LegId, OfferId, Output, Span, TenantId, Timestamp};
+use model::{AgentId, CallId, Input, LegId, OfferId, Output, Span, Timestamp};
 
 use crate::agenda::Agenda;
 use crate::check::{self, Check, Settled};
@@ -35,8 +38,6 @@ use shell::DeskLeg;
 const START: Timestamp = Timestamp::from_micros(1_767_600_000_000_000);
 /// Slack of a check against a timer beyond the lateness of the scenario.
 const SLACK: Span = Span::from_millis(10);
-/// Calls and offers that nonsense may name.
-const REMEMBERED: usize = 16;
 
 /// Something that happens outside the cell.
 #[derive(Debug, Clone)]
@@ -340,131 +341,17 @@ impl World {
         self.cell = serde_json::from_str(&text).expect("what was written can be read");
     }
 
-    fn react(&mut self, output: &Output) {
-        match output {
-            Output::Event(recorded) => self.react_to_event(&recorded.event),
-            Output::Effect(effect) => self.react_to_effect(effect),
-            Output::Touched(_) => {}
-        }
-    }
-
-    fn react_to_event(&mut self, event: &Event) {
-        match event {
-            Event::CallStarted { call, leg, .. } => {
-                self.calls.insert(*call, *leg);
-                remember(&mut self.recent_calls, *call);
-                if let Some(customer) = self.customers.get_mut(leg) {
-                    customer.call = Some(*call);
-                }
-                if self.chance(self.scenario.faults.call_failed) {
-                    let at = self.soon(60_000);
-                    self.agenda.add(at, Happening::CallFails(*call));
-                }
-            }
-            Event::CallEnded { call, .. } => {
-                self.calls.remove(call);
-                self.graphs.remove(call);
-            }
-            Event::Offered { call, offer, agent, .. } => {
-                remember(&mut self.recent_offers, *offer);
-                self.offered(*call, *offer, *agent);
-            }
-            Event::Connected { call, agent, leg, .. } => self.connected(*call, *agent, *leg),
-            Event::WrapUpStarted { call, agent, .. } => self.wraps_up(*call, *agent),
-            Event::AgentState { agent, state, .. } => self.state_changed(*agent, *state),
-            _ => {}
-        }
-    }
-
     fn failure(&self, invariant: &'static str, detail: String) -> Failure {
         Failure { seed: self.seed, invariant, detail, steps: self.trace.print(START) }
-    }
-
-    fn chance(&mut self, per_mille: u64) -> bool {
-        per_mille > 0 && self.random.below(1_000) < per_mille
-    }
-
-    /// A whole number in `0..most`, 0 when `most` is not positive.
-    fn below(&mut self, most: i64) -> i64 {
-        let bound = u64::try_from(most).unwrap_or(0);
-        i64::try_from(self.random.below(bound)).unwrap_or(0)
-    }
-
-    /// A time within the next `most_ms` milliseconds.
-    fn soon(&mut self, most_ms: i64) -> Timestamp {
-        self.now + Span::from_micros(self.below(most_ms.saturating_mul(1_000)))
-    }
-
-    /// An exponentially distributed time with this mean, cut at ten times the mean: nobody may
-    /// hold the end of a run up. A measurement takes the whole distribution.
-    fn exponential(&mut self, mean_s: f64) -> Span {
-        let drawn_s = self.random.exponential(mean_s);
-        let kept_s = if self.scenario.checked { drawn_s.min(mean_s * 10.0) } else { drawn_s };
-        Span::from_micros((kept_s * 1e6) as i64)
     }
 
     fn is_open(&self) -> bool {
         self.now < self.open_until
     }
-
-    /// What the customers wrote down.
-    #[must_use]
-    pub fn diary(&self) -> &Diary {
-        &self.diary
-    }
-
-    /// Inputs given to the cell so far.
-    #[must_use]
-    pub fn steps(&self) -> u64 {
-        self.steps
-    }
-
-    /// The cell.
-    #[must_use]
-    pub fn cell(&self) -> &Cell {
-        &self.cell
-    }
-
-    /// The virtual time.
-    #[must_use]
-    pub fn now(&self) -> Timestamp {
-        self.now
-    }
-
-    /// Whose world it is.
-    #[must_use]
-    pub fn tenant(&self) -> TenantId {
-        self.config.tenant
-    }
-
-    /// All inputs and outputs of a checked run, for a replay.
-    #[must_use]
-    pub fn recording(&self) -> (&[(Timestamp, Input)], &[Output]) {
-        (&self.inputs, &self.outputs)
-    }
-
-    /// The configuration of the morning.
-    #[must_use]
-    pub fn first_config(&self) -> &TenantConfig {
-        &self.first_config
-    }
-
-    /// A fresh cell as this world's cell was at the beginning.
-    #[must_use]
-    pub fn fresh_cell(&self) -> Cell {
-        first_cell(&self.first_config, self.ids)
-    }
 }
 
 fn first_cell(config: &Arc<TenantConfig>, ids: u64) -> Cell {
     Cell::new(config.tenant, ids + 2, 1, Arc::clone(config))
-}
-
-fn remember<T>(list: &mut Vec<T>, thing: T) {
-    if list.len() == REMEMBERED {
-        list.remove(0);
-    }
-    list.push(thing);
 }
 
 /// Every id of a configuration.

@@ -77,14 +77,6 @@ impl Core {
         self.tell(leg, event);
     }
 
-    pub(super) fn ring(&self, leg: LegId) {
-        if let Some(Leg { state: State::Offered(tx), dialog, .. }) = self.legs.get(&leg) {
-            let shared = &self.env.shared;
-            let reply = message::reply(shared, &tx.request, 180, &dialog.local_tag);
-            tx.respond(reply.with_target(shared));
-        }
-    }
-
     pub(super) fn answer(&mut self, leg: LegId, local: &MediaDesc) {
         let Some(state) = self.legs.get_mut(&leg) else { return };
         let State::Offered(tx) = std::mem::replace(&mut state.state, State::Leaving) else {

@@ -163,7 +163,6 @@ impl Core {
 
     fn command(&mut self, command: SipCommand) {
         match command {
-            SipCommand::Ring { leg } => self.ring(leg),
             SipCommand::Answer { leg, local } => self.answer(leg, &local),
             SipCommand::Reject { leg, status, retry_after_s } => {
                 self.reject(leg, status, retry_after_s);

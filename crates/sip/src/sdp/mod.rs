@@ -37,7 +37,7 @@ pub struct Line {
 /// Why a session description cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SdpFault {
-    /// Over `limits::SDP_BYTES_MAX`, or more than [`LINES_MAX`] m= lines.
+    /// Over `limits::SDP_BYTES_MAX`, or more m= lines than `limits::SDP_STREAMS_MAX`.
     #[error("the session description is too long")]
     TooLong,
     /// Not lines of `x=value`, or not UTF-8.
@@ -64,9 +64,6 @@ impl SdpFault {
         matches!(self, Self::Line | Self::Malformed)
     }
 }
-
-/// M= lines that are looked at.
-pub const LINES_MAX: usize = 32;
 
 /// Reads the audio stream of a session description.
 ///

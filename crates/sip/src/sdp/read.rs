@@ -5,11 +5,10 @@ use std::net::IpAddr;
 use model::limits;
 use model::media::{Codec, Direction, MediaDesc};
 
-use super::{LINES_MAX, Line, SdpFault, Session};
+use super::{Line, SdpFault, Session};
 
 /// Packet time when none is told, in milliseconds (RFC 3551 section 4.5).
 const PTIME_MS: u8 = 20;
-const PTIME_MS_MAX: u8 = 200;
 
 /// What a section of the description says; session level values are the default of each stream.
 #[derive(Debug, Clone, Default)]
@@ -59,7 +58,7 @@ pub(super) fn session(body: &[u8]) -> Result<Session, SdpFault> {
         }
         first = false;
         if kind == "m" {
-            if streams.len() == LINES_MAX {
+            if streams.len() == limits::SDP_STREAMS_MAX {
                 return Err(SdpFault::TooLong);
             }
             streams.push(stream(value)?);
@@ -126,7 +125,8 @@ fn attribute<'a>(section: &mut Section<'a>, value: &'a str) {
         "inactive" => section.direction = Some(Direction::Inactive),
         "ptime" => {
             let ms = value.trim().parse().ok();
-            section.ptime_ms = ms.filter(|ms| (1..=PTIME_MS_MAX).contains(ms)).or(section.ptime_ms);
+            section.ptime_ms =
+                ms.filter(|ms| (1..=limits::PTIME_MS_MAX).contains(ms)).or(section.ptime_ms);
         }
         "rtpmap" if section.rtpmaps.len() < limits::MEDIA_PAYLOADS_MAX => {
             let Some((kind, encoding)) = value.trim().split_once(' ') else { return };

@@ -86,14 +86,13 @@ async fn the_host_that_was_called_is_reported_where_it_is_a_name() {
 }
 
 #[tokio::test]
-async fn cancel_while_ringing() {
+async fn cancel_before_the_answer() {
     let (plane, mut events) = start(quick()).await.unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let mut call = peer.call("cancel");
     call.invite(1, "1", SDP).await;
     let leg = incoming(&mut events).await;
-    plane.send(SipCommand::Ring { leg }).unwrap();
-    peer.status(180).await;
+    peer.status(100).await;
     call.send("CANCEL", 1, "1", "", "").await;
     let mut seen = [peer.hear().await, peer.hear().await];
     seen.sort_by_key(crate::peer::Message::status);

@@ -3,15 +3,14 @@
 use std::time::Duration;
 
 use model::LegId;
-use model::id::Id;
 use model::sip::{Caller, LegCause, SipCommand, SipEvent};
 use sip::{SipConfig, SipHandle, start};
 
 use crate::peer::{Peer, SDP};
-use crate::support::{desc, next, quick, target, until_idle};
+use crate::support::{desc, leg_id, next, quick, target, until_idle};
 
 fn dial(plane: &SipHandle, peer: &Peer) -> LegId {
-    let leg = LegId::from_uuid(uuid::Uuid::now_v7());
+    let leg = leg_id();
     let caller =
         Caller { number: "+302105550142".parse().ok(), name: Some("A\r\nEvil: \"x\"".into()) };
     let command = SipCommand::Dial { leg, target: target(peer.address), caller, local: desc(9000) };

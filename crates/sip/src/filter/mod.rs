@@ -3,6 +3,9 @@
 //! Nothing is allocated for a sender before its datagram is well-formed, wanted and within its
 //! rate. The tables kept, of rates and bans, are bounded.
 
+mod check;
+mod session;
+
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,14 +18,12 @@ use crate::ban::{Bans, Conduct};
 use crate::counters::Why;
 use crate::rate::Rates;
 use crate::reply::{self, ALLOW, Refusal};
-use crate::sdp;
 use crate::shared::Shared;
 use crate::wire::{self, Head, Name};
 
-/// Methods that exist (RFC 3261 and its extensions) and are not for us.
-const UNSUPPORTED: [&str; 7] =
-    ["REGISTER", "SUBSCRIBE", "NOTIFY", "MESSAGE", "REFER", "PUBLISH", "PRACK"];
-const SUPPORTED: [&str; 7] = ["INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE"];
+pub(crate) use check::cseq;
+use check::{body_end, via_sent_by};
+
 /// The keep-alive of RFC 5626 section 4.4.1 and its answer.
 const PING: &[u8] = b"\r\n\r\n";
 const PONG: &[u8] = b"\r\n";
@@ -228,7 +229,7 @@ impl Filter {
             // the house has filled up since, would end a call that is being set up.
             return body_end(head, datagram.len());
         }
-        let (method, uri) = start_line(head)?;
+        let (method, uri) = check::start_line(head)?;
         if datagram.len() > limits::SIP_MESSAGE_BYTES_MAX {
             return answer(Why::TooLong, 513, "Message Too Large");
         }
@@ -236,15 +237,12 @@ impl Filter {
         let body =
             &datagram[head.body_at..end.as_ref().ok().copied().flatten().unwrap_or(datagram.len())];
         let request = Request { head, method, source, body };
-        known_method(&request)?;
+        check::known_method(&request)?;
         let end = end?;
-        mandatory(&request)?;
-        request_uri(uri)?;
-        if UNSUPPORTED.contains(&method) {
-            let refusal = Refusal::new(405, "Method Not Allowed").with("Allow", ALLOW);
-            return Err(Stop::Answer(Why::MethodNotAllowed, refusal));
-        }
-        extensions(&request)?;
+        check::mandatory(&request)?;
+        check::request_uri(uri)?;
+        check::served_method(&request)?;
+        check::extensions(&request)?;
         if tag(head, Name::To).is_some() && !ours {
             return answer(Why::NoDialog, 481, "Call/Transaction Does Not Exist");
         }
@@ -257,7 +255,7 @@ impl Filter {
             _ => {}
         }
         if matches!(method, "INVITE" | "UPDATE") {
-            session(&request)?;
+            session::check(&request)?;
         }
         Ok(end)
     }
@@ -354,206 +352,6 @@ fn tag<'a>(head: &'a Head<'_>, name: Name) -> Option<&'a str> {
 
 fn busy(retry_after_s: u32) -> Refusal {
     Refusal::new(503, "Service Unavailable").with("Retry-After", &retry_after_s.to_string())
-}
-
-/// `Method SP Request-URI SP SIP/2.0`, with single spaces.
-fn start_line<'a>(head: &Head<'a>) -> Check<(&'a str, &'a str)> {
-    let mut parts = head.start.split(' ');
-    let (Some(method), Some(uri), Some(version), None) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return malformed("request line");
-    };
-    if !addr::is_token(method) || uri.is_empty() {
-        return malformed("request line");
-    }
-    if !version.eq_ignore_ascii_case("SIP/2.0") {
-        return answer(Why::Version, 505, "Version Not Supported");
-    }
-    Ok((method, uri))
-}
-
-fn known_method(request: &Request<'_>) -> Check {
-    if SUPPORTED.contains(&request.method) || UNSUPPORTED.contains(&request.method) {
-        return Ok(());
-    }
-    let refusal = Refusal::new(501, "Not Implemented").with("Allow", ALLOW);
-    Err(Stop::Answer(Why::UnknownMethod, refusal))
-}
-
-/// The headers that every request must have, exactly once and well-formed (RFC 3261 section 8.1.1).
-fn mandatory(request: &Request<'_>) -> Check {
-    let head = request.head;
-    if let Some(fault) = head.fault {
-        return malformed(fault);
-    }
-    let (Some(from), Some(to)) = (head.only(Name::From), head.only(Name::To)) else {
-        return malformed("From and To must stand once");
-    };
-    let (Some(from), Some(to)) = (addr::name_addr(from), addr::name_addr(to)) else {
-        return malformed("From or To");
-    };
-    if !addr::param(from.params, "tag").is_some_and(addr::is_token) {
-        return malformed("From needs a tag");
-    }
-    if addr::scheme(from.uri).is_none()
-        || addr::scheme(to.uri).is_none()
-        || addr::param(to.params, "tag").is_some_and(|tag| !addr::is_token(tag))
-    {
-        return malformed("From or To");
-    }
-    if !head.only(Name::CallId).is_some_and(|id| !id.is_empty() && !id.contains([' ', '\t'])) {
-        return malformed("Call-ID must stand once");
-    }
-    let Some((_, method)) = head.only(Name::CSeq).and_then(cseq) else {
-        return malformed("CSeq");
-    };
-    if method != request.method {
-        return malformed("CSeq names another method");
-    }
-    vias(head)?;
-    if head.first(Name::MaxForwards).is_some_and(|v| !v.bytes().all(|b| b.is_ascii_digit()))
-        || head.all(Name::MaxForwards).count() > 1
-    {
-        return malformed("Max-Forwards");
-    }
-    let sound = |value: &str| {
-        value == "*" || addr::name_addr(value).is_some_and(|c| addr::scheme(c.uri).is_some())
-    };
-    if !head.all(Name::Contact).flat_map(addr::list).all(sound) {
-        return malformed("Contact");
-    }
-    let routes = head.all(Name::Route).chain(head.all(Name::RecordRoute));
-    if !routes.flat_map(addr::list).all(|route| addr::name_addr(route).is_some()) {
-        return malformed("Route");
-    }
-    Ok(())
-}
-
-fn vias(head: &Head<'_>) -> Check {
-    let mut values = head.all(Name::Via).flat_map(addr::list).peekable();
-    if values.peek().is_none() || values.any(|via| via_sent_by(via).is_none()) {
-        return malformed("Via");
-    }
-    let top = head.first(Name::Via).and_then(|via| addr::list(via).next()).unwrap_or("");
-    let params = &top[top.find(';').unwrap_or(top.len())..];
-    let branch = addr::param(params, "branch").unwrap_or("");
-    // The bare cookie identifies nothing (RFC 3261 section 8.1.1.7).
-    if branch == "z9hG4bK" { malformed("Via branch") } else { Ok(()) }
-}
-
-/// Host and port of `SIP/2.0/UDP host:port;params`, blanks allowed around the slashes.
-fn via_sent_by(via: &str) -> Option<(&str, Option<u16>)> {
-    let end = via.find(';').unwrap_or(via.len());
-    let (sent, params) = via.split_at(end);
-    let mut parts = sent.splitn(3, '/').map(str::trim);
-    let (name, version) = (parts.next()?, parts.next()?);
-    let (transport, sent_by) = parts.next()?.split_once([' ', '\t'])?;
-    let sound = name.eq_ignore_ascii_case("SIP")
-        && version == "2.0"
-        && addr::is_token(transport)
-        && via_params_are_sound(params);
-    sound.then(|| addr::host_port(sent_by.trim()))?
-}
-
-fn via_params_are_sound(params: &str) -> bool {
-    let params = params.trim();
-    // `received` may hold a bare IPv6 address (RFC 5118 section 4.5).
-    params.is_empty()
-        || params.starts_with(';')
-            && addr::params(params).all(|(name, value)| {
-                addr::is_token(name)
-                    && value.is_none_or(|v| !v.is_empty() && !v.contains([' ', ',', '<', '>']))
-            })
-}
-
-/// Number and method of a CSeq header; the number fits 32 bits (RFC 3261 section 8.1.1.5).
-pub(crate) fn cseq(value: &str) -> Option<(u32, &str)> {
-    let (number, method) = value.split_once([' ', '\t'])?;
-    let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
-    let method = method.trim();
-    (digits && addr::is_token(method)).then_some((number.parse().ok()?, method))
-}
-
-/// Where the body ends: by Content-Length, which must stand at most once and not exceed the
-/// datagram; `None` when the header is missing (RFC 3261 section 18.3).
-fn body_end(head: &Head<'_>, length: usize) -> Check<Option<usize>> {
-    if head.first(Name::ContentLength).is_none() {
-        return Ok(None);
-    }
-    let value = head.only(Name::ContentLength).filter(|v| v.bytes().all(|b| b.is_ascii_digit()));
-    let Some(body) = value.and_then(|v| v.parse::<usize>().ok()) else {
-        return malformed("Content-Length");
-    };
-    match head.body_at.checked_add(body) {
-        Some(end) if end <= length => Ok(Some(end)),
-        _ => malformed("Content-Length is longer than the datagram"),
-    }
-}
-
-fn request_uri(uri: &str) -> Check {
-    let Some(scheme) = addr::scheme(uri) else {
-        return malformed("Request-URI");
-    };
-    if !scheme.eq_ignore_ascii_case("sip") && !scheme.eq_ignore_ascii_case("sips") {
-        return answer(Why::UriScheme, 416, "Unsupported URI Scheme");
-    }
-    match addr::sip_uri(uri) {
-        Some(parsed) if parsed.headers.is_empty() => Ok(()),
-        Some(_) => malformed("Request-URI must not carry headers"),
-        None => malformed("Request-URI"),
-    }
-}
-
-/// No extension is required of us that we would have to know (RFC 3261 section 8.2.2.3).
-fn extensions(request: &Request<'_>) -> Check {
-    if matches!(request.method, "ACK" | "CANCEL") {
-        return Ok(());
-    }
-    let wanted: Vec<&str> =
-        request.head.all(Name::Require).flat_map(addr::list).filter(|o| !o.is_empty()).collect();
-    if wanted.is_empty() {
-        return Ok(());
-    }
-    let refusal = Refusal::new(420, "Bad Extension").with("Unsupported", &wanted.join(", "));
-    Err(Stop::Answer(Why::Extension, refusal))
-}
-
-/// What an INVITE or UPDATE brings as its session description must be one that we can take.
-fn session(request: &Request<'_>) -> Check {
-    let head = request.head;
-    let takes_sdp = |value: &str| {
-        let kind = value.split(';').next().unwrap_or("").trim();
-        ["application/sdp", "application/*", "*/*"].iter().any(|k| kind.eq_ignore_ascii_case(k))
-    };
-    let mut accepts = head.all(Name::Accept).flat_map(addr::list).peekable();
-    if accepts.peek().is_some() && !accepts.any(takes_sdp) {
-        return answer(Why::NotAcceptable, 406, "Not Acceptable");
-    }
-    if request.body.is_empty() {
-        return Ok(());
-    }
-    let kind = head.first(Name::ContentType).and_then(|v| v.split(';').next()).unwrap_or("").trim();
-    let plain =
-        head.first(Name::ContentEncoding).is_none_or(|v| v.eq_ignore_ascii_case("identity"));
-    if !kind.eq_ignore_ascii_case("application/sdp") || !plain {
-        let refusal = Refusal::new(415, "Unsupported Media Type")
-            .with("Accept", "application/sdp")
-            .with("Accept-Encoding", "identity");
-        return Err(Stop::Answer(Why::ContentType, refusal));
-    }
-    if let Err(fault) = sdp::parse(request.body) {
-        let refusal = if fault.is_malformed() {
-            Refusal::new(400, "Bad Request")
-        } else {
-            Refusal::new(488, "Not Acceptable Here")
-        };
-        return Err(Stop::Answer(
-            Why::BadSdp,
-            refusal.with("Warning", &warning(&fault.to_string())),
-        ));
-    }
-    Ok(())
 }
 
 /// Writes a Content-Length header into the buffer, for the parser behind us that takes a body for

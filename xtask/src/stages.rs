@@ -75,10 +75,11 @@ pub(crate) fn test(root: &Path) -> anyhow::Result<bool> {
         Step::tests(&format!("cargo test --workspace {SEEDED_FAULTS} --no-fail-fast"))
     };
     let tests = if has("cargo-nextest") { "nextest run --color never" } else { "test" };
-    // The programs are built without the seeded faults, and the example for the browser's proof.
+    // The programs are built without the seeded faults, and the example for the browser's proof; in
+    // one command, because each choice of packages has its own features of the dependencies.
     let build = format!(
-        "cargo {tests} --workspace {SEEDED_FAULTS} --no-run && cargo build --workspace --bins && \
-         cargo build --package media --example browser_host"
+        "cargo {tests} --workspace {SEEDED_FAULTS} --no-run && \
+         cargo build --workspace --bins --example browser_host"
     );
     let lint = "cargo clippy --workspace --all-targets --quiet -- -D warnings";
     let stages = [

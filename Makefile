@@ -37,6 +37,7 @@ check:
 
 bench:
 	@scripts/setup.sh bench
+	@npm --prefix web run --silent build
 	@cargo xtask bench $(ARGS)
 
 # The program answers on its usual port; the page with hot reload talks to it through a proxy.

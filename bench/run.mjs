@@ -30,6 +30,7 @@ const parts = {
   ...(await import('./parts/examples.mjs')),
   ...(await import('./parts/soak.mjs')),
   ...(await import('./parts/calls.mjs')),
+  ...(await import('./parts/click.mjs')),
   ...(await import('./parts/queue.mjs')),
   ...(await import('./parts/standing.mjs'))
 };
@@ -83,6 +84,7 @@ async function measure(name, part) {
 }
 
 function report() {
+  // A figure without a number comes first.
   const order = (figure) => Number(figure.goal.slice(1));
   results.sort((one, two) => order(one) - order(two));
   console.log(`\n${table(results)}\n`);

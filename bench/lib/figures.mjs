@@ -1,5 +1,6 @@
 // The table: each figure beside the floor of the same run, its goal and its verdict.
 //
+// The goal of one that has no number is '-'.
 // A figure is { goal, name, unit, value, floor?, most?, least?, by?, reference?, note? }. `most` and
 // `least` bound the value, or with `by: 'ratio'` the value over the floor. One that could not be had
 // is { goal, name, missing: reason }: it is printed as such, never left out.

@@ -1,84 +1,59 @@
-// Sound in files: written, taken apart, and asked who speaks in it and when.
+// What is heard: who speaks in it, when, and how late.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PHONE, run } from './program.mjs';
+import { TELLING, speakerOf } from './voice.mjs';
+import { RATE, wav } from './wav.mjs';
 
-export const RATE = 8_000;
-/** Length of one period of any chirp code, milliseconds. */
-export const PERIOD_MS = 600;
 let files = 0;
 
-/** 16 bit PCM, one channel. */
-export function wav(samples, rate = RATE) {
-  const bytes = Buffer.alloc(44 + samples.length * 2);
-  bytes.write('RIFF', 0);
-  bytes.writeUInt32LE(36 + samples.length * 2, 4);
-  bytes.write('WAVEfmt ', 8);
-  bytes.writeUInt32LE(16, 16);
-  bytes.writeUInt16LE(1, 20);
-  bytes.writeUInt16LE(1, 22);
-  bytes.writeUInt32LE(rate, 24);
-  bytes.writeUInt32LE(rate * 2, 28);
-  bytes.writeUInt16LE(2, 32);
-  bytes.writeUInt16LE(16, 34);
-  bytes.write('data', 36);
-  bytes.writeUInt32LE(samples.length * 2, 40);
-  samples.forEach((sample, n) => bytes.writeInt16LE(Math.max(-32_768, Math.min(32_767, Math.round(sample))), 44 + n * 2));
-  return bytes;
-}
-
-/** The channels of a 16 bit PCM WAV file, each an `Int16Array`. */
-export function channels(bytes) {
-  if (bytes.toString('latin1', 0, 4) !== 'RIFF') throw new Error('no WAV file');
-  let at = 12;
-  let count = 1;
-  let rate = RATE;
-  while (at + 8 <= bytes.length) {
-    const name = bytes.toString('latin1', at, at + 4);
-    const length = bytes.readUInt32LE(at + 4);
-    if (name === 'fmt ') {
-      count = bytes.readUInt16LE(at + 10);
-      rate = bytes.readUInt32LE(at + 12);
-    }
-    if (name === 'data') {
-      const frames = Math.floor(Math.min(length, bytes.length - at - 8) / 2 / count);
-      const all = Array.from({ length: count }, () => new Int16Array(frames));
-      for (let n = 0; n < frames * count; n++) all[n % count][Math.floor(n / count)] = bytes.readInt16LE(at + 8 + n * 2);
-      return { rate, channels: all };
-    }
-    at += 8 + length + (length % 2);
-  }
-  throw new Error('a WAV file without data');
-}
-
-/** Which codes are in 8 kHz samples: code to the milliseconds where its periods begin. */
-export async function hear(folder, samples) {
+/**
+ * Who speaks in 8 kHz samples: by speaker the milliseconds where periods begin, and all periods with
+ * the code of each. `at` is the moment of the first sample.
+ */
+export async function hear(folder, samples, at = 0) {
   const file = join(folder, `heard-${(files += 1)}.wav`);
   writeFileSync(file, wav(samples));
   const { stdout } = await run(PHONE, ['hear', file], { ok: [0, 1] });
   const found = JSON.parse(stdout);
   const periods = new Map();
-  for (const { code, at_ms } of found.periods) periods.set(code, [...(periods.get(code) ?? []), at_ms]);
-  return { periods, codes: [...periods.keys()].sort((a, b) => a - b), file, lengthMs: found.length_ms };
+  for (const { code, at_ms } of found.periods) {
+    const speaker = speakerOf(code);
+    periods.set(speaker, [...(periods.get(speaker) ?? []), at_ms]);
+  }
+  const said = found.periods.map(({ code, at_ms }) => ({ code, at: at + at_ms }));
+  return { periods, said, codes: [...periods.keys()].sort((a, b) => a - b), file, lengthMs: found.length_ms };
 }
 
-/** Two clocks may disagree by so much that what was heard seems to come before it was said. Kept small: a delay of nearly a period looks the same. */
-const CLOCKS_MS_MAX = 30;
+/** The periods of one speaker among others. */
+export const of = (speaker, said) => said.filter(({ code }) => speakerOf(code) === speaker);
+
+/** On a busy machine two clocks may disagree by so much that what was heard seems to come before it was said. */
+const CLOCKS_MS_MAX = 100;
+/** By so much may the delay change within what is heard, milliseconds. */
+const STRAY_MS = 150;
 
 /**
- * How far `later` lies behind `earlier` on a clock that goes round once a period: from a little
- * below nothing to almost a whole period.
+ * How late each of the periods of one speaker was heard, milliseconds, least first. Both are lists of
+ * periods, each with its code and its moment on the same clock. There must be one delay, and only
+ * one, with which all that was heard had been said: whoever is late by a period, by two or by ten
+ * is never taken for somebody who is not.
  */
-export function behind(later, earlier) {
-  const round = (((later - earlier) % PERIOD_MS) + PERIOD_MS) % PERIOD_MS;
-  return round > PERIOD_MS - CLOCKS_MS_MAX ? round - PERIOD_MS : round;
-}
-
-/** The median delay of periods, milliseconds. */
-export function delay(heardAt, spokenAt) {
-  const delays = heardAt.map((at) => behind(at, spokenAt)).sort((a, b) => a - b);
-  return delays[Math.floor(delays.length / 2)];
+export function delays(heard, spoken) {
+  const late = (period, by) => {
+    const source = spoken.find(({ code, at }) => code === period.code && Math.abs(period.at - at - by) <= STRAY_MS);
+    return source && period.at - source.at;
+  };
+  const possible = spoken
+    .filter(({ code, at }) => code === heard[0]?.code && heard[0].at - at >= -CLOCKS_MS_MAX)
+    .map(({ at }) => heard.map((period) => late(period, heard[0].at - at)))
+    .filter((each) => each.every((delay) => delay !== undefined));
+  if (heard.length < TELLING || possible.length !== 1) {
+    const list = (periods) => periods.map(({ code, at }) => `${code} at ${Math.round(at - heard[0]?.at)}`).join(', ');
+    throw new Error(`${possible.length} delays fit ${heard.length} periods; heard: ${list(heard)}; said: ${list(spoken)}`);
+  }
+  return possible[0].sort((a, b) => a - b);
 }
 
 const WINDOW_MS = 10;

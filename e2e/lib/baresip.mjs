@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Program, run } from './program.mjs';
-import { chirps } from './house.mjs';
+import { voice } from './voice.mjs';
 
 /** baresip 1.0 does not use 127.0.0.1. */
 const OWN_IP = '127.0.0.2';
@@ -22,14 +22,14 @@ export async function noBaresip() {
 export async function baresip(house, number, code) {
   const folder = join(house.folder, 'baresip');
   mkdirSync(folder, { recursive: true });
-  const voice = await chirps(house.folder, code, 60, 8_000);
+  const speaker = voice(code);
   const modules = MODULES.find((path) => existsSync(path));
   writeFileSync(join(folder, 'accounts'), `<sip:${number}@${OWN_IP}>;regint=0;audio_codecs=pcmu/8000/1;dtmfmode=rtpevent\n`);
   writeFileSync(join(folder, 'contacts'), '');
   writeFileSync(
     join(folder, 'config'),
     [
-      `sip_listen ${OWN_IP}:0`, `net_interface lo`, `audio_source aufile,${voice}`, `audio_player aufile,${join(folder, 'out.wav')}`,
+      `sip_listen ${OWN_IP}:0`, `net_interface lo`, `audio_source aufile,${speaker}`, `audio_player aufile,${join(folder, 'out.wav')}`,
       'audio_srate 8000', 'audio_channels 1', 'audio_buffer 20-160', 'rtp_ports 30000-39998', `snd_path ${folder}`, 'call_local_timeout 120',
       `module_path ${modules}`, 'module stdio.so', 'module g711.so', 'module aufile.so', 'module sndfile.so', 'module_app menu.so', 'module_app account.so'
     ].join('\n') + '\n'

@@ -4,8 +4,8 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { hear } from './audio.mjs';
-import { chirps, CODES } from './house.mjs';
 import { ROOT } from './program.mjs';
+import { CODES, voice } from './voice.mjs';
 import { pause, until } from './wait.mjs';
 
 const { chromium } = createRequire(join(ROOT, 'web/package.json'))('playwright-core');
@@ -59,7 +59,8 @@ function tap() {
       return stream;
     };
   }
-  window.addEventListener('click', () => state.clicks.push(Date.now()), true);
+  // When the finger moved, not when the page had time for it.
+  window.addEventListener('click', (click) => state.clicks.push(Date.now() - (performance.now() - click.timeStamp)), true);
   globalThis.e2e = {
     state,
     /** Samples of one side from a moment on, as integers, and the moment of the first. */
@@ -85,13 +86,13 @@ function tap() {
 }
 
 export class Browser {
-  static async start(house, { code = CODES.page } = {}) {
-    const voice = await chirps(house.folder, code, 60);
+  static async start({ pauses = true } = {}) {
+    const microphone = voice(CODES.page, { rate: 48_000, pauses });
     const browser = await chromium.launch({
       executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
       args: [
         '--headless', '--no-sandbox', '--disable-gpu', '--use-fake-ui-for-media-stream',
-        '--use-fake-device-for-media-stream', `--use-file-for-fake-audio-capture=${voice}`,
+        '--use-fake-device-for-media-stream', `--use-file-for-fake-audio-capture=${microphone}`,
         '--autoplay-policy=no-user-gesture-required', '--disable-background-networking',
         '--disable-component-update', '--disable-sync', '--no-first-run'
       ]
@@ -262,7 +263,7 @@ export class Desk {
 
   async heardSince(side, from) {
     const { at, samples } = await this.page.evaluate(([s, f]) => globalThis.e2e.since(s, f), [side, from]);
-    return { at, samples, ...(await hear(this.house.folder, samples)) };
+    return { at, samples, ...(await hear(this.house.folder, samples, at)) };
   }
 
   /** Waits until a code is heard by the page; gives what was heard. */

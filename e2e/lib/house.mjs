@@ -4,10 +4,9 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ANTIPHON, PHONE, Program, run } from './program.mjs';
+import { CODES } from './voice.mjs';
 import { until } from './wait.mjs';
 
-/** Who says what. Every speaker of a test has its own chirps; what is heard tells who spoke. */
-export const CODES = { caller: 2, page: 5, other: 9, menu: 11, music: 14 };
 export const ANY_PORT = {
   ANTIPHON_MEDIA__BROWSER_LISTEN: '127.0.0.1:0',
   ANTIPHON_MEDIA__RTP_PORTS: '0,0'
@@ -156,7 +155,10 @@ export class House {
     return items;
   }
 
-  /** Short prompts whose speakers can be told apart, a menu, the consent, and one queue. */
+  /**
+   * Short prompts whose speakers can be told apart, a menu, the consent, and one queue. `first` is
+   * where a call begins: a welcome before the menu, the menu, or the notice with nothing to choose.
+   */
   async shorten({ menu_s = 1, ring_ms = 20_000, wrap_up_ms = 60_000, first = 'menu' } = {}) {
     const sounds = { e2e_menu: [CODES.menu, menu_s], e2e_notice: [CODES.menu, 0.6], e2e_music: [CODES.music, 6] };
     for (const [name, [code, seconds]] of Object.entries(sounds)) {
@@ -183,7 +185,9 @@ export class House {
         bye: { type: 'hang_up', prompts: [] }
       }
     };
-    if (first !== 'welcome') delete flow.nodes.welcome;
+    // What cannot be reached is refused.
+    const before = ['welcome', 'menu', 'notice'].slice(0, ['welcome', 'menu', 'notice'].indexOf(first));
+    for (const node of before.flatMap((node) => (node === 'menu' ? ['menu', 'order'] : [node]))) delete flow.nodes[node];
     const { items } = await this.get('/api/v1/flows');
     const { id } = items[0] ?? (await this.request('POST', '/api/v1/flows', { name: 'Main line' }));
     await this.request('PUT', `/api/v1/flows/${id}/draft`, flow);

@@ -1,8 +1,9 @@
 // A caller: one `phone call` with real SIP and real audio, and the diary it keeps.
 
 import { join } from 'node:path';
+import { of } from './audio.mjs';
 import { PHONE, Program } from './program.mjs';
-import { CODES } from './house.mjs';
+import { CODES, speakerOf, voice } from './voice.mjs';
 import { within } from './wait.mjs';
 
 let numbers = 2_105_550_000;
@@ -14,11 +15,11 @@ process.once('exit', () => running.forEach((exit) => exit()));
 export const freshNumber = () => `+30${(numbers += 1)}`;
 
 export class Caller {
-  constructor(house, { number = freshNumber(), chirp = CODES.caller, keys = 'sound+300ms:1', hangUp = null, save = false, more = [] } = {}) {
+  constructor(house, { number = freshNumber(), chirp = CODES.caller, keys = 'sound+300ms:1', hangUp = null, save = false, pauses = true, more = [] } = {}) {
     this.number = number;
     this.saved = save ? join(house.folder, `caller-${(files += 1)}.wav`) : null;
     const args = ['call', `sip:${house.number}@${house.sip}`, '--json', '--control', '--from', number];
-    if (chirp !== null) args.push('--chirp', String(chirp));
+    if (chirp !== null) args.push('--say-again', voice(chirp, { pauses }));
     if (keys) args.push('--keys', keys);
     if (hangUp) args.push('--for', hangUp);
     if (save) args.push('--save', this.saved);
@@ -51,11 +52,22 @@ export class Caller {
     return this.over();
   }
 
+  /**
+   * Waits for the end of the call; gives the report, and what was heard: the speakers, every period
+   * with its code and moment, and the moments by speaker, all milliseconds UTC.
+   */
   async over(deadlineMs = 30_000) {
     const heard = await this.event('heard', deadlineMs);
     // Its end waits for the end of its input.
     this.program.close();
     await within('end of the phone', this.program.ended, 10_000);
-    return { ...heard.report, codes: heard.codes, heard: heard.codes.map((code) => code.code) };
+    const said = heard.codes.flatMap(({ code, starts }) => starts.map((us) => ({ code, at: us / 1_000 })));
+    said.sort((one, two) => one.at - two.at);
+    return {
+      ...heard.report,
+      said,
+      heard: [...new Set(said.map(({ code }) => speakerOf(code)))],
+      startsOf: (speaker) => of(speaker, said).map(({ at }) => at)
+    };
   }
 }

@@ -24,8 +24,9 @@ export class Stage {
     return this.#house;
   }
 
-  async browser() {
-    this.#browser ??= await Browser.start(await this.house());
+  /** `pauses` is about the voice of the page: see `voice()`. */
+  async browser(options) {
+    this.#browser ??= await Browser.start(options);
     return this.#browser;
   }
 

@@ -1,17 +1,18 @@
 // The true call: a customer rings, presses a key, waits; an agent answers in a real browser.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { PERIOD_MS, channels, delay, firstSound, hear, wav } from '../lib/audio.mjs';
-import { CODES } from '../lib/house.mjs';
+import { delays, hear, of } from '../lib/audio.mjs';
+import { CLICK_MS_GOAL, clickToAudio, figures, silentHouse, told } from '../lib/click.mjs';
+import { CODES, PERIOD_MS, said } from '../lib/voice.mjs';
 import { pause, percentile, until } from '../lib/wait.mjs';
+import { channels } from '../lib/wav.mjs';
 
 const DELAY_MS_MAX = 300;
 /** From the wait to its music, a first look into a cold folder on a loaded machine included. */
 const MUSIC_MS_MAX = 600;
-/** The goal of the product for the time from the click to audio both ways. */
-const CLICK_MS_GOAL = 300;
-const CALLS = 5;
+const CLICKS = 20;
+/** What is heard first may have been said so long before. */
+const LATE_MS_SEEN = 5_000;
 const NOTE = 'Asked for the delivery date.';
 
 /** Both directions of a conversation at once, by the page's own ears and the caller's diary. */
@@ -40,9 +41,8 @@ async function theTrueCall(stage, say) {
   await desk.ready();
   const card = await desk.offered(caller.number);
   assert.match(card, /Sales/, 'the card says what was pressed');
-  await desk.accept();
+  const click = await desk.accept();
   const heard = await desk.listen('remote', 6_000);
-  const said = await desk.heardSince('local', heard.at);
 
   // Hold: music for the caller, and not the page; back again.
   const heldAt = Date.now();
@@ -53,6 +53,7 @@ async function theTrueCall(stage, say) {
   await desk.page.locator('footer.phone .key').nth(1).click();
   await desk.shows('talking');
   await desk.listen('remote', 3_000);
+  const spoken = await desk.heardSince('local', click - LATE_MS_SEEN);
   await desk.hangUp();
   const diary = await caller.over();
   await desk.wrapUp({ note: NOTE });
@@ -61,14 +62,15 @@ async function theTrueCall(stage, say) {
   assert.deepEqual({ missing, leaked }, { missing: [], leaked: [] });
   assert.deepEqual(held.codes, [], 'on hold the page hears nobody');
 
-  const toPage = delay(heard.periods.get(CODES.caller).map((ms) => heard.at + ms), diary.sound_began_at / 1_000);
-  const starts = diary.codes.find(({ code }) => code === CODES.page).starts.map((us) => us / 1_000);
-  const toCaller = delay(starts.filter((ms) => ms < heldAt), said.at + said.periods.get(CODES.page)[0]);
-  say(`delay caller to page ${toPage.toFixed(0)} ms, page to caller ${toCaller.toFixed(0)} ms`);
-  assert(toPage <= DELAY_MS_MAX && toCaller <= DELAY_MS_MAX, 'the delay is small enough');
+  // Each side against what the other said, on the clock that both go by.
+  const toPage = delays(of(CODES.caller, heard.said), said(CODES.caller, diary.sound_began_at / 1_000, diary.ended_at / 1_000));
+  const toCaller = delays(of(CODES.page, diary.said).filter(({ at }) => at + PERIOD_MS < heldAt), of(CODES.page, spoken.said));
+  const spread = (each) => `p50 ${percentile(each, 50).toFixed(0)} most ${each.at(-1).toFixed(0)} ms`;
+  say(`delay caller to page ${spread(toPage)}, page to caller ${spread(toCaller)}`);
+  assert(toPage.at(-1) <= DELAY_MS_MAX && toCaller.at(-1) <= DELAY_MS_MAX, 'the delay is small enough');
 
-  const inHold = (ms) => ms > heldAt + 1_000 && ms + 600 < resumedAt;
-  const startsOf = (code) => (diary.codes.find((one) => one.code === code)?.starts ?? []).map((us) => us / 1_000);
+  const { startsOf } = diary;
+  const inHold = (ms) => ms > heldAt + 1_000 && ms + PERIOD_MS < resumedAt;
   assert(startsOf(CODES.music).some(inHold), 'on hold the caller hears music');
   assert(!startsOf(CODES.page).some(inHold), 'on hold the caller does not hear the page');
   assert(startsOf(CODES.page).some((ms) => ms > resumedAt), 'after the hold the caller hears the page');
@@ -92,7 +94,7 @@ async function figuresAgree(house, caller, diary, say) {
   for (const kind of ['waiting', 'offered', 'talking', 'hold', 'wrap_up']) {
     assert(segments.some((segment) => segment.kind === kind), `the ladder shows ${kind}`);
   }
-  const music = diary.codes.find(({ code }) => code === CODES.music).starts.map((us) => us / 1_000);
+  const music = diary.startsOf(CODES.music);
   const waiting = segments.find((segment) => segment.kind === 'waiting');
   const waitFrom = Date.parse(waiting.start_at);
   say(`up ${long.toFixed(2)} s, waited ${call.waited_s} s, talked ${call.talk_s} s, held ${call.hold_s} s; music ${(music[0] - waitFrom).toFixed(0)} ms after the wait began`);
@@ -101,7 +103,7 @@ async function figuresAgree(house, caller, diary, say) {
   assert(Math.abs(end) <= 100, `the record ends with the diary (${end} ms)`);
   const talk = segments.filter((segment) => ['talking', 'hold'].includes(segment.kind) && segment.lane === 'agent');
   const talkFrom = Math.min(...talk.map((segment) => Date.parse(segment.start_at)));
-  const page = diary.codes.find(({ code }) => code === CODES.page).first_at / 1_000;
+  const page = diary.startsOf(CODES.page)[0];
   const lastMusic = Math.max(...music.filter((ms) => ms < page)) + PERIOD_MS;
   // A period counts without one of its sweeps and its pause: so far may they seem to overlap.
   assert(talkFrom > lastMusic - 400 && talkFrom < page + 150 && page - lastMusic < 3 * PERIOD_MS, `music until ${lastMusic - talkFrom} ms, page from ${page - talkFrom} ms, counted from the talk`);
@@ -128,35 +130,20 @@ async function screensShow(desk, house, caller) {
   await until('a recording on the page', () => page.locator('.needle').count());
 }
 
-/** From the click on Accept to both hearing the other. */
-async function clickToAudio(stage, say) {
+/** From the click on Accept to both hearing the other, often enough for a 95th percentile. */
+async function clicks(stage, say) {
   const house = await stage.house();
+  await silentHouse(house);
+  await stage.browser({ pauses: false });
   const desk = await stage.agent();
-  // A queue without music: the first sound that the caller hears is the page.
-  await house.request('PUT', '/api/v1/prompts/e2e_silence/en', wav(new Int16Array(16_000)), { type: 'audio/wav' });
-  await house.queues({ music: 'e2e_silence' });
-  const figures = [];
-  for (let n = 0; n < CALLS; n++) {
-    const caller = stage.caller({ save: true });
-    await desk.offered(caller.number);
-    const click = await desk.accept();
-    const heard = await desk.listen('remote', 3_000, click - 200);
-    await desk.hangUp();
-    const diary = await caller.over();
-    assert.deepEqual(judge(heard, diary).missing, []);
-    const atPage = firstSound(heard.samples, click - heard.at) + heard.at - click;
-    const { channels: [saved] } = channels(readFileSync(caller.saved));
-    const from = diary.heard_from / 1_000;
-    const atCaller = firstSound(saved, click - from) + from - click;
-    assert.equal(firstSound(heard.samples.slice(0, (click - heard.at) * 8), 0), null, 'nothing is heard before the click');
-    figures.push(Math.max(atPage, atCaller));
-    say(`call ${n + 1}: page hears after ${atPage.toFixed(0)} ms, caller after ${atCaller.toFixed(0)} ms`);
-    await desk.wrapUp();
-    if (n + 1 < CALLS) await desk.shows('ready');
+  const calls = [];
+  for (let n = 0; n < CLICKS; n++) {
+    calls.push(await clickToAudio(desk, (options) => stage.caller(options)));
+    await desk.shows('ready');
   }
-  const p95 = percentile(figures, 95);
-  say(`click to audio both ways p95 ${p95.toFixed(0)} ms (goal ${CLICK_MS_GOAL} ms)`);
-  assert(p95 <= 3 * CLICK_MS_GOAL, 'the click is answered soon, even on a loaded machine');
+  const seen = figures(calls);
+  say(`${calls.length} calls: ${told(seen)} (goal p95 ${CLICK_MS_GOAL} ms)`);
+  assert(seen.both.p95 <= CLICK_MS_GOAL, 'the click is answered soon');
 }
 
 /** The same judgement must see a cut direction. */
@@ -183,6 +170,6 @@ async function aCutIsSeen(stage) {
 
 export const tests = [
   { name: 'the true call', deadline_s: 120, run: theTrueCall },
-  { name: 'click to audio', deadline_s: 150, run: clickToAudio },
+  { name: 'click to audio', deadline_s: 240, run: clicks },
   { name: 'a cut direction is seen', deadline_s: 90, run: aCutIsSeen }
 ];

@@ -2,7 +2,7 @@
 // reload, and stand still when the call has ended.
 
 import assert from 'node:assert/strict';
-import { CODES } from '../lib/house.mjs';
+import { CODES } from '../lib/voice.mjs';
 import { pause, until } from '../lib/wait.mjs';
 
 const WATCH_MS = 5_000;

@@ -1,10 +1,9 @@
 // Agents who do not do what they should: they ignore, decline, close the tab, reload in mid-call.
 
 import assert from 'node:assert/strict';
-import { CODES } from '../lib/house.mjs';
 import { judge } from './10-call.mjs';
 import { pause, until } from '../lib/wait.mjs';
-import { PERIOD_MS } from '../lib/audio.mjs';
+import { CODES, PERIOD_MS } from '../lib/voice.mjs';
 
 const RELOAD_MS_MAX = 3_000;
 
@@ -70,9 +69,9 @@ async function closesTheTab(stage, say) {
   await pause(2 * PERIOD_MS);
   await other.hangUp();
   const diary = await caller.over();
-  const music = (diary.codes.find(({ code }) => code === CODES.music)?.starts ?? []).map((us) => us / 1_000);
+  const music = diary.startsOf(CODES.music);
   assert(music.some((ms) => ms > closedAt && ms < clickAt), 'the caller heard music in between');
-  const page = diary.codes.find(({ code }) => code === CODES.page).starts.map((us) => us / 1_000);
+  const page = diary.startsOf(CODES.page);
   assert(page.some((ms) => ms > clickAt), 'and the next agent after it');
   assert.equal((await house.calls()).filter((call) => call.caller === caller.number).length, 1, 'one call');
   assert.equal((await house.callOf(caller.number, (call) => call.outcome)).id, row.id);
@@ -93,7 +92,7 @@ async function reloads(stage, say) {
   await desk.hangUp();
   const diary = await caller.over();
   const toPage = heard.at + heard.periods.get(CODES.caller)[0] - loadedAt;
-  const starts = diary.codes.find(({ code }) => code === CODES.page).starts.map((us) => us / 1_000 - loadedAt);
+  const starts = diary.startsOf(CODES.page).map((ms) => ms - loadedAt);
   const toCaller = starts.find((ms) => ms > 0);
   say(`audio after page load: to the page ${toPage.toFixed(0)} ms, to the caller ${toCaller?.toFixed(0)} ms`);
   assert.deepEqual(judge(heard, diary).missing, []);

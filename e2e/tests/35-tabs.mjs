@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { Desk } from '../lib/browser.mjs';
-import { CODES } from '../lib/house.mjs';
+import { CODES } from '../lib/voice.mjs';
 import { pause, until } from '../lib/wait.mjs';
 
 /** From the click to the caller's voice in the page that takes over. */
@@ -30,7 +30,7 @@ async function takesOver(stage, say, first, second, where) {
   const audioMs = heard.at + heard.periods.get(CODES.caller)[0] - clickAt;
   await second.linked();
   assert.equal(await banner(second, `Your phone is ${where}`).count(), 0, 'the note is gone where the phone is');
-  say(`${where}: told after ${toldMs} ms, the caller is heard after ${audioMs.toFixed(0)} ms`);
+  say(`${where}: told after ${toldMs.toFixed(0)} ms, the caller is heard after ${audioMs.toFixed(0)} ms`);
   assert(audioMs <= TAKEOVER_MS_MAX, 'the caller is heard in time');
 
   // From now on the one hears all and the other nothing, and the caller hears one page only.
@@ -53,7 +53,7 @@ async function twoTabs(stage, say) {
   // The call is one and the same, and either page may end it.
   await second.hangUp();
   const diary = await caller.over();
-  const spoken = diary.codes.find(({ code }) => code === CODES.page).starts.map((us) => us / 1_000);
+  const spoken = diary.startsOf(CODES.page);
   assert(spoken.some((ms) => ms > clickAt + audioMs), 'the caller hears the second page');
   await second.wrapUp();
   assert.equal((await house.calls()).length, 1, 'one call');

@@ -1,13 +1,14 @@
 // Other makers' telephones: SIPp and baresip, answered by a click in a real browser.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { firstSound, hear } from '../lib/audio.mjs';
 import { baresip, noBaresip } from '../lib/baresip.mjs';
-import { CODES } from '../lib/house.mjs';
 import { freshNumber } from '../lib/phone.mjs';
 import { noSipp, sipp } from '../lib/sipp.mjs';
+import { CODES, PERIOD_MS } from '../lib/voice.mjs';
 import { pause, until, within } from '../lib/wait.mjs';
-import { readFileSync } from 'node:fs';
-import { PERIOD_MS, channels, firstSound, hear } from '../lib/audio.mjs';
+import { channels } from '../lib/wav.mjs';
 
 async function sippCalls(stage, say) {
   const house = await stage.house({ menu_s: 6 });

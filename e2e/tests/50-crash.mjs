@@ -1,8 +1,8 @@
 // kill -9 at a random moment, with calls, waiting callers, recordings and writes in flight.
 
 import assert from 'node:assert/strict';
-import { channels } from '../lib/audio.mjs';
-import { CODES } from '../lib/house.mjs';
+import { channels } from '../lib/wav.mjs';
+import { CODES } from '../lib/voice.mjs';
 import { ANTIPHON, run } from '../lib/program.mjs';
 import { pause, until } from '../lib/wait.mjs';
 

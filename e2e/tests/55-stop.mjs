@@ -2,9 +2,10 @@
 // menu. Nobody is left hanging, nothing is lost, and the record tells what happened.
 
 import assert from 'node:assert/strict';
-import { channels, hear } from '../lib/audio.mjs';
-import { CODES } from '../lib/house.mjs';
+import { hear } from '../lib/audio.mjs';
+import { CODES } from '../lib/voice.mjs';
 import { until, within } from '../lib/wait.mjs';
+import { channels } from '../lib/wav.mjs';
 
 const STOP_MS_MAX = 15_000;
 /** A recording may lack its last block; what was written is whole. */

@@ -4,8 +4,8 @@
 import assert from 'node:assert/strict';
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { channels } from '../lib/audio.mjs';
-import { CODES } from '../lib/house.mjs';
+import { channels } from '../lib/wav.mjs';
+import { CODES } from '../lib/voice.mjs';
 import { run } from '../lib/program.mjs';
 import { failSyncs, noStrace } from '../lib/strace.mjs';
 import { until, within } from '../lib/wait.mjs';

@@ -20,7 +20,7 @@ async function firstStart(stage) {
     const token = text.match(/token\W+(?:is\W+)?([A-Za-z0-9_-]{16,})/i)?.[1];
     assert(token, `no token in: ${text}`);
     const house = { http, folder, account: () => ({ password: PASSWORD }) };
-    browser = await Browser.start(house);
+    browser = await Browser.start();
     const desk = await browser.person(house);
     stage.desks.push(desk);
     const { page } = desk;

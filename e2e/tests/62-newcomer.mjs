@@ -5,12 +5,13 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { channels, firstSound } from '../lib/audio.mjs';
+import { firstSound } from '../lib/audio.mjs';
 import { Browser } from '../lib/browser.mjs';
 import { ANY_PORT } from '../lib/house.mjs';
 import { Caller } from '../lib/phone.mjs';
 import { ANTIPHON, Program } from '../lib/program.mjs';
 import { until } from '../lib/wait.mjs';
+import { channels } from '../lib/wav.mjs';
 
 async function newcomer(stage, say) {
   const folder = mkdtempSync(join(tmpdir(), 'antiphon-newcomer-'));
@@ -25,7 +26,7 @@ async function newcomer(stage, say) {
     const accounts = Object.fromEntries([...text.matchAll(/account +(\S+@\S+) +(\S+)/g)].map(([, mail, password]) => [mail, password]));
     assert(accounts['agent@demo.example'], `an account for an agent in: ${text}`);
     const house = { http, sip, number, folder, account: (mail) => ({ password: accounts[mail] }) };
-    browser = await Browser.start(house);
+    browser = await Browser.start();
     const desk = await browser.person(house);
     stage.desks.push(desk);
     await desk.signIn();

@@ -1,7 +1,7 @@
 // The same desk from right to left, on a large and on a small screen, with a call in progress.
 
 import assert from 'node:assert/strict';
-import { CODES } from '../lib/house.mjs';
+import { CODES } from '../lib/voice.mjs';
 
 const SMALL = { width: 390, height: 844 };
 
@@ -19,7 +19,7 @@ async function persian(stage) {
   await stage.house();
   const desk = await stage.person({ language: 'fa' });
   await desk.signIn();
-  await desk.page.getByRole('button', { name: 'آماده می‌شوم' }).first().click();
+  await desk.page.getByRole('button', { name: 'اعلام آمادگی' }).first().click();
   await desk.shows('ready');
   const caller = stage.caller();
   await desk.offerCard.waitFor();

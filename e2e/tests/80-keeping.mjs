@@ -31,7 +31,7 @@ async function keeping(stage, say) {
     writeFileSync(join(restored, 'house.key'), readFileSync(join(house.data, 'house.key')), { mode: 0o600 });
   }
   const second = serve(restored, { cwd: house.folder });
-  const browser = await Browser.start(house);
+  const browser = await Browser.start();
   try {
     const http = (await until('the address', () => second.errors.match(/http:\/\/127\.0\.0\.1:\d+/), 60_000))[0];
     const person = await browser.person({ http, folder: house.folder, account: (mail) => house.account(mail) });

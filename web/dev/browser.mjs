@@ -12,7 +12,7 @@ export function launch() {
 }
 
 /** A context in one language, theme and size, seated in one scene of the mock (or none). */
-export async function visitor(browser, base, { scene, lang, theme, width, silent = false }) {
+export async function visitor(browser, base, { scene, lang, theme, width, silent = false, denied = false }) {
   const context = await browser.newContext({ viewport: SIZES[width], deviceScaleFactor: 1, locale: lang === 'fa' ? 'fa-IR' : 'en-GB', timezoneId: 'Europe/Athens', reducedMotion: 'reduce', hasTouch: width === 390 });
   if (scene) await context.addCookies([{ name: 'antiphon_session', value: lang === 'fa' ? `${scene}.fa` : scene, url: base }]);
   await context.addInitScript(([theme_, lang_]) => {
@@ -21,12 +21,13 @@ export async function visitor(browser, base, { scene, lang, theme, width, silent
   }, [theme, lang]);
   await context.addInitScript(fakeTelephone);
   if (silent) await context.addInitScript(silentMicrophone);
+  if (denied) await context.addInitScript(deniedMicrophone);
   const page = await context.newPage();
   await page.clock.setFixedTime(FROZEN);
   const problems = [];
   page.on('pageerror', (error) => problems.push(String(error)));
   page.on('console', (message) => {
-    if (message.type() === 'error' && !/Failed to load resource|WebSocket connection/.test(message.text())) problems.push(message.text());
+    if (message.type() === 'error' && !/Failed to load resource|WebSocket connection|Not found: \/nowhere/.test(message.text())) problems.push(message.text());
   });
   return { context, page, problems };
 }
@@ -38,13 +39,18 @@ export function telephoneOnly(context) {
 
 /** Opens a screen of the catalogue and waits until it stands still. */
 export async function settle(page, screen, mock) {
+  const socket = screen.offline ? page.waitForEvent('websocket') : null;
   await page.goto(mock.url + screen.path);
-  await page.waitForSelector('.app main > *, .door main', { timeout: 15_000 });
+  await page.waitForSelector('.app main > *, .door main, [role=alert]', { timeout: 15_000 });
   if (screen.scene !== 'slow') await page.waitForFunction(() => !document.querySelector('.skeleton'), null, { timeout: 15_000 });
   await page.waitForLoadState('networkidle', { timeout: 2_000 }).catch(() => {});
   await page.evaluate(() => document.fonts.ready);
   if (screen.offline) {
+    const closed = (await socket).waitForEvent('close');
     mock.cut();
+    // The page has to know of it before its clock goes on.
+    await closed;
+    await page.evaluate(() => new Promise((resolve) => { setTimeout(resolve, 50); }));
     await page.clock.setFixedTime(FROZEN + 47_000);
     await page.getByRole('status').filter({ hasText: /0:47|۰:۴۷/ }).waitFor();
   }
@@ -69,6 +75,11 @@ function fakeTelephone() {
     }
     close() {}
   };
+}
+
+/** Runs in the page: somebody said no to the microphone. */
+function deniedMicrophone() {
+  navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('Permission denied', 'NotAllowedError'); };
 }
 
 /** Runs in the page: a microphone that is there and hears nothing. */

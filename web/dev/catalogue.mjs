@@ -9,9 +9,33 @@ async function conflict(page) {
     const { id: _, ...queue } = await (await fetch(path)).json();
     await fetch(path, { method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ ...queue, ring_ms: 31_000 }) });
   });
-  await page.locator('.body input[type=number]').first().fill('25');
+  await page.locator('.body [role=spinbutton]').first().fill('25');
   await page.keyboard.press('Control+s');
   await page.locator('dialog[open]').waitFor();
+}
+
+/** Opens the dialog for a new password from the account menu and types into it. */
+function password(typed) {
+  return async (page) => {
+    await page.locator('header .face').click();
+    await page.locator('[role=menuitem]:has(.lucide-key-round)').click();
+    const fields = page.locator('dialog[open] input[type=password]');
+    for (const [at, text] of typed.entries()) await fields.nth(at).fill(text);
+    if (typed[0] !== 'wrong') return;
+    await page.keyboard.press('Enter');
+    await page.locator('dialog[open] [role=alert]').waitFor();
+  };
+}
+
+/** The question before somebody is taken out; `told` also presses the button. */
+function removal(told) {
+  return async (page) => {
+    await page.locator('.blk').last().locator('button').click();
+    await page.locator('dialog[open]').waitFor();
+    if (!told) return;
+    await page.locator('dialog[open] .btn.bad').click();
+    await page.locator('dialog[open] [role=alert]').waitFor();
+  };
 }
 
 export const SCREENS = [
@@ -26,6 +50,13 @@ export const SCREENS = [
   { name: 'desk-silent', scene: 'talking', path: '/', silent: true, act: async (page) => { await page.locator('.phone [role=alert]').waitFor({ timeout: 20_000 }); } },
   { name: 'desk-decline', scene: 'offered', path: '/', act: async (page) => { await page.locator('.decline:visible').first().click(); await page.locator('[role=menu]').waitFor(); } },
   { name: 'account-menu', scene: 'ready', path: '/', act: async (page) => { await page.locator('header .face').click(); await page.locator('[role=menu]').waitFor(); } },
+  { name: 'account-password', scene: 'ready', path: '/', act: password(['an old sentence', 'a new sentence', 'a new sentense']) },
+  { name: 'account-password-wrong', scene: 'ready', path: '/', act: password(['wrong', 'a new sentence', 'a new sentence']) },
+  { name: 'desk-denied', scene: 'no_device', path: '/', denied: true },
+  { name: 'desk-deskless', scene: 'ready.deskless', path: '/' },
+  { name: 'desk-sound-menu', scene: 'ready', path: '/', act: async (page) => { await page.locator('.phone [aria-haspopup=menu]').click(); await page.locator('[role=menu]').waitFor(); } },
+  { name: 'unreachable', scene: 'dead', path: '/' },
+  { name: 'no-such-page', scene: 'ready', path: '/nowhere' },
   { name: 'desk-hold', scene: 'hold', path: '/' },
   { name: 'desk-wrap-up', scene: 'wrap_up', path: '/', act: async (page) => { await page.locator('#note').fill('20418'); await page.getByRole('combobox').first().focus(); } },
   { name: 'desk-offered-anew', scene: 'offered_anew', path: '/' },
@@ -50,8 +81,11 @@ export const SCREENS = [
   { name: 'call-left', scene: 'ready', path: '/calls/0193d100-0000-7000-8000-000000000003' },
   { name: 'call-missing', scene: 'ready', path: '/calls/0193d900-0000-7000-8000-000000000003' },
   { name: 'callbacks', scene: 'ready', path: '/callbacks' },
+  { name: 'callbacks-undo', scene: 'ready', path: '/callbacks', act: async (page) => { for (let n = 0; n < 3; n += 1) await page.locator('.item .btn').first().click(); } },
   { name: 'callbacks-empty', scene: 'empty', path: '/callbacks' },
   { name: 'admin-users', scene: 'ready', path: '/admin/users/0193b100-0000-7000-8000-000000000002' },
+  { name: 'admin-user-remove', scene: 'ready', path: '/admin/users/0193b100-0000-7000-8000-000000000002', act: removal(false) },
+  { name: 'admin-user-remove-refused', scene: 'ready', path: '/admin/users/0193b100-0000-7000-8000-000000000004', act: removal(true) },
   { name: 'admin-queues', scene: 'ready', path: '/admin/queues/0193a100-0000-7000-8000-000000000001' },
   { name: 'admin-numbers', scene: 'ready', path: '/admin/numbers' },
   { name: 'admin-hours', scene: 'ready', path: '/admin/hours' },

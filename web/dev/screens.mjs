@@ -17,7 +17,7 @@ let failed = 0;
 for (const screen of SCREENS.filter((one) => one.name.match(filter))) {
   for (const lang of list('LANGS', ['en', 'fa'])) for (const theme of list('THEMES', ['light', 'dark'])) for (const width of list('WIDTHS', ['1440', '390'])) {
     const mock = await start({ frozen: FROZEN, setup: screen.setup ?? false });
-    const { context, page, problems } = await visitor(browser, mock.url, { scene: screen.scene, silent: screen.silent, lang, theme, width });
+    const { context, page, problems } = await visitor(browser, mock.url, { scene: screen.scene, silent: screen.silent, denied: screen.denied, lang, theme, width });
     try {
       await settle(page, screen, mock);
       await page.waitForTimeout(150);

@@ -32,6 +32,10 @@ function inspect(lang) {
     const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
     const ellipsis = style.textOverflow === 'ellipsis' || element.closest('.cut');
     if (own && !ellipsis && style.overflowX !== 'visible' && !/(auto|scroll)/.test(style.overflowX) && element.scrollWidth > element.clientWidth + 1) faults.push(`clipped: ${name(element)}`);
+    if (element.matches('button, .btn, .fchip, .chip, .input') && style.overflowX === 'visible') {
+      const out = [...element.children].find((child) => { const inner = child.getBoundingClientRect(); return inner.width > 1 && getComputedStyle(child).position !== 'absolute' && (inner.left < box.left - 1 || inner.right > box.right + 1); });
+      if (out) faults.push(`holds too much: ${name(element)}`);
+    }
     if (own && !element.closest('.cut, .scroll, table, textarea, option, select, .seg, .tick') && ['BUTTON', 'A', 'H1', 'H2', 'LABEL'].includes(element.tagName) && element.scrollWidth > element.clientWidth + 1 && style.display !== 'inline') faults.push(`runs over: ${name(element)}`);
   }
   return faults.slice(0, 6);
@@ -52,7 +56,7 @@ let failed = 0;
 
 async function check({ screen, view }) {
   const mock = await start({ frozen: FROZEN, setup: screen.setup ?? false });
-  const { context, page, problems } = await visitor(browser, mock.url, { scene: screen.scene, silent: screen.silent, ...view });
+  const { context, page, problems } = await visitor(browser, mock.url, { scene: screen.scene, silent: screen.silent, denied: screen.denied, ...view });
   try {
     await settle(page, screen, mock);
     problems.push(...(await page.evaluate(inspect, view.lang)), ...(await audit(page)));

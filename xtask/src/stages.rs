@@ -1,7 +1,8 @@
 //! The stages of `make test` and `make check`: what runs, in which order, and how it is counted.
 //!
 //! Every stage runs even when an earlier one failed, except those that would only repeat its
-//! failure; the last line is the whole result.
+//! failure; the last line is the whole result. With `CI=true` everything was set up before: a stage
+//! that is not there or lacks its program has failed.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -74,10 +75,11 @@ pub(crate) fn test(root: &Path) -> anyhow::Result<bool> {
         Step::tests(&format!("cargo test --workspace {SEEDED_FAULTS} --no-fail-fast"))
     };
     let tests = if has("cargo-nextest") { "nextest run --color never" } else { "test" };
-    // The programs are built without the seeded faults, and the example for the browser's proof.
+    // The programs are built without the seeded faults, and the example for the browser's proof; in
+    // one command, because each choice of packages has its own features of the dependencies.
     let build = format!(
-        "cargo {tests} --workspace {SEEDED_FAULTS} --no-run && cargo build --workspace --bins && \
-         cargo build --package media --example browser_host"
+        "cargo {tests} --workspace {SEEDED_FAULTS} --no-run && \
+         cargo build --workspace --bins --example browser_host"
     );
     let lint = "cargo clippy --workspace --all-targets --quiet -- -D warnings";
     let stages = [
@@ -113,7 +115,7 @@ pub(crate) fn test(root: &Path) -> anyhow::Result<bool> {
         Stage { name: "e2e", needs: "e2e/run.mjs", steps: vec![Step::tests("node e2e/run.mjs")] },
         Stage { name: "deny", needs: "deny.toml", steps: deny() },
     ];
-    Ok(report(&run_all(root, &stages)?))
+    Ok(report(&run_all(root, &stages, ci())?))
 }
 
 /// The quick part: formatting, rules, lints, and the unit tests of the crates that changed since
@@ -139,7 +141,12 @@ pub(crate) fn check(root: &Path) -> anyhow::Result<bool> {
         let steps = vec![Step::tests(&unit)];
         stages.push(Stage { name: "unit tests", needs: "Cargo.toml", steps });
     }
-    Ok(report(&run_all(root, &stages)?))
+    Ok(report(&run_all(root, &stages, ci())?))
+}
+
+/// Whether this is CI, as every runner of tests here is told.
+fn ci() -> bool {
+    std::env::var_os("CI").is_some_and(|value| value == "true")
 }
 
 /// Licences, bans and sources. The advisory database cannot be had everywhere, so advisories are
@@ -159,16 +166,16 @@ fn has(program: &str) -> bool {
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
-fn run_all(root: &Path, stages: &[Stage]) -> anyhow::Result<Vec<Outcome>> {
+/// Runs the stages. With `complete` none may be absent.
+fn run_all(root: &Path, stages: &[Stage], complete: bool) -> anyhow::Result<Vec<Outcome>> {
     let mut outcomes: Vec<Outcome> = Vec::new();
     for stage in stages {
         let built = |o: &Outcome| o.name != "build" || o.count.is_some_and(|c| c.failed == 0);
         let mut outcome =
             Outcome { name: stage.name, seconds: 0, count: None, note: String::new() };
-        if !root.join(stage.needs).is_file() {
-            outcome.note = format!("absent: no {}", stage.needs);
-        } else if stage.steps.is_empty() {
-            outcome.note = format!("not checked: no cargo-{} on this machine", stage.name);
+        if let Some(reason) = absent(root, stage) {
+            outcome.note = reason;
+            outcome.count = complete.then_some(Count { passed: 0, failed: 1 });
         } else if ["rust tests", "browser", "e2e"].contains(&stage.name)
             && !outcomes.iter().all(built)
         {
@@ -182,6 +189,15 @@ fn run_all(root: &Path, stages: &[Stage]) -> anyhow::Result<Vec<Outcome>> {
         outcomes.push(outcome);
     }
     Ok(outcomes)
+}
+
+/// Why a stage cannot be run here, if so.
+fn absent(root: &Path, stage: &Stage) -> Option<String> {
+    if !root.join(stage.needs).is_file() {
+        return Some(format!("absent: no {}", stage.needs));
+    }
+    let none = stage.steps.is_empty();
+    none.then(|| format!("not checked: no cargo-{} on this machine", stage.name))
 }
 
 /// Runs the steps of one stage; stops at the first that fails.
@@ -201,11 +217,11 @@ fn run(root: &Path, stage: &Stage) -> anyhow::Result<Count> {
     Ok(sum)
 }
 
-/// Adds a step's result. A runner that failed without a failed test, or whose summary was not
-/// understood, is one failure.
+/// Adds a step's result. A runner that failed without a failed test, ran none, or whose summary was
+/// not understood, is one failure.
 fn judge(sum: Count, counted: Option<Count>, ok: bool) -> Count {
     let step = counted.unwrap_or_default();
-    let unexplained = (!ok && step.failed == 0) || counted.is_none();
+    let unexplained = step.failed == 0 && (!ok || step.passed == 0);
     Count {
         passed: sum.passed + step.passed,
         failed: sum.failed + step.failed + u64::from(unexplained),
@@ -253,7 +269,9 @@ fn report(outcomes: &[Outcome]) -> bool {
             sum.passed += count.passed;
             sum.failed += count.failed;
             let Count { passed, failed } = count;
-            println!("{name:<12} {seconds:>5} s  {passed:>5} ok  {failed:>4} not");
+            let line =
+                format!("{name:<12} {seconds:>5} s  {passed:>5} ok  {failed:>4} not  {note}");
+            println!("{}", line.trim_end());
         } else {
             println!("{name:<12}     - s  {note}");
         }
@@ -300,7 +318,9 @@ mod tests {
         let none = Count::default();
         let three = Count { passed: 3, failed: 0 };
         assert_eq!(judge(none, Some(three), true), three);
-        assert_eq!(judge(none, None, true), Count { passed: 0, failed: 1 });
+        let one_failed = Count { passed: 0, failed: 1 };
+        assert_eq!(judge(none, None, true), one_failed);
+        assert_eq!(judge(none, Some(none), true), one_failed);
         assert_eq!(judge(three, Some(three), false), Count { passed: 6, failed: 1 });
         let failed = Count { passed: 1, failed: 2 };
         assert_eq!(judge(none, Some(failed), false), failed);
@@ -311,6 +331,24 @@ mod tests {
         let paths = "crates/sip/src/a.rs\ncrates/gone/src/b.rs\nxtask/src/main.rs\nREADME.md\n\
             crates/sip/Cargo.toml\n";
         assert_eq!(crates_of(paths, |name| name != "gone"), ["sip", "xtask"]);
+    }
+
+    /// What is counted of one stage, run where everything is set up and where it is not.
+    fn counted(needs: &'static str, steps: fn() -> Vec<Step>) -> [Option<Count>; 2] {
+        [true, false].map(|complete| {
+            let stage = Stage { name: "x", needs, steps: steps() };
+            run_all(&crate::root(), &[stage], complete).expect("sh runs")[0].count
+        })
+    }
+
+    #[test]
+    fn what_is_absent_fails_where_everything_is_set_up() {
+        let [passed, failed] =
+            [(1, 0), (0, 1)].map(|(passed, failed)| Some(Count { passed, failed }));
+        let one = || vec![Step::check("true")];
+        assert_eq!(counted("Cargo.toml", one), [passed, passed]);
+        assert_eq!(counted("no such file", one), [failed, None]);
+        assert_eq!(counted("Cargo.toml", Vec::new), [failed, None]);
     }
 
     #[test]

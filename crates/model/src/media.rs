@@ -150,20 +150,17 @@ mod tests {
             codecs: vec![Codec::Pcma, Codec::Pcmu],
             dtmf: Some(96),
             direction: Direction::SendOnly,
-            ..ours.clone()
+            ..ours
         };
         let expected = MediaDesc {
             codecs: vec![Codec::Pcma],
             dtmf: Some(96),
             direction: Direction::RecvOnly,
-            ..ours.clone()
+            ..ours
         };
         assert_eq!(ours.answering(&offer), expected);
-        let full = MediaDesc {
-            codecs: Codec::ALL.to_vec(),
-            direction: Direction::SendRecv,
-            ..expected.clone()
-        };
+        let full =
+            MediaDesc { codecs: Codec::ALL.to_vec(), direction: Direction::SendRecv, ..expected };
         assert_eq!(expected.offering(), full, "an offer is whole again");
         let deaf = MediaDesc { dtmf: None, ..expected };
         assert_eq!(deaf.offering().dtmf, Some(KEYS_PAYLOAD_TYPE));

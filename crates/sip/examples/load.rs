@@ -61,7 +61,7 @@ impl Exchange {
                     self.send(SipCommand::Answer { leg, local: Self::local() });
                     return;
                 };
-                let out = LegId::from_uuid(uuid::Uuid::now_v7());
+                let out = LegId::from_uuid(uuid::Uuid::from_u128(!leg.uuid().as_u128()));
                 self.other.insert(leg, out);
                 self.other.insert(out, leg);
                 let target = SipTarget { user: dialled, address };

@@ -8,7 +8,8 @@ function flow(w) {
       hours: { type: 'hours', calendar: 'Office', open: 'notice', closed: 'closed' },
       notice: { type: 'consent', prompts: ['recording-notice'], refuse_key: '9', timeout_s: 2, next: 'menu' },
       menu: { type: 'menu', prompts: ['menu-main'], choices: { 3: { label: w.repairs, next: 'order' }, 4: { label: w.sales, next: 'sales' } }, timeout_s: 5, tries: 3, invalid: [], otherwise: 'repairs' },
-      order: { type: 'collect', prompts: ['ask-order-number'], variable: 'order', label: w.order, digits_min: 5, digits_max: 5, terminator: '#', timeout_s: 6, tries: 2, next: 'repairs', otherwise: 'repairs' },
+      order: { type: 'collect', prompts: ['ask-order-number'], variable: 'order', label: w.order, digits_min: 5, digits_max: 5, terminator: '#', timeout_s: 6, tries: 2, next: 'pin', otherwise: 'repairs' },
+      pin: { type: 'collect', prompts: ['ask-pin'], variable: 'pin', label: w.pin, digits_min: 4, digits_max: 4, terminator: '#', timeout_s: 6, tries: 2, secret: true, next: 'repairs', otherwise: 'repairs' },
       repairs: { type: 'queue', queue: w.repairs, skills: {}, priority: 0, prompts: [], wait_s_max: 900, otherwise: 'closed' },
       sales: { type: 'queue', queue: w.sales, skills: {}, priority: 0, prompts: [], wait_s_max: 600, otherwise: 'closed' },
       closed: { type: 'hang_up', prompts: ['closed'] }

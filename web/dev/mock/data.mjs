@@ -1,7 +1,7 @@
 /** Invented people and calls for the mock server, in English and Persian. Numbers are from ranges reserved for fiction. */
 const EN = {
   company: 'Aegean Repairs', rasa: 'Rasa Kazlauskienė', navid: 'Navid Rahimi', helen: 'Helen Marsh', olga: 'Olga Smirnova',
-  repairs: 'Repairs', sales: 'Sales', complaints: 'Complaints and praise', greeting: 'Main greeting', menu: 'Where is my repair?', order: 'Order number', person: 'Speak to a person',
+  repairs: 'Repairs', sales: 'Sales', complaints: 'Complaints and praise', greeting: 'Main greeting', menu: 'Where is my repair?', order: 'Order number', pin: 'Customer PIN', person: 'Speak to a person',
   note: 'Second display ordered on 17 November. At sea from Saturday, needs the charts on it. Offered a loan laptop.',
   dispositions: ['Late repair, waiting for part', 'Repair ready, told', 'Price asked', 'Booked a drop-off', 'Complaint about delay', 'Wrong number', 'Callback agreed', 'Warranty question', 'Invoice question', 'Praise'],
   breaks: ['Lunch', 'Short break', 'Training', 'Talk with my leader'],
@@ -10,11 +10,11 @@ const EN = {
 };
 const FA = {
   company: 'تعمیرات اژه', rasa: 'راسا کازلاوسکینه', navid: 'نوید رحیمی', helen: 'هلن مارش', olga: 'اولگا اسمیرنوا',
-  repairs: 'تعمیرات', sales: 'فروش', complaints: 'شکایت و قدردانی', greeting: 'پیام اصلی', menu: 'تعمیر من کجاست؟', order: 'شمارهٔ سفارش', person: 'گفت‌وگو با کارشناس',
+  repairs: 'تعمیرات', sales: 'فروش', complaints: 'شکایت و قدردانی', greeting: 'پیام اصلی', menu: 'تعمیر من کجاست؟', order: 'شمارهٔ سفارش', pin: 'رمز مشتری', person: 'گفت‌وگو با کارشناس',
   note: 'نمایشگر دوم ۲۶ آبان سفارش داده شد. از شنبه در دریا است و نقشه‌ها را لازم دارد. لپ‌تاپ امانی پیشنهاد شد.',
   dispositions: ['تأخیر تعمیر، در انتظار قطعه', 'تعمیر آماده است، گفته شد', 'پرسش دربارهٔ قیمت', 'نوبت تحویل', 'شکایت از تأخیر', 'شمارهٔ اشتباه', 'قرار تماس دوباره', 'پرسش ضمانت', 'پرسش صورت‌حساب', 'قدردانی'],
   breaks: ['ناهار', 'استراحت کوتاه', 'آموزش', 'گفت‌وگو با سرگروه'],
-  summaries: ['تعمیرات: زنگ ۲۰ ثانیه به جای ۱۵ ثانیه', 'روال پیام اصلی منتشر شد، نسخهٔ ۷', 'نوید رحیمی: تعمیرات ۴ به جای ۳', 'شماره به پیام اصلی می‌رود'],
+  summaries: ['تعمیرات: زنگ ۲۰ ثانیه به جای ۱۵ ثانیه', 'سناریوی پیام اصلی منتشر شد، نسخهٔ ۷', 'نوید رحیمی: تعمیرات ۴ به جای ۳', 'شماره به پیام اصلی می‌رود'],
   prompts: EN.prompts
 };
 
@@ -46,10 +46,10 @@ export function queues(lang) {
   return [{ id: id('a1', 1), name: w.repairs }, { id: id('a1', 2), name: w.sales }, { id: id('a1', 3), name: w.complaints }];
 }
 
-export function me(lang, role) {
+export function me(lang, role, agent = true) {
   const w = words(lang);
   return {
-    user_id: id('b1', 1), name: w.rasa, mail: 'rasa@aegean.example', role, language: lang, agent: true,
+    user_id: id('b1', 1), name: w.rasa, mail: 'rasa@aegean.example', role, language: lang, agent,
     tenant: { id: id('c1', 1), name: w.company, zone: 'Europe/Athens', language: 'en' }
   };
 }
@@ -60,8 +60,8 @@ export function contact(lang, at, caller = CALLERS[0]) {
     call: id('d1', OWN), caller, dialled: '+302105550100', queue: queues(lang)[0], language: 'el', consent: 'given',
     queued_at: new Date(at).toISOString(),
     facts: [
-      { kind: 'chosen', key: '3', label: w.repairs }, { kind: 'chosen', key: '1', label: w.menu },
-      { kind: 'typed', key: null, label: w.order, value: '20418' }
+      { kind: 'chosen', key: 'menu', label: w.repairs, value: '3', secret: null }, { kind: 'chosen', key: 'repairs', label: w.menu, value: '1', secret: null },
+      { kind: 'typed', key: 'order', label: w.order, value: '20418', secret: null }, { kind: 'typed', key: 'pin', label: w.pin, value: '••••', secret: id('5e', 1) }
     ]
   };
 }
@@ -106,7 +106,7 @@ export function callDetail(lang, now, n) {
     { lane: 'customer', label: row.caller ?? '', segments: [{ kind: 'ring', label: '', start_at: at(0), end_at: at(2) }, { kind: 'connected', label: '', start_at: at(2), end_at: end && at(end) }] },
     { lane: 'flow', label: w.greeting, segments: [
       { kind: 'node', label: 'welcome', start_at: at(2), end_at: at(9) }, { kind: 'node', label: 'notice', start_at: at(9), end_at: at(16) },
-      { kind: 'node', label: 'menu', start_at: at(16), end_at: at(28) }, { kind: 'node', label: 'order', start_at: at(28), end_at: at(41) }] }
+      { kind: 'node', label: 'menu', start_at: at(16), end_at: at(28) }, { kind: 'node', label: 'order', start_at: at(28), end_at: at(35) }, { kind: 'node', label: 'pin', start_at: at(35), end_at: at(41) }].slice(0, row.queue ? 5 : 3) }
   ];
   if (row.queue) lanes.push({ lane: 'queue', label: row.queue.name, segments: [{ kind: 'waiting', label: '', start_at: at(41), end_at: row.live && !row.agent ? null : at(answer) }] });
   if (row.agent && !row.live) {
@@ -121,8 +121,8 @@ export function callDetail(lang, now, n) {
   } else if (row.agent) lanes.push({ lane: 'agent', label: row.agent.name, agent_id: row.agent.id, segments: [{ kind: 'offered', label: '', start_at: at(answer - 6), end_at: at(answer), detail: 'accepted' }, { kind: 'talking', label: '', start_at: at(answer), end_at: null }] });
   return {
     ...row, language: 'el', consent: row.recorded ? 'given' : 'unasked', note: row.agent && !row.live ? w.note : null,
-    facts: contact(lang, now).facts.slice(0, row.queue ? 3 : 1), flow: { id: id('f1', 1), name: w.greeting, version: 7 },
-    ladder: { start_at: at(0), end_at: end === null ? null : at(end + (row.wrap_up_s ?? 0)), lanes, marks: [{ at: at(16), kind: 'consent', label: 'given' }, { at: at(16), kind: 'recording_started', label: '' }, { at: at(24), kind: 'chosen', label: '3' }, { at: at(28), kind: 'chosen', label: '1' }] },
+    facts: contact(lang, now).facts.slice(0, row.queue ? 4 : 1), flow: { id: id('f1', 1), name: w.greeting, version: 7 },
+    ladder: { start_at: at(0), end_at: end === null ? null : at(end + (row.wrap_up_s ?? 0)), lanes, marks: [{ at: at(16), kind: 'consent', label: 'given' }, { at: at(16), kind: 'recording_started', label: '' }, { at: at(24), kind: 'chosen', label: '3' }, { at: at(28), kind: 'chosen', label: '1' }, { at: at(35), kind: 'collected', label: 'order' }, { at: at(41), kind: 'collected', label: 'pin' }].slice(0, row.queue ? 6 : 3) },
     recordings: row.recorded && !row.live ? [{ n: 1, start_at: at(9), length_s: end - 9, complete: n % 17 !== 1, paused: n % 4 === 0 ? [{ start_at: at(answer + 30), end_at: at(answer + 66) }] : [] }] : []
   };
 }

@@ -61,6 +61,8 @@ function collection(context, kind, list, parts) {
   if (!item) return problem(404, 'not_found');
   if (method === 'GET') return ok(item, headers);
   config.n += 1;
+  if (method === 'DELETE' && kind === 'users' && item.id === id('b1', 1)) return problem(409, 'oneself');
+  if (method === 'DELETE' && kind === 'users' && item.id === id('b1', 4)) return problem(503, 'not_saved');
   if (method === 'DELETE') {
     list.splice(at, 1);
     return done;
@@ -112,7 +114,8 @@ export function answer(context) {
   if (path === '/session' && method === 'POST') return body.password === 'wrong' ? problem(401, 'bad_credentials') : { status: 200, body: me('en', 'administrator'), session: 'live' };
   if (!scene) return problem(401, 'no_session');
   if (path === '/session') return { ...done, session: '' };
-  if (path === '/me') return ok(me(scene.lang, scene.role));
+  if (path === '/me/password') return body.old === 'wrong' ? problem(403, 'wrong_password') : done;
+  if (path === '/me') return scene.state === 'dead' ? problem(500, 'internal', 'The store did not answer.') : ok(me(scene.lang, scene.role, !scene.deskless));
   if (scene.state === 'broken' && path !== '/desk') return problem(500, 'internal', 'The store did not answer.');
   if (scene.state === 'forbidden' && path !== '/desk') return problem(403, 'forbidden');
   if (path === '/desk') return desk(context);

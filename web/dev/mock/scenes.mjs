@@ -1,11 +1,11 @@
-/** The states of an agent that a picture or a developer may ask for. A scene name is `state[.lang][.role][.elsewhere][.late]`: with `elsewhere` the telephone is on another computer, with `late` the disk of the house does not keep up. */
+/** The states of an agent that a picture or a developer may ask for. A scene name is `state[.lang][.role][.elsewhere][.late][.deskless]`: with `elsewhere` the telephone is on another computer, with `late` the disk of the house does not keep up, `deskless` takes no calls. */
 import { contact, id, queues } from './data.mjs';
 
-export const SCENES = ['ready', 'signed_out', 'break', 'did_not_answer', 'no_device', 'offered', 'talking', 'hold', 'wrap_up', 'offered_anew', 'live', 'empty', 'slow', 'broken', 'forbidden'];
+export const SCENES = ['ready', 'signed_out', 'break', 'did_not_answer', 'no_device', 'offered', 'talking', 'hold', 'wrap_up', 'offered_anew', 'live', 'empty', 'slow', 'broken', 'forbidden', 'dead'];
 
 export function parse(name) {
   const parts = String(name ?? '').split('.');
-  return { state: SCENES.includes(parts[0]) ? parts[0] : 'live', lang: parts.includes('fa') ? 'fa' : 'en', elsewhere: parts.includes('elsewhere'), late: parts.includes('late'), role: parts.includes('administrator') ? 'administrator' : parts.includes('agent') ? 'agent' : 'administrator' };
+  return { state: SCENES.includes(parts[0]) ? parts[0] : 'live', lang: parts.includes('fa') ? 'fa' : 'en', elsewhere: parts.includes('elsewhere'), late: parts.includes('late'), deskless: parts.includes('deskless'), role: parts.includes('administrator') ? 'administrator' : parts.includes('agent') ? 'agent' : 'administrator' };
 }
 
 const iso = (ms) => new Date(ms).toISOString();

@@ -20,6 +20,8 @@ use crate::metrics::Count;
 pub(crate) struct Call {
     rev: u64,
     graph: Graph,
+    /// The slots of the legs that belong to it.
+    legs: Vec<u32>,
     /// The newest recording, in progress or over.
     pub(super) recording: Option<RecordingId>,
 }
@@ -39,7 +41,9 @@ impl Worker {
             return;
         }
         let wish = graph.record.clone();
-        (known.rev, known.graph) = (rev, graph);
+        known.rev = rev;
+        let before = std::mem::replace(&mut known.graph, graph);
+        self.await_no_more(call, &before);
         self.counters.set(Count::Calls, self.calls.len() as u64);
         self.compile(call);
         self.record((call, tenant), wish.as_ref(), recording_file);
@@ -48,11 +52,10 @@ impl Worker {
 
     /// The call is over: its legs fall idle and stay until they are closed.
     pub(super) fn end_call(&mut self, call: CallId) {
-        if self.calls.remove(&call).is_none() {
-            return;
-        }
+        let Some(ended) = self.calls.remove(&call) else { return };
+        self.await_no_more(call, &ended.graph);
         self.counters.set(Count::Calls, self.calls.len() as u64);
-        for slot in self.legs_of(call) {
+        for slot in ended.legs {
             self.finish_recording(slot);
             if let Some(leg) = self.leg_mut(slot) {
                 leg.call = None;
@@ -65,16 +68,30 @@ impl Worker {
 
     /// A leg was made: a graph may have named it before.
     pub(super) fn adopt(&mut self, leg: LegId) {
-        let call = self.calls.iter().find(|(_, call)| call.graph.hears.contains_key(&leg));
-        if let Some(call) = call.map(|(id, _)| *id) {
+        if let Some(call) = self.awaited.remove(&leg) {
             self.compile(call);
+        }
+    }
+
+    /// The legs that a graph named and that never came may come for somebody else.
+    fn await_no_more(&mut self, call: CallId, graph: &Graph) {
+        for leg in graph.hears.keys() {
+            if self.awaited.get(leg) == Some(&call) {
+                self.awaited.remove(leg);
+            }
         }
     }
 
     /// The slots of the legs that belong to `call`.
     pub(super) fn legs_of(&self, call: CallId) -> Vec<u32> {
-        let slots = self.slots.values().copied();
-        slots.filter(|slot| self.leg(*slot).is_some_and(|leg| leg.call == Some(call))).collect()
+        self.calls.get(&call).map(|call| call.legs.clone()).unwrap_or_default()
+    }
+
+    /// The leg in `slot` is no longer part of `call`.
+    pub(super) fn leave(&mut self, call: CallId, slot: u32) {
+        if let Some(call) = self.calls.get_mut(&call) {
+            call.legs.retain(|other| *other != slot);
+        }
     }
 
     /// Resolves the graph of `call` to slots and sounds.
@@ -115,15 +132,25 @@ impl Worker {
         let now = Now::read(self.start);
         let mut robbed = Vec::new();
         for id in graph.hears.keys() {
-            let Some(slot) = self.slot(*id) else { continue };
+            let Some(slot) = self.slot(*id) else {
+                self.awaited.insert(*id, call);
+                continue;
+            };
             if self.leg(slot).is_none_or(|leg| leg.call == Some(call)) {
                 continue;
             }
             self.finish_recording(slot);
             let Some(leg) = self.leg_mut(slot) else { continue };
-            robbed.extend(leg.call.replace(call));
+            let before = leg.call.replace(call);
             leg.plan = Plan::Idle;
             leg.hear_from(now);
+            if let Some(before) = before {
+                self.leave(before, slot);
+                robbed.push(before);
+            }
+            if let Some(call) = self.calls.get_mut(&call) {
+                call.legs.push(slot);
+            }
         }
         for other in &robbed {
             // The newest wish for a leg wins; the older call must not take it back.

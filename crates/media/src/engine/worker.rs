@@ -59,6 +59,8 @@ pub(crate) struct Worker {
     pub(super) legs: Vec<Option<Box<Leg>>>,
     pub(super) slots: BTreeMap<LegId, u32>,
     pub(super) calls: BTreeMap<CallId, Call>,
+    /// Legs that a graph named before they came, and whose graph that is.
+    pub(super) awaited: BTreeMap<LegId, CallId>,
     pub(super) sounds: Sounds,
     pub(super) outbox: Outbox,
     pub(super) tray: Tray,
@@ -95,6 +97,7 @@ impl Worker {
             legs: Vec::new(),
             slots: BTreeMap::new(),
             calls: BTreeMap::new(),
+            awaited: BTreeMap::new(),
             sounds: Sounds::default(),
             outbox,
             tray,
@@ -165,6 +168,9 @@ impl Worker {
         {
             // It cannot even be ended in order: its sockets are closed, the rest is forgotten.
             self.slots.remove(&leg.id);
+            if let Some(call) = leg.call {
+                self.leave(call, slot);
+            }
             self.maker.forget(leg.id);
             self.free.push(slot);
         }
@@ -302,6 +308,7 @@ impl Worker {
         self.counters.set(Count::Legs, self.slots.len() as u64);
         self.outbox.tell(MediaEvent::Closed { leg: leg.id, quality: leg.quality() });
         if let Some(call) = leg.call {
+            self.leave(call, slot);
             self.compile(call);
         }
     }

@@ -148,6 +148,8 @@ impl Env {
     /// Runs until it is finished or the plane has ended; what is dropped then lets the socket go.
     fn drive(&self, task: impl Future<Output = ()> + Send + 'static) {
         let (counted, cancel) = (Counted::new(&self.shared), self.cancel.clone());
+        // A transaction is thousands of bytes; in a box no layer of the task copies it.
+        let task = Box::pin(task);
         tokio::spawn(async move {
             let _counted = counted;
             tokio::select! {

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::LegId;
-use model::id::Id;
 use model::sip::{Caller, LegCause, SipCommand, SipEvent};
 use sip::start;
 
 use crate::support::{
-    Sipp, answering, config, desc, free_port, have_sipp, next, target, until, until_idle,
+    Sipp, answering, config, desc, free_port, have_sipp, leg_id, next, target, until, until_idle,
 };
 
 /// The events of each leg, in order.
@@ -107,7 +106,7 @@ async fn outgoing_calls_ended_by_either_side() {
         let address = format!("127.0.0.1:{port}").parse().unwrap();
         until("sipp listens", || std::net::UdpSocket::bind(("127.0.0.1", port)).is_err()).await;
         for _ in 0..50 {
-            let leg = LegId::from_uuid(uuid::Uuid::now_v7());
+            let leg = leg_id();
             let caller =
                 Caller { number: "+302105550142".parse().ok(), name: Some("A \"B\"".into()) };
             plane

@@ -2,14 +2,13 @@
 //! numbers in every spelling, extensions that we do not speak.
 
 use model::LegId;
-use model::id::Id;
 use model::media::{Direction, MediaDesc};
 use model::sip::{Caller, LegCause, SipCommand, SipEvent};
 use sip::{SipHandle, start};
 use tokio::sync::mpsc::Receiver;
 
 use crate::peer::{Message, Peer, SDP};
-use crate::support::{desc, next, quick, target, testdata, until_idle};
+use crate::support::{desc, leg_id, next, quick, target, testdata, until_idle};
 
 const DESCRIBED: &str = "Content-Type: application/sdp\r\n";
 
@@ -106,7 +105,7 @@ async fn answers_in_odd_forms_are_answers() {
     let (plane, mut events) = start(quick()).await.unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     for form in [short as fn(&str) -> String, loose] {
-        let leg = LegId::from_uuid(uuid::Uuid::now_v7());
+        let leg = leg_id();
         let command = SipCommand::Dial {
             leg,
             target: target(peer.address),

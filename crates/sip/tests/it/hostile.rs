@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use model::id::Id;
 use model::sip::{Caller, LegCause, SipCommand, SipEvent};
 use sip::{SipConfig, sdp, start};
 
 use crate::peer::{Peer, SDP};
-use crate::support::{config, desc, next, quick, testdata, until, until_idle};
+use crate::support::{config, desc, leg_id, next, quick, testdata, until, until_idle};
 
 /// How a good INVITE is spoilt.
 type Spoil<'a> = &'a dyn Fn(String) -> String;
@@ -202,7 +201,7 @@ async fn a_source_of_garbage_is_not_listened_to_for_a_while_but_its_call_goes_on
     };
     let (plane, mut events) = start(config).await.unwrap();
     let peer = Peer::new(plane.local_addr()).await;
-    let leg = model::LegId::from_uuid(uuid::Uuid::now_v7());
+    let leg = leg_id();
     let (target, caller) = (crate::support::target(peer.address), Caller::default());
     plane.send(SipCommand::Dial { leg, target, caller, local: desc(9000) }).unwrap();
     let invite = peer.request("INVITE").await;

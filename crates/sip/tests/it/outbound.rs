@@ -3,15 +3,14 @@
 use std::time::Duration;
 
 use model::LegId;
-use model::id::Id;
 use model::sip::{Caller, LegCause, SipCommand, SipEvent};
 use sip::{SipConfig, SipHandle, start};
 
 use crate::peer::{Peer, SDP};
-use crate::support::{desc, next, quick, target, until_idle};
+use crate::support::{desc, leg_id, next, quick, target, until_idle};
 
 fn dial(plane: &SipHandle, peer: &Peer) -> LegId {
-    let leg = LegId::from_uuid(uuid::Uuid::now_v7());
+    let leg = leg_id();
     let caller =
         Caller { number: "+302105550142".parse().ok(), name: Some("A\r\nEvil: \"x\"".into()) };
     let command = SipCommand::Dial { leg, target: target(peer.address), caller, local: desc(9000) };
@@ -107,7 +106,7 @@ async fn what_comes_before_the_answer_is_answered_in_order() {
 async fn a_number_with_a_hash_is_escaped_once() {
     let (plane, mut events) = start(quick()).await.unwrap();
     let peer = Peer::new(plane.local_addr()).await;
-    let leg = LegId::from_uuid(uuid::Uuid::now_v7());
+    let leg = leg_id();
     let target = model::sip::SipTarget { user: "*21#".parse().unwrap(), address: peer.address };
     let caller = Caller { number: "#31#200".parse().ok(), name: None };
     plane.send(SipCommand::Dial { leg, target, caller, local: desc(9000) }).unwrap();

@@ -3,8 +3,11 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use model::LegId;
+use model::id::Id as _;
 use model::media::{Codec, Direction, MediaDesc};
 use model::sip::{SipCommand, SipEvent};
 use sip::{SipConfig, SipHandle};
@@ -12,6 +15,12 @@ use tokio::sync::mpsc::Receiver;
 
 /// No test waits longer than this for anything.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// An id that no other leg of this process has.
+pub(crate) fn leg_id() -> LegId {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    LegId::from_uuid(uuid::Uuid::from_u128(NEXT.fetch_add(1, Ordering::Relaxed).into()))
+}
 
 pub(crate) fn config() -> SipConfig {
     SipConfig { bind: "127.0.0.1:0".parse().unwrap(), ..SipConfig::default() }

@@ -14,25 +14,28 @@ use crate::error::StoreError;
 use crate::text::word;
 
 /// Rows per statement, with [`CALL_COLUMNS`] each: far below SQLite's 32,766 and PostgreSQL's
-/// 65,535 parameters. Every power of two has its statement, because a statement costs two changes
-/// of thread, whatever it writes.
+/// 65,535 parameters.
 const ROWS_PER_STATEMENT: usize = 64;
 const SIZES: usize = ROWS_PER_STATEMENT.ilog2() as usize + 1;
 const CALL_COLUMNS: usize = 25;
+const EVENT_COLUMNS: usize = 7;
+const PARTY_COLUMNS: usize = 4;
 
-/// One statement for each `1 << place` rows.
+/// One statement for up to `1 << place` rows each. A statement costs two changes of thread whatever
+/// it writes, so the places of the smallest one that has room are filled up with rows of nulls,
+/// which it leaves out.
 type Statements = LazyLock<[String; SIZES]>;
 
 static EVENTS: Statements = LazyLock::new(|| {
     let head = "INSERT INTO event (tenant_id, seq, at, config_n, call_id, agent_id, body)";
-    statements(head, 7, "")
+    statements(head, EVENT_COLUMNS, "")
 });
 
 static PARTIES: Statements = LazyLock::new(|| {
     let head = "INSERT INTO party (tenant_id, id, number, name)";
     let newer = "ON CONFLICT (tenant_id, id)
         DO UPDATE SET number = excluded.number, name = excluded.name";
-    statements(head, 4, newer)
+    statements(head, PARTY_COLUMNS, newer)
 });
 
 static CALLS: Statements = LazyLock::new(|| {
@@ -59,29 +62,36 @@ fn statements(head: &str, columns: usize, tail: &str) -> [String; SIZES] {
         format!("({})", places.collect::<Vec<_>>().join(", "))
     };
     let values = |rows: usize| (0..rows).map(row).collect::<Vec<_>>().join(", ");
-    std::array::from_fn(|place| format!("{head} VALUES {} {tail}", values(1 << place)))
+    // The first column of every table here names the tenant and is never null.
+    let text = |place: usize| {
+        format!(
+            "{head} SELECT * FROM (VALUES {}) WHERE column1 IS NOT NULL {tail}",
+            values(1 << place)
+        )
+    };
+    std::array::from_fn(text)
 }
 
 type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
 
-/// Runs rows through statements of their table, the largest first. With `all` false, what does not
-/// fill the largest one stays.
+/// Runs rows through statements of their table. With `all` false, what does not fill the largest
+/// one stays.
 async fn write_rows<T>(
     conn: &mut SqliteConnection,
-    statements: &'static Statements,
+    (statements, columns): (&'static Statements, usize),
     rows: &mut Vec<T>,
     all: bool,
     bind: impl for<'q> Fn(Statement<'q>, T) -> Result<Statement<'q>, StoreError>,
 ) -> Result<(), StoreError> {
-    let least = if all { 0 } else { SIZES - 1 };
-    while let Some(place) = rows.len().checked_ilog2() {
-        let place = (place as usize).min(SIZES - 1);
-        if place < least {
-            break;
-        }
-        let mut query = sqlx::query(statements[place].as_str());
-        for row in rows.drain(..1 << place) {
+    while rows.len() >= ROWS_PER_STATEMENT || (all && !rows.is_empty()) {
+        let count = rows.len().min(ROWS_PER_STATEMENT);
+        let places = count.next_power_of_two();
+        let mut query = sqlx::query(statements[places.ilog2() as usize].as_str());
+        for row in rows.drain(..count) {
             query = bind(query, row)?;
+        }
+        for _ in count * columns..places * columns {
+            query = query.bind(None::<i64>);
         }
         query.execute(&mut *conn).await?;
     }
@@ -159,7 +169,7 @@ impl Group {
         batch: &Encoded,
     ) -> Result<(), StoreError> {
         self.events.extend(batch.events.iter().cloned());
-        write_rows(conn, &EVENTS, &mut self.events, false, bind_event).await?;
+        write_rows(conn, (&EVENTS, EVENT_COLUMNS), &mut self.events, false, bind_event).await?;
         let tenant = batch.tenant;
         for row in &batch.rows {
             match row {
@@ -181,9 +191,10 @@ impl Group {
     /// Writes what is left.
     pub(crate) async fn flush(self, conn: &mut SqliteConnection) -> Result<(), StoreError> {
         let Self { mut events, parties, calls } = self;
-        write_rows(conn, &PARTIES, &mut parties.into_iter().collect(), true, bind_party).await?;
-        write_rows(conn, &CALLS, &mut calls.into_iter().collect(), true, bind_call).await?;
-        write_rows(conn, &EVENTS, &mut events, true, bind_event).await
+        let (mut parties, mut calls) = (parties.into_iter().collect(), calls.into_iter().collect());
+        write_rows(conn, (&PARTIES, PARTY_COLUMNS), &mut parties, true, bind_party).await?;
+        write_rows(conn, (&CALLS, CALL_COLUMNS), &mut calls, true, bind_call).await?;
+        write_rows(conn, (&EVENTS, EVENT_COLUMNS), &mut events, true, bind_event).await
     }
 }
 

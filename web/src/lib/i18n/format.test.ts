@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { age, bigClock, civil, date, digits, duration, number, phoneNumber, startOfDay, time, type Place } from './format';
+import { age, bigClock, calendarDays, civil, date, digits, duration, isolated, nearestDay, number, phoneNumber, startOfDay, time, type Place } from './format';
 
 const EN: Place = { locale: 'en', zone: 'Europe/Athens', gregorian: false };
 const FA: Place = { locale: 'fa', zone: 'Asia/Tehran', gregorian: false };
@@ -59,4 +59,23 @@ describe('telephone numbers', () => {
     expect(phoneNumber('anonymous')).toBe('anonymous');
     expect(phoneNumber('+302105550142').replace(/ /g, '')).toBe('+302105550142');
   });
+});
+
+describe('days to choose from', () => {
+  it('are those of the calendar of the screen', () => {
+    expect(calendarDays('2026-12-31', 2, EN)).toEqual([{ civil: '2026-12-31', year: '2026', month: 'December', day: '31' }, { civil: '2027-01-01', year: '2027', month: 'January', day: '1' }]);
+    // Nowruz of 1406 is 21 March 2027.
+    expect(calendarDays('2027-03-20', 2, FA)).toEqual([{ civil: '2027-03-20', year: '۱۴۰۵', month: 'اسفند', day: '۲۹' }, { civil: '2027-03-21', year: '۱۴۰۶', month: 'فروردین', day: '۱' }]);
+  });
+
+  it('give the next best where a month is shorter or over', () => {
+    const days = calendarDays('2026-03-10', 400, EN);
+    expect(nearestDay(days, { year: '2026', month: 'April', day: '31' })?.civil).toBe('2026-04-30');
+    expect(nearestDay(days, { year: '2026', month: 'January', day: '5' })?.civil).toBe('2026-03-10');
+    expect(nearestDay(days, { year: '2027', month: 'January', day: '5' })?.civil).toBe('2027-01-05');
+  });
+});
+
+it('keeps a number in one piece within a sentence from right to left', () => {
+  expect(isolated('+30 210 555 0142')).toBe('\u2066+30\u00a0210\u00a0555\u00a00142\u2069');
 });

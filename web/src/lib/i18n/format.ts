@@ -71,6 +71,34 @@ export function date(at: string | number, place: Place): string {
   return (['weekday', 'day', 'month', 'year'] as const).map((type) => parts.find((part) => part.type === type)?.value ?? '').join(' ');
 }
 
+/** A day as people choose it: by the year, the month and the day of their calendar. */
+export interface CalendarDay {
+  /** `2026-11-17` */
+  civil: string;
+  year: string;
+  month: string;
+  day: string;
+}
+
+/** So many days from a civil date on, in the calendar of the screen. */
+export function calendarDays(from: string, count: number, place: Place): CalendarDay[] {
+  const format = new Intl.DateTimeFormat(tag(place), { timeZone: 'UTC', day: 'numeric', month: 'long', year: 'numeric' });
+  const first = Date.parse(`${from}T12:00:00Z`);
+  return Array.from({ length: count }, (_, n) => {
+    const at = new Date(first + n * 86_400_000);
+    const parts = format.formatToParts(at);
+    const of = (type: Intl.DateTimeFormatPartTypes) => parts.find((part) => part.type === type)?.value ?? '';
+    return { civil: at.toISOString().slice(0, 10), year: of('year'), month: of('month'), day: of('day') };
+  });
+}
+
+/** The day of these that fits year, month and day; where a month is shorter or not offered, the next best. */
+export function nearestDay(days: CalendarDay[], wanted: Omit<CalendarDay, 'civil'>): CalendarDay | undefined {
+  const inYear = days.filter((one) => one.year === wanted.year);
+  const inMonth = inYear.filter((one) => one.month === wanted.month);
+  return inMonth.find((one) => one.day === wanted.day) ?? inMonth.at(-1) ?? inYear[0];
+}
+
 /** `26 mins` or `1 hr 14 mins`: how long something lasts, to read and not to watch. */
 export function age(seconds: number, place: Place): string {
   const minutes = Math.max(0, Math.floor(seconds / 60));
@@ -104,6 +132,11 @@ function offsetMs(at: number, zone: string): number {
   }).formatToParts(new Date(at));
   const of = (type: string) => Number(parts.find((part) => part.type === type)?.value ?? 0);
   return Date.UTC(of('year'), of('month') - 1, of('day'), of('hour'), of('minute'), of('second')) - Math.floor(at / 1000) * 1000;
+}
+
+/** Left to right and in one piece, also within a sentence that reads from right to left. */
+export function isolated(text: string): string {
+  return `\u2066${text.replaceAll(' ', '\u00a0')}\u2069`;
 }
 
 /** A telephone number with thin groups: `+30 210 555 0142`. Only the spacing changes. */

@@ -5,7 +5,7 @@ import * as format from './format';
 import { language } from './locale.svelte';
 
 export { m, language };
-export { western } from './format';
+export { civil, nearestDay, western, type CalendarDay } from './format';
 export { LANGUAGE_NAMES, locales, type Locale } from './locale.svelte';
 
 function place(): format.Place {
@@ -22,11 +22,14 @@ export const fmt = {
   age: (seconds: number) => format.age(seconds, place()),
   timeExact: (at: string | number) => format.timeExact(at, place()),
   date: (at: string | number) => format.date(at, place()),
+  days: (from: string, count: number) => format.calendarDays(from, count, place()),
   dateTime: (at: string | number) => m.date_time({ date: format.date(at, place()), time: format.time(at, place()) }),
   /** The time today, else the day: what a list has room for. */
   short: (at: string) => {
     const { zone } = session;
     return format.civil(at, zone) === format.civil(clock.now, zone) ? format.time(at, place()) : format.day(at, place());
   },
-  tel: format.phoneNumber
+  tel: format.phoneNumber,
+  /** A number within a sentence. */
+  telInText: (number: string) => (language.dir === 'rtl' ? format.isolated(format.phoneNumber(number)) : format.phoneNumber(number))
 };

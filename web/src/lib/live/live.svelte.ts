@@ -12,6 +12,9 @@ export type ServerMessage = { type: string; [key: string]: unknown };
 /** Milliseconds without a word from the server before the connection counts as lost. */
 const SILENCE_MS = 25_000;
 const PING_MS = 10_000;
+/** Milliseconds a new connection may take until the server says welcome. */
+const WELCOME_MS = 10_000;
+const GIVEN_UP = 4000;
 const SESSION_OVER = 4401;
 const FORBIDDEN = 4403;
 /** Milliseconds a connection has to live before the next attempt comes quickly again. */
@@ -45,6 +48,7 @@ export class Live {
   #wire: Wire | null = null;
   #attempt = 0;
   #retry: ReturnType<typeof setTimeout> | undefined;
+  #patience: ReturnType<typeof setTimeout> | undefined;
   #pulse: ReturnType<typeof setInterval> | undefined;
   #heard = 0;
   #listeners = new Set<(message: ServerMessage) => void>();
@@ -68,9 +72,8 @@ export class Live {
 
   stop(): void {
     clearTimeout(this.#retry);
-    clearInterval(this.#pulse);
     const wire = this.#wire;
-    this.#wire = null;
+    this.#letGo();
     wire?.close(1000);
     this.phase = 'off';
     this.lostSince = null;
@@ -82,11 +85,9 @@ export class Live {
     this.#topics.clear();
   }
 
-  /** Tries at once, for instance because the browser says that the network is back. */
+  /** Tries at once, for instance because the browser says that the network is back. An attempt on its way stays the only one. */
   nudge(): void {
-    if (this.phase !== 'lost') return;
-    clearTimeout(this.#retry);
-    this.#connect();
+    if (this.phase === 'lost') this.#connect();
   }
 
   /** The store of a topic, subscribed from now on. */
@@ -121,10 +122,14 @@ export class Live {
     return true;
   }
 
+  /** Opens the socket unless there is one: two would both be served. */
   #connect(): void {
+    clearTimeout(this.#retry);
+    if (this.#wire) return;
     this.phase = this.phase === 'lost' ? 'lost' : 'connecting';
     const wire = this.#open();
     this.#wire = wire;
+    this.#patience = setTimeout(() => this.#giveUp(), WELCOME_MS);
     wire.onopen = () => {
       this.#heard = Date.now();
       wire.send(JSON.stringify({ type: 'hello', tab: this.tab, epoch: this.epoch, since: this.#since() }));
@@ -158,6 +163,7 @@ export class Live {
 
   #welcome(message: ServerMessage): void {
     this.#clock.correct(String(message['server_at']));
+    clearTimeout(this.#patience);
     this.phase = 'up';
     this.lostSince = null;
     this.#welcomeAt = Date.now();
@@ -165,7 +171,7 @@ export class Live {
     if (topics.length > 0) this.send({ type: 'subscribe', topics });
     clearInterval(this.#pulse);
     this.#pulse = setInterval(() => {
-      if (Date.now() - this.#heard > SILENCE_MS) this.#wire?.close(4000);
+      if (Date.now() - this.#heard > SILENCE_MS) this.#giveUp();
       else this.send({ type: 'ping' });
     }, PING_MS);
   }
@@ -177,9 +183,21 @@ export class Live {
     topic.data = message['data'];
   }
 
-  #lost(code: number): void {
+  /** Lost from now on: where the network is dead, the close of a socket may take a minute. */
+  #giveUp(): void {
+    const wire = this.#wire;
+    this.#lost(GIVEN_UP);
+    wire?.close(GIVEN_UP);
+  }
+
+  #letGo(): void {
     clearInterval(this.#pulse);
+    clearTimeout(this.#patience);
     this.#wire = null;
+  }
+
+  #lost(code: number): void {
+    this.#letGo();
     if (code === SESSION_OVER) {
       this.stop();
       this.onSessionOver?.();

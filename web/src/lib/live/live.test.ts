@@ -88,6 +88,45 @@ describe('the socket', () => {
     expect(wires[0]?.closed).toBe(4000);
   });
 
+  it('counts as lost at once, though its close may take a minute', async () => {
+    up();
+    const dead = latest();
+    dead.close = (code) => void (dead.closed = code ?? null);
+    await vi.advanceTimersByTimeAsync(40_000);
+    expect(dead.closed).toBe(4000);
+    expect(wires).toHaveLength(2);
+    up();
+    dead.onclose?.({ code: 4000 });
+    expect(live.phase).toBe('up');
+  });
+
+  it('gives a connection up that is never welcomed', async () => {
+    latest().onopen?.();
+    await vi.advanceTimersByTimeAsync(10_500);
+    expect(wires[0]?.closed).toBe(4000);
+    expect(wires).toHaveLength(2);
+    expect(live.phase).toBe('lost');
+  });
+
+  it('never has two sockets, however often it is told to try', async () => {
+    live.nudge(); // not while the first is on its way
+    expect(wires).toHaveLength(1);
+    up();
+    live.nudge(); // not while all is well
+    expect(wires).toHaveLength(1);
+    latest().onclose?.({ code: 1006 });
+    live.nudge();
+    live.nudge();
+    expect(wires).toHaveLength(2);
+    await vi.advanceTimersByTimeAsync(5_000); // the attempt that was due finds the other one
+    live.nudge();
+    expect(wires).toHaveLength(2);
+    up();
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(wires).toHaveLength(2);
+    expect(live.phase).toBe('up');
+  });
+
   it('does not come back when the session is over', async () => {
     const over = vi.fn();
     live.onSessionOver = over;

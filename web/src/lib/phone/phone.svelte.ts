@@ -45,6 +45,8 @@ export class Phone {
   deviceLabel = $state('');
   /** Microphones. */
   devices = $state.raw<Device[]>([]);
+  /** The one that was chosen; `''` is the system's choice. */
+  microphone = $state('');
   /** Loudspeakers and earpieces; empty where the browser lets no page choose. */
   speakers = $state.raw<Device[]>([]);
   /** The one in use; `''` is the system's choice. */
@@ -71,6 +73,7 @@ export class Phone {
     this.#signalling = signalling;
     this.#platform = platform;
     this.soundOn = platform.storage.getItem(SOUND_KEY) !== 'off';
+    this.microphone = platform.storage.getItem(MICROPHONE_KEY) ?? '';
     this.speaker = platform.storage.getItem(SPEAKER_KEY) ?? '';
   }
 
@@ -129,13 +132,14 @@ export class Phone {
     this.ring(this.#rings);
   }
 
-  /** Speaks through another microphone from now on. */
+  /** Speaks through another microphone from now on; `''` is the system's choice. */
   async chooseDevice(id: string): Promise<void> {
     this.#platform.storage.setItem(MICROPHONE_KEY, id);
+    this.microphone = id;
     if (this.#line) await this.#changeMicrophone(this.#run);
   }
 
-  /** Listens on another device from now on. */
+  /** Listens on another device from now on; `''` is the system's choice. */
   async chooseSpeaker(id: string): Promise<void> {
     this.#platform.storage.setItem(SPEAKER_KEY, id);
     this.speaker = id;
@@ -178,8 +182,7 @@ export class Phone {
   /** A microphone, or `null` and a state that says why not. */
   async #open(run: number): Promise<MediaStreamTrack | null> {
     try {
-      const wanted = this.#platform.storage.getItem(MICROPHONE_KEY);
-      const track = await openMicrophone(this.#platform.devices, wanted);
+      const track = await openMicrophone(this.#platform.devices, this.microphone || null);
       if (run === this.#run) return track;
       track.stop();
     } catch (thrown) {

@@ -181,6 +181,9 @@ describe('the telephone', () => {
     expect([phone.deviceLabel, lastTrack().enabled]).toEqual(['Other', false]);
     expect(machine.tracks[0]?.readyState).toBe('ended');
     expect(machine.storage.getItem('antiphon-phone-microphone')).toBe('Other');
+    expect(phone.microphone).toBe('Other');
+    await phone.chooseDevice('');
+    expect([phone.deviceLabel, phone.microphone]).toEqual(['Headset', '']);
   });
 
   it('rings unless the sound is off, and remembers that', async () => {

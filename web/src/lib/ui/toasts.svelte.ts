@@ -12,9 +12,13 @@ export interface Toast {
 
 const PLAIN_MS = 5_000;
 const BAD_MS = 10_000;
+/** Long enough to see what went wrong and to reach the button. */
+const UNDO_MS = 8_000;
+/** So many are shown at once; those that offer undo stay beyond it. */
+export const TOASTS_MAX = 4;
 
-class Toasts {
-  list = $state<Toast[]>([]);
+export class Toasts {
+  list = $state.raw<Toast[]>([]);
   #next = 1;
   #pending = new Map<number, { timer: ReturnType<typeof setTimeout>; act?: () => void }>();
 
@@ -35,7 +39,7 @@ class Toasts {
       this.#drop(id);
       undone();
     };
-    this.#add({ tone: 'plain', text, undo }, PLAIN_MS, act);
+    this.#add({ tone: 'plain', text, undo }, UNDO_MS, act);
   }
 
   /** Closing a toast that holds an act back does it now. */
@@ -45,6 +49,13 @@ class Toasts {
     act?.();
   }
 
+  /** Undoes the newest that can be undone; false when there is none. */
+  undoLast(): boolean {
+    const last = this.list.findLast((toast) => toast.undo);
+    last?.undo?.();
+    return last !== undefined;
+  }
+
   /** The page is being left: whatever is held back is done now. */
   flush(): void {
     for (const id of [...this.#pending.keys()]) this.dismiss(id);
@@ -52,7 +63,10 @@ class Toasts {
 
   #add(toast: Omit<Toast, 'id'>, ms: number, act?: () => void): void {
     const id = this.#next++;
-    this.list = [...this.list.slice(-3), { ...toast, id }];
+    // The oldest that only says something makes room; one that can be undone never does.
+    const oldest = this.list.length >= TOASTS_MAX ? this.list.find((one) => !one.undo) : undefined;
+    if (oldest) this.#drop(oldest.id);
+    this.list = [...this.list, { ...toast, id }];
     const timer = setTimeout(() => this.dismiss(id), ms);
     this.#pending.set(id, act ? { timer, act } : { timer });
   }

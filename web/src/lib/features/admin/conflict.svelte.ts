@@ -13,16 +13,18 @@ const ATTEMPTS_MAX = 4;
 interface Question {
   /** What both changed, as people call it. */
   name: string;
+  /** Ours takes it away. */
+  removes: boolean;
   answer: (choice: Choice) => void;
 }
 
 class Conflict {
   open = $state.raw<Question | null>(null);
 
-  ask(name: string): Promise<Choice> {
+  ask(name: string, removes = false): Promise<Choice> {
     this.open?.answer('later');
     return new Promise((resolve) => {
-      this.open = { name, answer: resolve };
+      this.open = { name, removes, answer: resolve };
     });
   }
 
@@ -37,6 +39,8 @@ export const conflict = new Conflict();
 /** One edit of one thing. `T` is the thing as the server gives it, `null` when it has none. */
 export interface GuardedEdit<T, R> {
   name: string;
+  /** The edit takes the thing away. */
+  removes?: boolean;
   /** What the person saw while deciding, and the version it came with. */
   seen: T | null;
   etag: string | null;
@@ -44,7 +48,7 @@ export interface GuardedEdit<T, R> {
   read: () => Promise<api.Reply<T | null>>;
   send: (etag: string | null) => Promise<R>;
   /** Asks the person; only tests bring another one. */
-  ask?: (name: string) => Promise<Choice>;
+  ask?: (name: string, removes?: boolean) => Promise<Choice>;
 }
 
 export type Outcome<T, R> = { done: true; result: R } | { done: false; theirs: T | null; etag: string | null };
@@ -61,7 +65,7 @@ export async function guarded<T, R>(edit: GuardedEdit<T, R>): Promise<Outcome<T,
     }
     const now = await edit.read();
     const same = canonical(now.data) === canonical(seen);
-    const choice = same ? 'mine' : await (edit.ask ?? ((name) => conflict.ask(name)))(edit.name);
+    const choice = same ? 'mine' : await (edit.ask ?? ((name, removes) => conflict.ask(name, removes)))(edit.name, edit.removes);
     if (choice !== 'mine') return { done: false, theirs: choice === 'theirs' ? now.data : null, etag: now.etag };
     ({ data: seen, etag } = now);
   }

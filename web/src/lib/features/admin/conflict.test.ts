@@ -47,6 +47,13 @@ describe('an edit that another one came before', () => {
     expect(send).toHaveBeenCalledTimes(4);
   });
 
+  it('asks in other words when ours takes the thing away', async () => {
+    const { read, send } = server({ a: 3 }, 7);
+    const ask = vi.fn(async () => 'theirs' as const);
+    await guarded({ name: 'x', removes: true, seen: { a: 2 }, etag: '"5"', read, send, ask });
+    expect(ask).toHaveBeenCalledWith('x', true);
+  });
+
   it('compares without the order of keys', () => {
     expect(canonical({ b: [1, { d: 1, c: 2 }], a: null })).toBe(canonical({ a: null, b: [1, { c: 2, d: 1 }] }));
     expect(canonical([1, 2])).not.toBe(canonical([2, 1]));

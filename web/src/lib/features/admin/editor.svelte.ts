@@ -8,10 +8,14 @@ export class Editor<T extends object> {
   saving = $state(false);
   #kept = $state('');
   /** The thing as the server last gave it. */
-  #seen: T | null = null;
+  #seen = $state.raw<T | null>(null);
   #etag: string | null = null;
   #path = '';
   #pick: ((data: unknown) => T) | null = null;
+
+  get seen(): T | null {
+    return this.#seen;
+  }
 
   /** Something differs from what the server has. */
   get dirty(): boolean {
@@ -78,7 +82,7 @@ export class Editor<T extends object> {
   remover(name: string): () => Promise<boolean> {
     const path = this.#path;
     const edit = this.#edit(name);
-    return async () => (await guarded({ ...edit, send: (ifMatch) => api.request<void>('DELETE', path, { ifMatch }) })).done;
+    return async () => (await guarded({ ...edit, removes: true, send: (ifMatch) => api.request<void>('DELETE', path, { ifMatch }) })).done;
   }
 
   /** What is known of the thing now, bound to it: the person may go on to another one. */

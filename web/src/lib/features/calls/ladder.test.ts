@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { CallDetail } from '$lib/api';
 import { clipAt, clipsOf, extentOf, peaks, spansOf, stepsOf, ticksOf } from './ladder';
+import { stepWords } from './words';
 
 const START = Date.parse('2026-11-17T08:42:00Z');
 const at = (s: number) => new Date(START + s * 1000).toISOString();
@@ -13,8 +14,12 @@ function call(end: number | null): CallDetail {
         { lane: 'queue', label: 'Repairs', segments: [{ kind: 'waiting', label: '', start_at: at(40), end_at: at(100) }] },
         { lane: 'agent', label: 'Rasa', segments: [{ kind: 'talking', label: '', start_at: at(100), end_at: end === null ? null : at(end) }] }
       ],
-      marks: [{ at: at(16), kind: 'key', label: '3' }]
+      marks: [{ at: at(28), kind: 'chosen', label: '3' }, { at: at(16), kind: 'chosen', label: '3' }, { at: at(30), kind: 'chosen', label: '9' }, { at: at(35), kind: 'collected', label: 'pin' }]
     },
+    facts: [
+      { kind: 'chosen', key: 'menu', label: 'Repairs', value: '3', secret: null }, { kind: 'chosen', key: 'repairs', label: 'Where is it?', value: '3', secret: null },
+      { kind: 'typed', key: 'pin', label: 'PIN', value: '••••', secret: 'an id' }
+    ],
     recordings: [{ n: 2, start_at: at(120), length_s: 30, complete: true }, { n: 1, start_at: at(10), length_s: 60, complete: true }]
   } as unknown as CallDetail;
 }
@@ -39,7 +44,14 @@ describe('the ladder', () => {
 
   it('tells what happened in order', () => {
     const ended = call(300);
-    expect(stepsOf(ended, extentOf(ended, 0)).map((step) => step.kind)).toEqual(['key', 'waiting', 'talking']);
+    expect(stepsOf(ended, extentOf(ended, 0)).map((step) => step.kind)).toEqual(['chosen', 'chosen', 'chosen', 'collected', 'waiting', 'talking']);
+  });
+
+  it('says what a key meant, in the order in which keys came', () => {
+    const ended = call(300);
+    const steps = stepsOf(ended, extentOf(ended, 0));
+    expect(steps.map((step) => step.fact?.label)).toEqual(['Repairs', 'Where is it?', undefined, 'PIN', undefined, undefined]);
+    expect(steps.map(stepWords).slice(0, 4)).toEqual(['Pressed 3: Repairs', 'Pressed 3: Where is it?', 'Pressed 9', 'Typed PIN: 4 digits, hidden']);
   });
 });
 

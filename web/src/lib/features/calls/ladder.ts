@@ -1,5 +1,5 @@
 /** The ladder of a call as geometry and words: pure, in seconds from the start of the call. */
-import type { CallDetail, Lane, Recording, Segment, SegmentKind } from '$lib/api';
+import type { CallDetail, Fact, Lane, Recording, Segment, SegmentKind } from '$lib/api';
 
 export interface Extent {
   /** Milliseconds since 1970 at which the axis begins. */
@@ -88,6 +88,24 @@ export interface Step {
   label: string;
   detail: string | null;
   length: number | null;
+  /** What the caller chose or typed at this point. */
+  fact?: Fact;
+}
+
+type Mark = CallDetail['ladder']['marks'][number];
+
+/** The fact behind each mark of a key or of digits: both are kept in the order in which they came. */
+function factsOf(marks: Mark[], facts: Fact[]): Map<Mark, Fact> {
+  const left = [...facts];
+  const found = new Map<Mark, Fact>();
+  for (const mark of [...marks].sort((a, b) => Date.parse(a.at) - Date.parse(b.at))) {
+    const at = left.findIndex((fact) => (mark.kind === 'chosen' ? fact.kind === 'chosen' && fact.value === mark.label : mark.kind === 'collected' && fact.kind === 'typed' && fact.key === mark.label));
+    const fact = left[at];
+    if (!fact) continue;
+    found.set(mark, fact);
+    left.splice(at, 1);
+  }
+  return found;
 }
 
 /** What happened, in order. */
@@ -97,7 +115,11 @@ export function stepsOf(call: CallDetail, extent: Extent): Step[] {
       .filter((span) => !(lane.lane === 'customer' && span.kind === 'ring'))
       .map((span) => ({ at: span.from, lane: lane.lane, who: lane.label, kind: span.kind, label: span.label, detail: span.detail, length: span.open ? null : span.until - span.from }))
   );
-  const marks = call.ladder.marks.map((mark) => ({ at: secondsAt(extent, mark.at), lane: 'mark' as const, who: '', kind: mark.kind, label: mark.label, detail: null, length: null }));
+  const facts = factsOf(call.ladder.marks, call.facts);
+  const marks = call.ladder.marks.map((mark): Step => {
+    const fact = facts.get(mark);
+    return { at: secondsAt(extent, mark.at), lane: 'mark', who: '', kind: mark.kind, label: mark.label, detail: null, length: null, ...(fact ? { fact } : {}) };
+  });
   // A key comes before the wait that it led to, though both are of the same instant.
   return [...marks, ...steps].sort((a, b) => a.at - b.at);
 }

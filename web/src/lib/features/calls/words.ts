@@ -1,5 +1,5 @@
-import type { LaneKind, SegmentKind } from '$lib/api';
-import { consentWord } from '$lib/features/desk/words';
+import type { Fact, LaneKind, SegmentKind } from '$lib/api';
+import { consentInside, typedValue } from '$lib/features/desk/words';
 import { fmt, m } from '$lib/i18n';
 import type { Step } from './ladder';
 
@@ -25,10 +25,10 @@ export function offerWord(detail: string | null): string {
   return detail ? (OFFERS[detail]?.() ?? detail) : '';
 }
 
-const MARKS: Record<string, (label: string) => string> = {
-  chosen: (label) => m.step_key({ key: fmt.digits(label) }),
-  collected: (label) => m.step_collected({ label }),
-  consent: (label) => m.step_consent({ consent: consentWord(label) }),
+const MARKS: Record<string, (label: string, fact?: Fact) => string> = {
+  chosen: (key, fact) => (fact ? m.step_chosen({ key: fmt.digits(key), label: fact.label }) : m.step_key({ key: fmt.digits(key) })),
+  collected: (variable, fact) => (fact ? m.step_typed({ label: fact.label, value: typedValue(fact) }) : m.step_collected({ label: variable })),
+  consent: (label) => m.step_consent({ consent: consentInside(label) }),
   recording_started: () => m.step_recording_started(),
   recording_ended: () => m.step_recording_ended(),
   wrap_up_extended: (label) => m.step_wrap_up_extended({ name: label }),
@@ -37,7 +37,7 @@ const MARKS: Record<string, (label: string) => string> = {
 
 /** What happened, in words. */
 export function stepWords(step: Step): string {
-  if (step.lane === 'mark') return MARKS[step.kind]?.(step.label) ?? step.label;
+  if (step.lane === 'mark') return MARKS[step.kind]?.(step.label, step.fact) ?? step.label;
   if (step.kind === 'node') return m.step_node({ node: step.label });
   if (step.kind === 'offered') return step.detail ? m.step_offered({ name: step.who, how: offerWord(step.detail) }) : m.step_offering({ name: step.who });
   if (step.lane === 'agent') return m.step_agent({ what: kindWord(step.kind), name: step.who });

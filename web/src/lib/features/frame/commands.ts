@@ -1,13 +1,18 @@
 /** What the command bar can do now: every place, every act of the agent that fits, a number to look up. */
 import { goto } from '$app/navigation';
 import type { Me } from '$lib/api';
+import { shortcut } from '$lib/ui/keys';
 import { desk } from '$lib/features/desk/desk.svelte';
+import { drafts } from '$lib/features/desk/drafts.svelte';
+import { DECLINE_REASONS, MORE_TIME_S } from '$lib/features/desk/words';
 import { telephone } from '$lib/features/session/telephone.svelte';
 import { theme } from '$lib/features/session/theme.svelte';
-import { LANGUAGE_NAMES, language, locales, m, western } from '$lib/i18n';
+import { LANGUAGE_NAMES, fmt, language, locales, m, western } from '$lib/i18n';
 import Check from '@lucide/svelte/icons/check';
 import Circle from '@lucide/svelte/icons/circle';
 import Coffee from '@lucide/svelte/icons/coffee';
+import Grip from '@lucide/svelte/icons/grip';
+import KeyRound from '@lucide/svelte/icons/key-round';
 import Languages from '@lucide/svelte/icons/languages';
 import Mic from '@lucide/svelte/icons/mic';
 import Moon from '@lucide/svelte/icons/moon';
@@ -15,7 +20,10 @@ import Pause from '@lucide/svelte/icons/pause';
 import Phone from '@lucide/svelte/icons/phone';
 import PhoneOff from '@lucide/svelte/icons/phone-off';
 import Search from '@lucide/svelte/icons/search';
+import PhoneMissed from '@lucide/svelte/icons/phone-missed';
 import Sun from '@lucide/svelte/icons/sun';
+import Timer from '@lucide/svelte/icons/timer';
+import { opened } from './opened.svelte';
 import { allPlaces, type Place } from './places';
 
 export interface CommandItem {
@@ -37,15 +45,25 @@ function contactCommands(): CommandItem[] {
   const me = desk.me;
   const group = m.commands_contact();
   const items: CommandItem[] = [];
-  if (me?.offer) items.push({ id: 'accept', group, word: m.accept(), icon: icon(Phone), kbd: 'F8', run: () => void desk.accept() });
+  if (me?.offer) {
+    items.push({ id: 'accept', group, word: m.accept(), icon: icon(Phone), kbd: 'F8', run: () => void desk.accept() });
+    for (const { code, word } of DECLINE_REASONS) {
+      items.push({ id: `decline-${code}`, group, word: `${m.decline()}: ${word()}`, icon: icon(PhoneMissed), run: () => void desk.decline(code) });
+    }
+  }
   if (me?.call) {
     items.push(
       { id: 'mute', group, word: telephone.muted ? m.unmute() : m.mute(), icon: icon(Mic), kbd: 'M', run: () => telephone.setMuted(!telephone.muted) },
       { id: 'hold', group, word: me.call.hold_since ? m.resume() : m.hold(), icon: icon(Pause), kbd: 'H', run: () => void desk.toggleHold() },
+      { id: 'keypad', group, word: m.keypad(), icon: icon(Grip), run: () => (opened.keypad = true) },
       { id: 'hangup', group, word: m.hang_up(), icon: icon(PhoneOff), run: () => void desk.hangUp() }
     );
   }
-  if (me?.wrap_up) items.push({ id: 'finish', group, word: m.finish(), icon: icon(Check), run: () => void desk.finish() });
+  if (me?.wrap_up) {
+    const { disposition, resolved } = drafts.of(me.wrap_up.contact.call);
+    if (disposition !== null && resolved !== null) items.push({ id: 'finish', group, word: m.finish(), icon: icon(Check), kbd: shortcut('Enter'), run: () => void desk.finish() });
+    items.push({ id: 'extend', group, word: m.more_time(), icon: icon(Timer), run: () => void desk.extend(MORE_TIME_S) });
+  }
   return items;
 }
 
@@ -79,9 +97,10 @@ export function commandsFor(me: Me, typed: string): CommandItem[] {
       ? { id: 'light', group, word: m.theme_light(), also: m.theme(), icon: icon(Sun), run: () => theme.set('light') }
       : { id: 'dark', group, word: m.theme_dark(), also: m.theme(), icon: icon(Moon), run: () => theme.set('dark') }
   );
+  items.push({ id: 'password', group: m.commands_account(), word: m.change_password(), icon: icon(KeyRound), run: () => (opened.password = true) });
   const digits = western(typed).replace(/[^\d+]/g, '');
   if (digits.length >= 3) {
-    items.unshift({ id: 'look-up', group: m.commands_find(), word: m.calls_from_number({ number: digits }), icon: icon(Search), always: true, run: () => void goto(`/calls?q=${encodeURIComponent(digits)}`) });
+    items.unshift({ id: 'look-up', group: m.commands_find(), word: m.calls_from_number({ number: fmt.telInText(digits) }), icon: icon(Search), always: true, run: () => void goto(`/calls?q=${encodeURIComponent(digits)}`) });
   }
   return items;
 }

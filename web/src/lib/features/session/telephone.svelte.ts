@@ -35,12 +35,19 @@ class Telephone {
   get devices(): { id: string; label: string }[] {
     return this.#phone?.devices ?? [];
   }
+  /** The chosen microphone; `''`, the system's choice, also while the chosen one is gone. */
+  get microphone(): string {
+    const chosen = this.#phone?.microphone ?? '';
+    return this.devices.some((one) => one.id === chosen) ? chosen : '';
+  }
   /** Loudspeakers and earpieces; empty where the browser lets no page choose. */
   get speakers(): { id: string; label: string }[] {
     return this.#phone?.speakers ?? [];
   }
+  /** The chosen one of them; `''` is the system's choice. */
   get speaker(): string {
-    return this.#phone?.speaker ?? '';
+    const chosen = this.#phone?.speaker ?? '';
+    return this.speakers.some((one) => one.id === chosen) ? chosen : '';
   }
   /** Sound waits until the page is touched. */
   get needsGesture(): boolean {

@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PHONE, run } from './program.mjs';
-import { TELLING, speakerOf } from './voice.mjs';
+import { PERIOD_MS, ROUND_MS, TELLING, said, speakerOf } from './voice.mjs';
 import { RATE, wav } from './wav.mjs';
 
 let files = 0;
@@ -22,12 +22,12 @@ export async function hear(folder, samples, at = 0) {
     const speaker = speakerOf(code);
     periods.set(speaker, [...(periods.get(speaker) ?? []), at_ms]);
   }
-  const said = found.periods.map(({ code, at_ms }) => ({ code, at: at + at_ms }));
-  return { periods, said, codes: [...periods.keys()].sort((a, b) => a - b), file, lengthMs: found.length_ms };
+  const heard = found.periods.map(({ code, at_ms }) => ({ code, at: at + at_ms }));
+  return { periods, said: heard, codes: [...periods.keys()].sort((a, b) => a - b), file, lengthMs: found.length_ms };
 }
 
 /** The periods of one speaker among others. */
-export const of = (speaker, said) => said.filter(({ code }) => speakerOf(code) === speaker);
+export const of = (speaker, periods) => periods.filter(({ code }) => speakerOf(code) === speaker);
 
 /** On a busy machine two clocks may disagree by so much that what was heard seems to come before it was said. */
 const CLOCKS_MS_MAX = 100;
@@ -38,7 +38,7 @@ const STRAY_MS = 150;
  * How late each of the periods of one speaker was heard, milliseconds, least first. Both are lists of
  * periods, each with its code and its moment on the same clock. There must be one delay, and only
  * one, with which all that was heard had been said: whoever is late by a period, by two or by ten
- * is never taken for somebody who is not.
+ * is never taken for somebody who is not. Known up to a round of the order, 48 seconds.
  */
 export function delays(heard, spoken) {
   const late = (period, by) => {
@@ -46,7 +46,7 @@ export function delays(heard, spoken) {
     return source && period.at - source.at;
   };
   const possible = spoken
-    .filter(({ code, at }) => code === heard[0]?.code && heard[0].at - at >= -CLOCKS_MS_MAX)
+    .filter(({ code, at }) => code === heard[0]?.code && heard[0].at - at >= -CLOCKS_MS_MAX && heard[0].at - at < ROUND_MS - CLOCKS_MS_MAX)
     .map(({ at }) => heard.map((period) => late(period, heard[0].at - at)))
     .filter((each) => each.every((delay) => delay !== undefined));
   if (heard.length < TELLING || possible.length !== 1) {
@@ -54,6 +54,17 @@ export function delays(heard, spoken) {
     throw new Error(`${possible.length} delays fit ${heard.length} periods; heard: ${list(heard)}; said: ${list(spoken)}`);
   }
   return possible[0].sort((a, b) => a - b);
+}
+
+/**
+ * Everything that a speaker said until the end of what was heard at its mouth: a busy page may have
+ * missed a piece there, but four periods tell the place of all. Goes back by nearly a whole order.
+ */
+export function source(speaker, near) {
+  const [from, until] = [near[0]?.at - ROUND_MS + PERIOD_MS, near.at(-1)?.at + PERIOD_MS];
+  const off = delays(near, said(speaker, from, until));
+  const began = from + off[Math.floor(off.length / 2)];
+  return said(speaker, began - ROUND_MS, until).filter(({ at }) => at > from);
 }
 
 const WINDOW_MS = 10;

@@ -21,6 +21,7 @@ export const FLOWING_MS = 480;
 const MARKS = { [CODES.caller]: [2, 3, 4], [CODES.page]: [5, 7, 13] };
 /** Any four in a row are there once (a de Bruijn sequence): it repeats after 48 seconds. */
 export const ORDER = [...'000010002001100120021002201010201110112012101220202110212022102221111211221212222'].map(Number);
+export const ROUND_MS = ORDER.length * PERIOD_MS;
 /** So many periods in a row tell the place. */
 export const TELLING = 4;
 

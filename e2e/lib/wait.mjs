@@ -1,6 +1,8 @@
 // Waiting for a condition with a deadline: the only way time passes in these tests.
 
 const POLL_MS = 25;
+/** The last look may take so long; one that hangs is no reason to wait for ever. */
+const LOOK_MS_MAX = 2_000;
 
 /** Awaits until `look` gives something truthy and gives it back. What it last saw goes into the error. */
 export async function until(what, look, deadlineMs = 20_000) {
@@ -8,7 +10,7 @@ export async function until(what, look, deadlineMs = 20_000) {
   let last;
   for (;;) {
     try {
-      last = await look();
+      last = await within('a look', Promise.resolve(look()), Math.max(LOOK_MS_MAX, end - Date.now()));
       if (last) return last;
     } catch (error) {
       if (error.fatal) throw error;

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { delays, firstSound, hear, of } from '../lib/audio.mjs';
+import { delays, firstSound, hear, of, source } from '../lib/audio.mjs';
 import { CODES, ORDER, TELLING, said, voice } from '../lib/voice.mjs';
 import { channels } from '../lib/wav.mjs';
 
@@ -39,6 +39,11 @@ async function lateIsSeen(stage, say) {
       const falls = [...piece(samples, 0, 2_000), ...new Int16Array(700 * 8), ...piece(samples, 2_000, 5_000)];
       const { said: fallen } = await hear(folder, falls);
       assert.throws(() => delays(of(speaker, fallen), spoken), /0 delays fit/);
+      // What was missed at the mouth is known all the same.
+      const mouth = await hear(folder, piece(samples, FROM_MS - 5_000, FROM_MS + LISTEN_MS), FROM_MS - 5_000);
+      const known = source(speaker, mouth.said.filter((_, n) => n !== 7));
+      const late = await hear(folder, piece(samples, FROM_MS - 700, FROM_MS - 700 + LISTEN_MS), FROM_MS);
+      assert(delays(late.said, known).every((delay) => Math.abs(delay - 700) <= EXACT_MS));
       // Too little tells nothing, and neither does a voice whose source was not listened to.
       const { said: short } = await hear(folder, piece(samples, 0, 1_300));
       assert.throws(() => delays(short, spoken), /fit 2 periods/);

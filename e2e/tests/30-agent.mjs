@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { judge } from './10-call.mjs';
-import { pause, until } from '../lib/wait.mjs';
+import { until } from '../lib/wait.mjs';
 import { CODES, PERIOD_MS } from '../lib/voice.mjs';
 
 const RELOAD_MS_MAX = 3_000;
@@ -65,8 +65,9 @@ async function closesTheTab(stage, say) {
   say(`offered to the next agent ${((Date.now() - closedAt) / 1_000).toFixed(1)} s after the tab was closed`);
   const clickAt = await other.accept();
   await other.hears(CODES.caller);
-  // A conversation in which the agent gets a word in.
-  await pause(2 * PERIOD_MS);
+  // A conversation in which the agent gets a word in, by the page's own microphone.
+  await other.listen('local', 4 * PERIOD_MS, clickAt);
+  await other.listen('remote', 2 * PERIOD_MS);
   await other.hangUp();
   const diary = await caller.over();
   const music = diary.startsOf(CODES.music);
@@ -88,7 +89,8 @@ async function reloads(stage, say) {
   const loadedAt = await desk.page.evaluate(() => performance.timeOrigin + performance.getEntriesByType('navigation')[0].loadEventEnd);
   await desk.conversation.waitFor();
   const heard = await desk.hears(CODES.caller, { from: loadedAt });
-  await desk.listen('remote', 2_000);
+  // As long as the caller may have to wait for the page, and for a whole period of its chirps.
+  await desk.listen('remote', RELOAD_MS_MAX + 2 * PERIOD_MS, loadedAt);
   await desk.hangUp();
   const diary = await caller.over();
   const toPage = heard.at + heard.periods.get(CODES.caller)[0] - loadedAt;

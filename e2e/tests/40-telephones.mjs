@@ -40,7 +40,8 @@ async function baresipCalls(stage, say) {
   await pause(2 * PERIOD_MS);
   program.write('1');
   await house.callOf(number, (call) => call.queue);
-  await pause(4 * PERIOD_MS);
+  // Long enough for two whole periods of the music, wherever it begins.
+  await pause(6 * PERIOD_MS);
   await desk.ready();
   await desk.offered(number);
   await desk.accept();

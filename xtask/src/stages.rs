@@ -4,6 +4,7 @@
 //! failure; the last line is the whole result. With `CI=true` everything was set up before: a stage
 //! that is not there or lacks its program has failed.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -231,7 +232,12 @@ fn judge(sum: Count, counted: Option<Count>, ok: bool) -> Count {
 /// Runs a command, shows its output as it comes and returns it.
 fn run_step(root: &Path, step: &Step) -> anyhow::Result<(bool, String)> {
     println!("$ {}", step.command);
-    let mut child = Command::new("sh")
+    let mut shell = Command::new("sh");
+    // What `cargo xtask` sets for this program would make build scripts that ask for it run again.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| of_cargo(name)) {
+        shell.env_remove(name);
+    }
+    let mut child = shell
         .args(["-c", &format!("( {} ) 2>&1", step.command)])
         .current_dir(root.join(step.folder))
         .env("NO_COLOR", "1")
@@ -251,6 +257,12 @@ fn run_step(root: &Path, step: &Step) -> anyhow::Result<(bool, String)> {
         line.clear();
     }
     Ok((child.wait()?.success(), output))
+}
+
+/// Whether cargo sets this variable for the program that it runs, and not people for cargo.
+fn of_cargo(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
 }
 
 /// Where cargo puts the programs of the development profile: for tests written in other languages.

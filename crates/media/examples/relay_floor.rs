@@ -1,9 +1,10 @@
 //! CPU per packet of our relay, recorded and not, and of music, beside the plain relay floor.
 //!
-//! `cargo run --release -p media --features floor --example relay_floor [calls] [seconds]`. All of
-//! it in one process and on loopback; only the CPU of the threads under test counts, read from the
-//! scheduler. Rounds are interleaved and the median is printed, so that a busy machine harms all
-//! alike.
+//! `cargo run --release -p media --features floor --example relay_floor [calls] [seconds] [floor]`.
+//! All of it in one process and on loopback; only the CPU of the threads under test counts, read
+//! from the scheduler. Rounds are interleaved and the median is printed, so that a busy machine
+//! harms all alike. With the word `floor` it is one round of the plain relay alone: how fast this
+//! machine is now.
 #![expect(clippy::print_stdout, reason = "the figures are its output")]
 
 use std::collections::BTreeMap;
@@ -232,6 +233,14 @@ fn main() -> Result<(), Fault> {
     let mut arguments = std::env::args().skip(1);
     let calls = arguments.next().map_or(Ok(200), |text| text.parse())?;
     let seconds = arguments.next().map_or(Ok(5), |text| text.parse())?;
+    match arguments.next().as_deref() {
+        None => {}
+        Some("floor") => {
+            println!("floor     {:6.2}", floor(calls, seconds)?);
+            return Ok(());
+        }
+        Some(word) => return Err(format!("the third argument can be floor, not {word}").into()),
+    }
     let load = fs::read_to_string("/proc/loadavg")?;
     println!("{calls} calls, {ROUNDS} rounds of {seconds} s, load {}", load.trim());
     let mut figures: BTreeMap<Option<Work>, Vec<f64>> = BTreeMap::new();

@@ -52,7 +52,7 @@ fn quoted_end(text: &str) -> Option<usize> {
 /// The first place of `wanted` outside quoted strings and angle brackets.
 fn find_outside(text: &str, wanted: u8) -> Option<usize> {
     let bytes = text.as_bytes();
-    let (mut place, mut angle) = (0, false);
+    let (mut place, mut angle) = (memchr::memchr3(b'"', b'<', wanted, bytes)?, false);
     while place < bytes.len() {
         match bytes[place] {
             b'"' if !angle => {

@@ -1,5 +1,7 @@
 //! What the transaction layer behind the filter would misread, mended in the datagram itself.
 
+use std::borrow::Cow;
+
 use crate::wire::{self, Head, Name};
 
 /// The headers that the transaction layer takes apart.
@@ -26,14 +28,16 @@ pub(super) fn insert_length(buf: &mut [u8], body_at: usize, length: usize) -> us
 /// section 25.1, EQUAL), which it takes for a part of the name, and a value that begins on the line
 /// below its name, which it takes with a blank in front.
 pub(super) fn is_loose(head: &Head<'_>) -> bool {
-    let loose = |value: &str| {
-        let blank = |byte: Option<&u8>| byte.is_some_and(|b| matches!(b, b' ' | b'\t'));
-        let bytes = value.as_bytes();
-        let around =
-            |place: usize| blank(bytes.get(place + 1)) || place > 0 && blank(bytes.get(place - 1));
-        value.match_indices('=').any(|(place, _)| around(place))
-    };
-    head.folded || READ_BEHIND.iter().any(|name| head.all(*name).any(loose))
+    head.folded || READ_BEHIND.iter().any(|name| head.all(*name).any(has_blanks))
+}
+
+/// Whether blanks stand around some `=`.
+fn has_blanks(value: &str) -> bool {
+    let blank = |byte: Option<&u8>| byte.is_some_and(|b| matches!(b, b' ' | b'\t'));
+    let bytes = value.as_bytes();
+    let around =
+        |place: usize| blank(bytes.get(place + 1)) || place > 0 && blank(bytes.get(place - 1));
+    value.match_indices('=').any(|(place, _)| around(place))
 }
 
 /// Takes those blanks and line breaks out. Returns the new place of the body and the new length.
@@ -67,7 +71,10 @@ pub(super) fn tighten(buf: &mut [u8], body_at: usize, length: usize) -> (usize, 
 }
 
 /// Takes the blanks around `=` out, where it does not stand in a quoted string.
-pub(super) fn without_blanks(value: &str) -> String {
+pub(super) fn without_blanks(value: &str) -> Cow<'_, str> {
+    if !has_blanks(value) {
+        return Cow::Borrowed(value);
+    }
     let mut out = String::with_capacity(value.len());
     let (mut quoted, mut escaped) = (false, false);
     for c in value.chars() {
@@ -81,7 +88,7 @@ pub(super) fn without_blanks(value: &str) -> String {
         escaped = quoted && c == '\\' && !escaped;
         out.push(c);
     }
-    out
+    Cow::Owned(out)
 }
 
 #[cfg(test)]

@@ -57,11 +57,9 @@ static CALLS: Statements = LazyLock::new(|| {
 });
 
 fn statements(head: &str, columns: usize, tail: &str) -> [String; SIZES] {
-    let row = |row: usize| {
-        let places = (1..=columns).map(|column| format!("${}", row * columns + column));
-        format!("({})", places.collect::<Vec<_>>().join(", "))
-    };
-    let values = |rows: usize| (0..rows).map(row).collect::<Vec<_>>().join(", ");
+    // Numbered places have names, and each that is bound is looked for among all of them.
+    let row = format!("({})", vec!["?"; columns].join(", "));
+    let values = |rows: usize| vec![row.as_str(); rows].join(", ");
     // The first column of every table here names the tenant and is never null.
     let text = |place: usize| {
         format!(

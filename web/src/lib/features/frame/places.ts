@@ -46,9 +46,15 @@ export const ADMIN_PLACES: AdminPlace[] = [
   { group: 'system', path: '/admin/versions', word: m.admin_versions, icon: asIcon(History) }
 ];
 
-/** What the rail of this person shows. */
+/** What the rail of this person shows: a desk only to those who take calls. */
 export function railOf(me: Me): Place[] {
-  return me.role === 'administrator' ? [DESK, CALLS, CALL_BACKS, ADMIN] : [DESK, CALLS, CALL_BACKS];
+  return [...(me.agent ? [DESK] : []), CALLS, CALL_BACKS, ...(me.role === 'administrator' ? [ADMIN] : [])];
+}
+
+/** Where this person's work begins. */
+export function homeOf(me: Me): Place {
+  if (me.agent) return DESK;
+  return me.role === 'administrator' ? ADMIN : CALLS;
 }
 
 /** Whether a place holds a path. */

@@ -42,6 +42,7 @@ async function runOne({ name, deadline_s, skip, run }) {
   const say = (text) => console.log(`  ${name}: ${text}`);
   try {
     await within(name, run(stage, say), deadline_s * 1_000);
+    if (stage.pageErrors.length > 0) throw new Error(stage.pageErrors.join('\n'));
     count.passed += 1;
     console.log(`ok      ${name} (${seconds(since)} s)`);
   } catch (error) {
@@ -50,6 +51,7 @@ async function runOne({ name, deadline_s, skip, run }) {
     console.log(`  see ${await stage.evidence(name).catch((fault) => fault.message)}`);
   }
   await within('the end of the stage', stage.end(), 20_000).catch((error) => {
-    console.log(`  ${name}: ${error.message}`);
+    count.failed += 1;
+    console.log(`FAILED  ${name}: ${error.message}`);
   });
 }

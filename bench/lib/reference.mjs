@@ -6,24 +6,28 @@
 import { join } from 'node:path';
 import { run } from '../../e2e/lib/program.mjs';
 
-/** The plain relay with one socket a leg and 400 calls, on the machine of the goals: us CPU per packet. */
-export const RELAY_US = 4.68;
+/** The plain relay with one socket a leg, on the machine of the goals, by calls: us CPU per packet. */
+const RELAY_US = { 100: 5.19, 400: 4.68 };
 const CALLS = 400;
-const SECONDS = 2;
+const SECONDS = 1;
+const ROUNDS = 2;
 
-/** What a packet of the plain relay costs here and now, us CPU. */
-async function relayUs(bin) {
-  const { stdout } = await run(join(bin, 'examples/relay_floor'), [String(CALLS), String(SECONDS), 'floor'], { timeoutMs: 60_000 });
-  return Number(/^floor\s+([\d.]+)/m.exec(stdout)[1]);
-}
-
-/** So many times longer than there the same work takes here. */
-export async function slowness(bin) {
-  return (await relayUs(bin)) / RELAY_US;
+/** What a packet of the plain relay costs here and now, us CPU: the least of some rounds. */
+export async function relayUs(bin) {
+  const rounds = [];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const { stdout } = await run(join(bin, 'examples/relay_floor'), [String(CALLS), String(SECONDS), 'floor'], { timeoutMs: 60_000 });
+    // Where packets are lost the machine is too busy to tell how fast it is.
+    if (!/lost/.test(stdout)) rounds.push(Number(/^floor\s+([\d.]+)/m.exec(stdout)[1]));
+  }
+  if (rounds.length === 0) throw new Error('the machine is too busy for the plain relay');
+  return Math.min(...rounds);
 }
 
 /** The parts of a figure whose goal is `most` of CPU on the machine of the goals. */
-export function atReference(most, unit, slow) {
-  const note = `the floor is ${most} ${unit} of the machine where the plain relay takes ${RELAY_US} us a packet; here it takes ${(slow * RELAY_US).toFixed(1)} us`;
+export function atReference(most, unit, relay_us, calls = CALLS) {
+  const there = RELAY_US[calls];
+  const note = `the floor is ${most} ${unit} of the machine where the plain relay takes ${there} us a packet; here it takes ${relay_us.toFixed(1)} us`;
+  const slow = relay_us / there;
   return { unit: `${unit} CPU`, floor: most * slow, most: 1, by: 'ratio', note };
 }

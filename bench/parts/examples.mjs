@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { elsewhere } from '../lib/host.mjs';
 import { run } from '../../e2e/lib/program.mjs';
-import { atReference, RELAY_US } from '../lib/reference.mjs';
+import { atReference } from '../lib/reference.mjs';
 
 /** Runs a measuring program and gives what it printed, or the figures that are missing. */
 async function example({ bin, pinned = true }, name, args, goals, read) {
@@ -27,6 +27,7 @@ export const plane = {
   goals: ['G1', 'G2', 'G6'],
   run: ({ bin, quick }) => {
     const args = quick ? ['50', '1'] : ['200', '5'];
+    // With 200 calls; judged as if they were 100, which is stricter.
     return example({ bin, pinned: false }, 'relay_floor', args, PLANE, (number) => {
       const [floor, relay] = [number(/^floor\s+([\d.]+)/m), number(/^relay\s+([\d.]+)/m)];
       const [recorded, music] = [number(/^recorded\s+([\d.]+)/m), number(/^music\s+([\d.]+)/m)];
@@ -34,7 +35,7 @@ export const plane = {
       return [
         { goal: 'G1', name: 'relayed packet', value: relay, floor, unit, most: 1.7, by: 'ratio', reference: 'Asterisk 24-28 us, rtpengine in user space 11.9-12.8 us, floor 4.0-5.2 us' },
         { goal: 'G2', name: 'recorded packet', value: recorded, floor: relay, unit, most: 1.5, by: 'ratio', note: 'the floor is our own relay', reference: 'Asterisk with MixMonitor 61-69 us' },
-        { goal: 'G6', name: 'packet of music', value: music, ...atReference(6, 'us', floor / RELAY_US), reference: 'Asterisk 49-64 us' }
+        { goal: 'G6', name: 'packet of music', value: music, ...atReference(6, 'us', floor, 100), reference: 'Asterisk 49-64 us' }
       ];
     });
   }

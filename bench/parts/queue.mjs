@@ -3,7 +3,7 @@
 import { Centre } from '../lib/centre.mjs';
 import { meter } from '../lib/host.mjs';
 import { Callers, Phones } from '../lib/load.mjs';
-import { atReference, slowness } from '../lib/reference.mjs';
+import { atReference, relayUs } from '../lib/reference.mjs';
 import { percentile } from '../../e2e/lib/wait.mjs';
 
 /** Runs callers against agents who talk for `talk_ms` and gives everything that was seen. */
@@ -28,7 +28,7 @@ export const distribution = {
   goals: ['G5'],
   async run({ bin, quick, say }) {
     const plan = quick ? { agents: 10, talk_ms: 500, rate: 10, seconds: 4 } : { agents: 100, talk_ms: 1_000, rate: 50, seconds: 12 };
-    const goal = atReference(1.5, 'ms', await slowness(bin));
+    const goal = atReference(1.5, 'ms', await relayUs(bin));
     const seen = await distribute(plan);
     const name = `distributed call, ${plan.agents} agents, ${plan.rate}/s`;
     say(`${seen.served.length} of ${seen.calls} calls served, ends ${JSON.stringify(seen.ends)}`);

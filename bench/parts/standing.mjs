@@ -3,7 +3,7 @@
 import { Centre } from '../lib/centre.mjs';
 import { meter, rssKb, threads } from '../lib/host.mjs';
 import { Callers, Phones } from '../lib/load.mjs';
-import { RELAY_US, atReference, slowness } from '../lib/reference.mjs';
+import { atReference, relayUs } from '../lib/reference.mjs';
 import { pause, until } from '../../e2e/lib/wait.mjs';
 
 const RAMP_PER_S = 40;
@@ -56,7 +56,7 @@ export const relayed = {
   goals: ['G1', 'G7', 'G8'],
   async run(options) {
     const plan = size(options);
-    const floor = RELAY_US * (await slowness(options.bin));
+    const floor = await relayUs(options.bin);
     const seen = await stand(plan);
     options.say(`${plan.count} calls: ${seen.out} packets, ${seen.percent.toFixed(1)} % of a core, lost ${seen.lost} of ${seen.heard}, p99 ${seen.delay_ms_p99} ms`);
     const direct = await alone(plan);
@@ -101,7 +101,7 @@ export const waiting = {
   goals: ['G6', 'G7'],
   async run(options) {
     const plan = size(options);
-    const goal = atReference(6, 'us', await slowness(options.bin));
+    const goal = atReference(6, 'us', await relayUs(options.bin));
     const seen = await stand({ ...plan, count: plan.count * 2, waiting: true });
     options.say(`${plan.count * 2} waiting: ${seen.percent.toFixed(1)} % of a core, ${seen.out} packets of music`);
     return [

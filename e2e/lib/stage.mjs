@@ -54,6 +54,11 @@ export class Stage {
     this.#programs.push(program);
   }
 
+  /** What the pages of this test threw and nobody caught. */
+  get pageErrors() {
+    return this.desks.flatMap((desk) => desk.problems.filter((problem) => problem.startsWith('page error')));
+  }
+
   /** What is left behind when a test fails. */
   async evidence(name) {
     const folder = join(ROOT, 'target/e2e', name.replace(/[^a-z0-9]+/gi, '-').slice(0, 60));

@@ -38,7 +38,8 @@ pub(crate) async fn keep(app: &App, caller: &Caller) {
     }
 }
 
-fn holds_contact(app: &App, tenant: TenantId, agent: AgentId) -> bool {
+/// Whether somebody talks with a customer, or ends a contact in writing.
+pub(crate) fn holds_contact(app: &App, tenant: TenantId, agent: AgentId) -> bool {
     let holds = |view: &AgentView| view.call.is_some() || view.wrap_up.is_some();
     match app.floor.latest(tenant, Topic::Agent(agent)).map(|update| update.data) {
         Some(TopicData::Agent(view)) => holds(&view),

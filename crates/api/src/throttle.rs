@@ -23,6 +23,8 @@ enum Key {
     AccountFrom(String, IpAddr),
     Network(IpAddr),
     Account(String),
+    /// All that are at work, whoever they are of.
+    House,
 }
 
 impl Key {
@@ -35,6 +37,7 @@ impl Key {
                 failures + at_work >= limits::SIGN_IN_FAILURES_PER_ACCOUNT_AND_NETWORK_MAX
             }
             Self::Account(_) => failures + at_work >= limits::SIGN_IN_FAILURES_PER_ACCOUNT_MAX,
+            Self::House => at_work >= limits::SIGN_INS_AT_ONCE_MAX,
             Self::Network(_) => {
                 failures >= limits::SIGN_IN_FAILURES_PER_NETWORK_MAX
                     || at_work >= limits::SIGN_INS_AT_ONCE_PER_NETWORK_MAX
@@ -83,7 +86,8 @@ impl Throttle {
         let (account, network) =
             (TokenDigest::of(&store::fold_mail(mail)).to_hex(), network_of(address));
         let of_network = Key::AccountFrom(account.clone(), network);
-        self.begin(vec![of_network, Key::Network(network), Key::Account(account)], now)
+        let keys = vec![of_network, Key::Network(network), Key::Account(account), Key::House];
+        self.begin(keys, now)
     }
 
     /// The same for a one-time secret, which belongs to no account.
@@ -123,7 +127,7 @@ impl Attempt<'_> {
     /// The secret was wrong.
     pub(crate) fn failed(self, now: Timestamp) {
         let mut tallies = self.throttle.tallies();
-        for key in &self.keys {
+        for key in self.keys.iter().filter(|key| **key != Key::House) {
             let Some(tally) = tallies.get_mut(key) else { continue };
             if tally.failures == 0 {
                 tally.since = now;
@@ -182,6 +186,20 @@ mod tests {
 
     fn from(n: u32) -> IpAddr {
         IpAddr::V4((0x0a00_0000 + n).into())
+    }
+
+    #[test]
+    fn so_many_at_once_are_enough_for_the_house() {
+        let throttle = Throttle::default();
+        let mut at_work = Vec::new();
+        for n in 0..limits::SIGN_INS_AT_ONCE_MAX {
+            let mail = format!("{n}@example.com");
+            at_work.push(throttle.try_account(&mail, from(n), at(0)).unwrap());
+        }
+        let refused = throttle.try_account(MAIL, from(9_999), at(0)).unwrap_err();
+        assert_eq!((refused.code, refused.retry_after_s), ("too_many_tries", Some(1)));
+        at_work.pop().unwrap().failed(at(0));
+        assert!(throttle.try_account(MAIL, from(9_999), at(0)).is_ok());
     }
 
     #[test]

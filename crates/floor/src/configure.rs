@@ -119,15 +119,17 @@ impl Cell {
         }
     }
 
-    /// Forgets an agent who is not configured any more and holds nothing.
+    /// Forgets an agent who is not configured any more and holds nothing: their page is nobody's.
     pub(crate) fn forget_if_removed(&mut self, agent: AgentId) {
-        let holds_nothing = self.agents.get(&agent).is_some_and(|slot| slot.lease.is_none());
-        if holds_nothing
-            && !self.config.agents.contains_key(&agent)
-            && let Some(slot) = self.agents.remove(&agent)
-            && let Some(page) = slot.page
-        {
-            self.legs.remove(&page);
+        let Some(slot) = self.agents.get(&agent).filter(|slot| slot.lease.is_none()) else {
+            return;
+        };
+        if self.config.agents.contains_key(&agent) {
+            return;
         }
+        if let Some(page) = slot.page {
+            self.page_gone(agent, page);
+        }
+        self.agents.remove(&agent);
     }
 }

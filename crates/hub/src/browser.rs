@@ -138,8 +138,9 @@ impl Phones {
         let _ = answer.send(Ok(sdp));
     }
 
-    /// The media plane had no room for the offer: the page before still has its telephone.
-    pub(crate) fn crowded(&mut self, offer: u64) {
+    /// The media plane had no room for the offer or no use for it: the page before still has its
+    /// telephone.
+    pub(crate) fn refused(&mut self, offer: u64, why: Refusal) {
         let Some(Waiting { leg, answer, .. }) = self.waiting.remove(&offer) else { return };
         if let Some((_, phone)) = self.of_leg(leg)
             && phone.offer == offer
@@ -147,14 +148,7 @@ impl Phones {
         {
             (phone.tab, phone.epoch, phone.up, phone.gone_since) = (tab, epoch, up, gone_since);
         }
-        let _ = answer.send(Err(Refusal::Overloaded));
-    }
-
-    /// The media plane could not use the offer.
-    pub(crate) fn refused(&mut self, offer: u64, why: Refusal) {
-        if let Some(Waiting { answer, .. }) = self.waiting.remove(&offer) {
-            let _ = answer.send(Err(why));
-        }
+        let _ = answer.send(Err(why));
     }
 
     /// Media flows: whose device is up now, unless its page is gone already.
@@ -315,22 +309,24 @@ mod tests {
         desk.phones.answered(first_offer, "for a".to_owned());
         assert_eq!(first.try_recv(), Ok(Ok("for a".to_owned())));
         assert_eq!(second.try_recv(), Ok(Err(Refusal::NoDevice)));
-        desk.phones.gone(desk.owner, "b", 10, NOW);
+        desk.phones.gone(desk.owner, "a", 9, NOW);
         assert_eq!(leg_of(&desk.offer("c", 1).0), Some(leg), "a slower clock is no lock");
     }
 
     #[test]
-    fn a_takeover_without_room_leaves_the_telephone_where_it_was() {
-        let mut desk = Desk::new();
-        let (Taken::Leg(leg, first_offer), _) = desk.offer("a", 1) else { panic!("first") };
-        desk.phones.answered(first_offer, "for a".to_owned());
-        assert_eq!(desk.phones.up(leg), Some(desk.owner));
-        let (Taken::Leg(_, second_offer), mut second) = desk.take("b", 2) else { panic!("taken") };
-        desk.phones.crowded(second_offer);
-        assert_eq!(second.try_recv(), Ok(Err(Refusal::Overloaded)));
-        assert_eq!(desk.phones.gone(desk.owner, "b", 2, NOW), None, "it never had it");
-        assert_eq!(desk.phones.gone(desk.owner, "a", 1, NOW), Some(leg));
-        assert_eq!(desk.phones.back(desk.owner, "a", 1), Some(leg), "its media never went");
+    fn a_takeover_that_is_refused_leaves_the_telephone_where_it_was() {
+        for why in [Refusal::Overloaded, Refusal::NoDevice] {
+            let mut desk = Desk::new();
+            let (Taken::Leg(leg, first_offer), _) = desk.offer("a", 1) else { panic!("first") };
+            desk.phones.answered(first_offer, "for a".to_owned());
+            assert_eq!(desk.phones.up(leg), Some(desk.owner));
+            let (Taken::Leg(_, offer), mut second) = desk.take("b", 2) else { panic!("taken") };
+            desk.phones.refused(offer, why);
+            assert_eq!(second.try_recv(), Ok(Err(why)));
+            assert_eq!(desk.phones.gone(desk.owner, "b", 2, NOW), None, "it never had it");
+            assert_eq!(desk.phones.gone(desk.owner, "a", 1, NOW), Some(leg));
+            assert_eq!(desk.phones.back(desk.owner, "a", 1), Some(leg), "its media never went");
+        }
     }
 
     #[test]
@@ -339,11 +335,11 @@ mod tests {
         let (Taken::Leg(leg, one), mut first) = desk.offer("a", 1) else { panic!("first") };
         let (Taken::Leg(_, two), mut second) = desk.take("b", 2) else { panic!("second") };
         let (Taken::Leg(_, three), mut third) = desk.take("c", 3) else { panic!("third") };
-        desk.phones.crowded(two);
+        desk.phones.refused(two, Refusal::Overloaded);
         assert_eq!(second.try_recv(), Ok(Err(Refusal::Overloaded)), "and nobody else");
         desk.phones.answered(one, "for a".to_owned());
         assert_eq!(first.try_recv(), Ok(Ok("for a".to_owned())));
-        desk.phones.crowded(three);
+        desk.phones.refused(three, Refusal::Overloaded);
         assert_eq!(third.try_recv(), Ok(Err(Refusal::Overloaded)));
         desk.phones.up(leg);
         assert_eq!(desk.phones.gone(desk.owner, "a", 1, NOW), Some(leg), "it has the telephone");

@@ -68,6 +68,8 @@ pub(crate) struct CellTask {
     ledger: Ledger,
     committing: Option<JoinHandle<Result<(), StoreError>>>,
     retry_at: Option<Timestamp>,
+    /// No timer fires before: one that cannot even be put off must not keep the others' thread.
+    wake_not_before: Timestamp,
     requests: IdMint,
     replies: HashMap<RequestId, Answer>,
     flight: FlightLog,
@@ -95,6 +97,7 @@ impl CellTask {
             ledger: Ledger::default(),
             committing: None,
             retry_at: None,
+            wake_not_before: Timestamp::default(),
             requests: IdMint::new(parts.seed),
             replies: HashMap::new(),
             flight: parts.flight,
@@ -178,16 +181,20 @@ impl CellTask {
             self.speak(promises);
         }
         for _ in 0..limits::TIMERS_PER_TURN_MAX {
-            if self.cell.deadline().is_none_or(|(at, _)| now < at) {
+            if self.timer_at().is_none_or(|at| now < at) {
                 break;
             }
             self.step(Input::Wake);
         }
     }
 
+    fn timer_at(&self) -> Option<Timestamp> {
+        self.cell.deadline().map(|(at, _)| at.max(self.wake_not_before))
+    }
+
     fn wake_in(&self) -> Duration {
         let now = self.clock.now();
-        let floor = self.cell.deadline().map(|(at, _)| at);
+        let floor = self.timer_at();
         let stopping = self.stopping.as_ref().map(|_| now + RETRY_AFTER);
         let soonest = [floor, self.ledger.late_at(), self.retry_at, stopping];
         let micros = soonest.into_iter().flatten().min().map_or(60_000_000, |at| {

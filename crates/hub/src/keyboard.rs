@@ -5,7 +5,7 @@
 //! so many as `model::limits` allows, and overwritten when they are let go, with the leg at the
 //! latest.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use model::effect::KeyMode;
@@ -15,15 +15,15 @@ use zeroize::Zeroizing;
 
 const KEYS_MAX: usize = limits::COLLECT_DIGITS_MAX as usize;
 
-/// Keys in a place of fixed size, so that no copy is left behind by growing.
+/// Keys in a place of fixed size that never moves, so that no copy is left behind.
 struct Keys {
-    keys: Zeroizing<[u8; KEYS_MAX]>,
+    keys: Zeroizing<Box<[u8]>>,
     length: usize,
 }
 
 impl Keys {
     fn new() -> Self {
-        Self { keys: Zeroizing::new([0; KEYS_MAX]), length: 0 }
+        Self { keys: Zeroizing::new(vec![0; KEYS_MAX].into()), length: 0 }
     }
 
     fn push(&mut self, key: u8) {
@@ -57,26 +57,30 @@ struct Keyboard {
     mode: KeyMode,
     /// Typed and not passed yet.
     held: Keys,
-    /// The newest last.
-    secrets: VecDeque<(SecretId, Keys)>,
+    /// So many of them were typed before the one key that alone is wanted was asked for.
+    early: usize,
+    /// The newest secret and its length: its digits are counted and let go.
+    secret: Option<(SecretId, usize)>,
 }
 
 impl Keyboard {
     fn new() -> Self {
-        Self { mode: KeyMode::Hold, held: Keys::new(), secrets: VecDeque::new() }
+        Self { mode: KeyMode::Hold, held: Keys::new(), early: 0, secret: None }
     }
 
     /// Takes over what the cell said.
     fn set(&mut self, mode: KeyMode) {
-        self.mode = mode;
-        if let KeyMode::Secret { secret, .. } = mode
-            && self.secrets.back().is_none_or(|(newest, _)| *newest != secret)
-        {
-            self.secrets.push_back((secret, Keys::new()));
-            if self.secrets.len() > limits::SECRETS_PER_LEG_MAX {
-                self.secrets.pop_front();
+        match mode {
+            // Nobody refuses by a key that was typed before they were asked.
+            KeyMode::Only(_) if mode != self.mode => self.early = self.held.length,
+            KeyMode::Secret { secret, .. }
+                if self.secret.is_none_or(|(newest, _)| newest != secret) =>
+            {
+                self.secret = Some((secret, 0));
             }
+            _ => {}
         }
+        self.mode = mode;
     }
 
     /// The next thing to tell the cell about a held key; none when there is nothing to tell yet.
@@ -95,7 +99,7 @@ impl Keyboard {
                 KeyMode::Secret { secret, digits_max, terminator } => {
                     let is_end = char::from(key) == terminator;
                     if is_end || key.is_ascii_digit() {
-                        let digits = self.keep(key, is_end);
+                        let digits = self.count(is_end);
                         if is_end || digits >= usize::from(digits_max) {
                             self.mode = KeyMode::Hold;
                         }
@@ -109,19 +113,17 @@ impl Keyboard {
     /// Takes out the held key that is to be looked at: the first, or the one that alone is wanted.
     fn next(&mut self) -> Option<u8> {
         let KeyMode::Only(wanted) = self.mode else { return self.held.pop_first() };
-        let place =
-            self.held.keys[..self.held.length].iter().position(|key| char::from(*key) == wanted)?;
+        let fresh = &self.held.keys[self.early..self.held.length];
+        let place = self.early + fresh.iter().position(|key| char::from(*key) == wanted)?;
         self.held.keys[..=place].rotate_right(1);
         self.held.pop_first()
     }
 
-    /// Puts a digit to the newest secret. Gives how many it has.
-    fn keep(&mut self, key: u8, is_end: bool) -> usize {
-        let Some((_, keys)) = self.secrets.back_mut() else { return 0 };
-        if !is_end {
-            keys.push(key);
-        }
-        keys.length
+    /// Counts a key of the newest secret. Gives how many digits it has.
+    fn count(&mut self, is_end: bool) -> usize {
+        let Some((_, digits)) = &mut self.secret else { return 0 };
+        *digits += usize::from(!is_end);
+        *digits
     }
 }
 
@@ -186,8 +188,8 @@ mod tests {
         let digit = Input::SecretKey { leg, secret: pin, is_end: false };
         assert_eq!(keyboards.announce(leg, secret(pin), false), vec![digit; 4]);
         let keyboard = &keyboards.legs[&leg];
-        assert_eq!(&keyboard.secrets[0].1.keys[..4], b"4711");
-        assert_eq!(&keyboard.held.keys[..2], b"#2", "the rest is for whoever asks next");
+        assert_eq!(keyboard.secret, Some((pin, 4)));
+        assert_eq!(&keyboard.held.keys[..3], b"#2\0", "the rest is for whoever asks next");
     }
 
     #[test]
@@ -202,7 +204,7 @@ mod tests {
         assert_eq!(told, [key(first, false), key(first, false), key(first, true)]);
         assert_eq!(keyboards.announce(leg, secret(second), false), [key(second, false)]);
         keyboards.announce(leg, secret(second), false);
-        assert_eq!(keyboards.legs[&leg].secrets.len(), 2, "said twice is once");
+        assert_eq!(keyboards.legs[&leg].secret, Some((second, 1)), "said twice is once");
         keyboards.forget(leg);
         assert!(keyboards.legs.is_empty());
     }
@@ -211,12 +213,16 @@ mod tests {
     fn one_key_alone_is_wanted_and_a_confirmation_comes_behind_what_was_passed() {
         let leg: LegId = IdMint::new(1).mint(Timestamp::default());
         let mut keyboards = Keyboards::default();
-        keyboards.announce(leg, KeyMode::Only('9'), false);
+        keyboards.announce(leg, KeyMode::Hold, false);
+        type_in(&mut keyboards, leg, "49");
+        let asked = keyboards.announce(leg, KeyMode::Only('9'), false);
+        assert!(asked.is_empty(), "it was typed before anybody asked");
         assert!(type_in(&mut keyboards, leg, "12").is_empty());
+        assert!(keyboards.announce(leg, KeyMode::Only('9'), false).is_empty());
         assert_eq!(type_in(&mut keyboards, leg, "9"), [Input::Digit { leg, digit: '9' }]);
         assert_eq!(keyboards.announce(leg, KeyMode::Hold, true), [Input::KeysHeld { leg }]);
         assert!(type_in(&mut keyboards, leg, "3").is_empty());
-        assert_eq!(&keyboards.legs[&leg].held.keys[..3], b"123");
+        assert_eq!(&keyboards.legs[&leg].held.keys[..5], b"49123");
         assert!(keyboards.announce(leg, KeyMode::Drop, false).is_empty());
         assert_eq!(keyboards.legs[&leg].held.length, 0);
     }
@@ -230,10 +236,6 @@ mod tests {
         keyboards.announce(guarded, KeyMode::Hold, false);
         type_in(&mut keyboards, guarded, &"1".repeat(5_000));
         assert_eq!(keyboards.legs[&guarded].held.length, KEYS_MAX);
-        for _ in 0..100 {
-            keyboards.announce(guarded, secret(mint.mint(Timestamp::default())), false);
-        }
-        assert_eq!(keyboards.legs[&guarded].secrets.len(), limits::SECRETS_PER_LEG_MAX);
         assert_eq!(format!("{:?}", keyboards.legs[&guarded].held), "Keys", "no key is shown");
     }
 }

@@ -224,7 +224,7 @@ impl Switchboard {
                     self.direct(MediaCommand::ClipGone { clip });
                 }
             }
-            Request::BrowserRefused(offer) => self.phones.crowded(offer),
+            Request::BrowserRefused(offer) => self.phones.refused(offer, Refusal::Overloaded),
             // Answered by the loop, which has the streams.
             Request::Drain(_) => {}
             Request::Effect { tenant, effect, recording_file } => {
@@ -236,7 +236,7 @@ impl Switchboard {
                 if let Taken::Leg(leg, offer) = taken
                     && self.offers.send((leg, offer, sdp)).is_err()
                 {
-                    self.phones.crowded(offer);
+                    self.phones.refused(offer, Refusal::Overloaded);
                 }
             }
             Request::BrowserGone { tenant, agent, tab, epoch } => {

@@ -36,8 +36,12 @@ struct Candidate {
 }
 
 impl SourceLock {
-    /// The peer's description came or changed: whatever was learned is forgotten.
+    /// The peer's description came or changed: whatever was learned is forgotten, unless its place
+    /// is the same.
     pub(crate) fn signal(&mut self, address: Option<SocketAddr>, sip: Option<IpAddr>) {
+        if (address, sip) == (self.signalled, self.sip) {
+            return;
+        }
         *self = Self { signalled: address, sip, locked: None, candidate: None };
     }
 
@@ -122,6 +126,20 @@ mod tests {
 
     fn address(text: &str) -> SocketAddr {
         text.parse().expect("an address")
+    }
+
+    #[test]
+    fn a_description_with_the_same_place_forgets_nothing() {
+        let mut lock = lock();
+        let (signalled, sip) = (lock.signalled, lock.sip);
+        let behind = address("203.0.113.5:61000");
+        for n in 0..u16::from(PROBATION_PACKETS) {
+            lock.admit(u64::from(n), behind, n, 1);
+        }
+        lock.signal(signalled, sip);
+        assert_eq!(lock.target(), Some(behind));
+        lock.signal(Some(address("192.0.2.1:4002")), sip);
+        assert_eq!(lock.target(), Some(address("192.0.2.1:4002")));
     }
 
     /// Signalled at 192.0.2.1:4000 by SIP messages from 203.0.113.5.

@@ -91,8 +91,6 @@ pub const CALL_VARIABLES_MAX: usize = 64;
 pub const CALL_VARIABLE_CHARS_MAX: usize = 256;
 /// Digits that one `collect` may ask for.
 pub const COLLECT_DIGITS_MAX: u8 = 32;
-/// Secrets that the shell holds of one leg; the oldest goes first.
-pub const SECRETS_PER_LEG_MAX: usize = 8;
 /// Digits per second that one leg may send; the rest are dropped and counted by every plane.
 pub const DIGITS_PER_SECOND_MAX: u32 = 20;
 
@@ -226,6 +224,8 @@ pub const SIGN_IN_FAILURES_PER_NETWORK_MAX: u32 = 100;
 pub const SIGN_IN_FAILURES_PER_ACCOUNT_MAX: u32 = 1_000;
 /// Sign-ins of one network that are being looked at: an office at nine o'clock.
 pub const SIGN_INS_AT_ONCE_PER_NETWORK_MAX: u32 = 500;
+/// Sign-ins of the whole house that are being looked at: each costs tens of milliseconds.
+pub const SIGN_INS_AT_ONCE_MAX: u32 = 1_000;
 /// Accounts and networks whose failed sign-ins are remembered; the stalest leave first.
 pub const SIGN_IN_KEYS_MAX: usize = 50_000;
 /// Time for which a session goes on without an open page, in milliseconds.

@@ -6,17 +6,20 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use model::limits;
 use model::sip::{SipCommand, SipEvent};
 use rsipstack::EndpointBuilder;
 use rsipstack::sip::Transport;
 use rsipstack::transaction::endpoint::{EndpointInnerRef, EndpointOption};
+use rsipstack::transport::transport_layer::DomainResolver;
 use rsipstack::transport::udp::{UdpConnection, UdpInner};
 use rsipstack::transport::{SipAddr, SipConnection, TransportLayer};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::addr;
 use crate::config::SipConfig;
 use crate::core::{Core, Env, Events, Inlets, Watch};
 use crate::counters::{Counters, Tally};
@@ -135,7 +138,7 @@ impl Plane {
         let inner = UdpInner { conn: Arc::clone(&port) as _, addr: udp_addr(shared.advertise) };
         let connection: SipConnection =
             UdpConnection::attach(inner, None, Some(cancel.clone())).await.into();
-        let layer = TransportLayer::new(cancel.clone());
+        let layer = TransportLayer::new_with_domain_resolver(cancel.clone(), Box::new(NoNames));
         layer.add_transport(connection.clone());
         let endpoint = EndpointBuilder::new()
             .with_user_agent(&shared.config.server_name)
@@ -175,6 +178,19 @@ impl Plane {
             let _ = gone.send(());
         });
         Ok(stack)
+    }
+}
+
+/// Where our requests go is an address, but one of them is read again behind us as if it were a
+/// name: the URI of a refused INVITE, for its ACK. Nobody is asked for a name.
+struct NoNames;
+
+#[async_trait]
+impl DomainResolver for NoNames {
+    async fn resolve(&self, target: &SipAddr) -> rsipstack::Result<SipAddr> {
+        let uri = target.addr.host.to_string();
+        let address = addr::socket_addr(&uri).map(udp_addr);
+        address.ok_or_else(|| rsipstack::Error::DnsResolutionError(uri))
     }
 }
 

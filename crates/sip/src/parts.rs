@@ -50,19 +50,22 @@ fn is_optional(disposition: &str) -> bool {
     handling(disposition).is_some_and(|handling| handling.eq_ignore_ascii_case("optional"))
 }
 
-/// The first description among several parts. What is beside it was not asked for and is passed
-/// over, unless its sender insists.
+/// The first description among several parts, or `None` when all of them may be passed over. What
+/// is beside a description was not asked for and is passed over, unless its sender insists.
 fn among<'a>(boundary: &str, body: &'a [u8]) -> Result<Option<&'a [u8]>, Foreign> {
-    let mut found = None;
+    let (mut found, mut seen, mut foreign) = (None, false, false);
     for part in parts(boundary, body).take(limits::SIP_BODY_PARTS_MAX) {
         let (kind, disposition, content) = read(part);
+        seen = true;
+        foreign |= !is_sdp(&kind) && !disposition.eq_ignore_ascii_case("optional");
         if is_sdp(&kind) {
             found = found.or(Some(content));
         } else if disposition.eq_ignore_ascii_case("required") {
             return Err(Foreign);
         }
     }
-    found.map(Some).ok_or(Foreign)
+    let none_needed = seen && !foreign;
+    if found.is_some() || none_needed { Ok(found) } else { Err(Foreign) }
 }
 
 /// What stands between the delimiters.
@@ -133,6 +136,9 @@ mod tests {
         --unique-1 \r\nc: application/ISUP;version=nxv3\r\n\
         Content-Disposition: signal;handling=optional\r\n\r\n\x01\x02\r\n--unique-1--\r\n";
 
+    const ISUP: &str = "--unique-1\r\nContent-Type: application/ISUP\r\n\
+        Content-Disposition: signal;handling=optional\r\n\r\n\x01\x02\r\n--unique-1--\r\n";
+
     fn of(kind: &str, disposition: &str, body: &str) -> Result<Option<String>, Foreign> {
         let found = description(kind, disposition, body.as_bytes())?;
         Ok(found.map(|sdp| String::from_utf8_lossy(sdp).into_owned()))
@@ -153,6 +159,8 @@ mod tests {
             ("text/plain", "render;handling=required", "hello", Err(Foreign)),
             (MIXED, "", bare, Err(Foreign)),
             (MIXED, "", "no delimiter", Err(Foreign)),
+            (MIXED, "", ISUP, Ok(None)),
+            (MIXED, "", &ISUP.replace(";handling=optional", ""), Err(Foreign)),
             ("multipart/mixed", "", BODY, Err(Foreign)),
             (MIXED, "", &BODY.replace("optional", "required"), Err(Foreign)),
         ] {

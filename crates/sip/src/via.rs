@@ -30,20 +30,25 @@ pub(crate) fn sent_by(via: &str) -> Option<(&str, Option<u16>)> {
 }
 
 fn params_are_sound(params: &str) -> bool {
+    let foreign = |c: char| c.is_whitespace() || ",<>".contains(c);
+    let value_is_sound = |value: &str| !value.is_empty() && !value.contains(foreign);
     let params = params.trim();
     // `received` may hold a bare IPv6 address (RFC 5118 section 4.5).
     params.is_empty()
         || params.starts_with(';')
             && addr::params(params).all(|(name, value)| {
                 addr::is_token(name)
-                    && value.is_none_or(|v| !v.is_empty() && !v.contains([' ', ',', '<', '>']))
+                    && value.is_none_or(|v| {
+                        !v.is_empty()
+                            && !v.contains(|c: char| c.is_whitespace() || ",<>".contains(c))
+                    })
             })
 }
 
 /// Where the responses to a request go: to the port that its Via names (RFC 3261 section 18.2.2),
 /// or to the one it came from where it asks for that (`rport`, RFC 3581). A Via that names another
-/// address than the source is from behind an address translation, and only the way it came leads
-/// back through that.
+/// host than the source is from behind an address translation, and only the way it came leads back
+/// through that.
 pub(crate) fn reply_to(head: &Head<'_>, source: SocketAddr) -> SocketAddr {
     let Some(top) = top(head) else { return source };
     if addr::param(params(top), "rport").is_some() {

@@ -178,20 +178,6 @@ impl TenantDb {
         read_listed(&row)
     }
 
-    /// Calls that were alive when the process ended, oldest first.
-    ///
-    /// # Errors
-    /// Faults of the database; damaged rows.
-    pub async fn open_calls(&self) -> Result<Vec<CallRow>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT * FROM call WHERE tenant_id = $1 AND ended_at IS NULL ORDER BY started_at, id",
-        )
-        .bind(self.id())
-        .fetch_all(self.readers())
-        .await?;
-        rows.iter().map(read_call).collect()
-    }
-
     /// Calls that something may still have to be ended of, oldest first: those that were alive when
     /// the process ended, and those that an agent may have been wrapping up.
     ///

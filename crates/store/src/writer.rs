@@ -27,7 +27,7 @@ const WORK_LANE_JOBS_MAX: usize = 1_024;
 const GROUP_TIME_MAX: Duration = Duration::from_millis(10);
 /// Least time from one floor transaction to the next: what comes in between shares the next one. A
 /// quiet house does not wait at all, and nobody notices that a busy one answers so much later.
-const GROUP_PAUSE: Duration = Duration::from_millis(20);
+const GROUP_PAUSE: Duration = Duration::from_millis(10);
 /// When so many batches wait already, the next transaction begins at once.
 const GROUP_BATCHES: usize = 128;
 /// A transaction longer than this is reported.

@@ -15,7 +15,8 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::body::Body;
 use crate::client::Client;
-use crate::guard::{Caller, SESSION_COOKIE, Signed, session_cookie};
+use crate::guard::{Caller, SESSION_COOKIE, Signed, by_session, session_cookie};
+use crate::layer::RequestId;
 use crate::problem::Problem;
 use crate::routes::me::Me;
 use crate::stay::{COOKIE_LASTS, SESSION_LASTS};
@@ -60,13 +61,21 @@ pub(crate) async fn sign_out(
     Signed(caller): Signed,
     parts: Parts,
 ) -> Result<Response, Problem> {
-    let user = caller.person()?.id;
-    app.store.revoke_session(caller.token).await?;
-    if !app.db(&caller).has_session(user, app.now()).await? {
-        end_shift(&app, &caller).await;
-    }
+    caller.person()?;
+    end_session(&app, &caller).await?;
     let client = Client::of(&parts, &app.proxies);
     Ok((StatusCode::NO_CONTENT, cookie("", Span::ZERO, client.https)).into_response())
+}
+
+/// Ends a session, and the shift with the last one of a person.
+async fn end_session(app: &App, caller: &Caller) -> Result<(), Problem> {
+    app.store.revoke_session(caller.token).await?;
+    if let Some(user) = &caller.user
+        && !app.db(caller).has_session(user.id, app.now()).await?
+    {
+        end_shift(app, caller).await;
+    }
+    Ok(())
 }
 
 /// Nobody is at the desk any more: calls must not ring there. The session is over in any case, so
@@ -79,17 +88,21 @@ async fn end_shift(app: &App, caller: &Caller) {
 }
 
 /// Begins a session. A token that came with the request is left behind: nobody can have planted it.
+/// Where it was another person's, who left this browser signed in, they are signed out.
 pub(crate) async fn signed_in(
     app: &App,
     parts: &Parts,
     tenant: TenantId,
     user: User,
 ) -> Result<(Cookie, Me), Problem> {
-    if let Some(old) = session_cookie(&parts.headers) {
-        app.store.revoke_session(TokenDigest::of(&old)).await?;
-    }
     let db = app.store.system(tenant);
     let token = db.create_session(user.id, app.now(), SESSION_LASTS).await?;
+    if let Some(old) = session_cookie(&parts.headers) {
+        let request_id = RequestId::of(&parts.extensions);
+        if let Some(old) = by_session(app, TokenDigest::of(&old), request_id).await? {
+            end_session(app, &old).await?;
+        }
+    }
     let client = Client::of(parts, &app.proxies);
     let cookie = cookie(token.reveal(), COOKIE_LASTS, client.https);
     Ok((cookie, Me::of(app, tenant, &user).await?))

@@ -18,9 +18,10 @@ use crate::app::App;
 use crate::body::Body;
 use crate::edit::{check_language, check_name, edit};
 use crate::extract::{Id, IfMatch, etag};
-use crate::guard::Administrator;
+use crate::guard::{Administrator, Caller};
 use crate::page::Page;
 use crate::problem::Problem;
+use crate::stay::holds_contact;
 
 /// What somebody may do.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
@@ -157,6 +158,9 @@ pub(crate) async fn replace(
     Body(body): Body<UserBody>,
 ) -> Result<Response, Problem> {
     app.db(&caller).user(id).await?;
+    if body.password.is_some() {
+        not_on_contact(&app, &caller, id)?;
+    }
     let hash = new_password(&app, &body).await?;
     let now = app.now();
     let edited = edit(&app, &caller, base, format!("change user {id}"), |draft| {
@@ -167,11 +171,11 @@ pub(crate) async fn replace(
     Ok((etag(edited.config.n), Json(edited.value)).into_response())
 }
 
-/// Takes somebody out: their sessions end, a contact they hold is brought to its end, and what they
-/// did stays in the records.
+/// Takes somebody out: their sessions end, and what they did stays in the records. Not while they
+/// hold a contact, whose customer would be cut off.
 #[utoipa::path(delete, path = "/api/v1/users/{id}", tag = "administration",
     params(("id" = String, Path)),
-    responses((status = 204), (status = 409, description = "oneself or last_administrator")))]
+    responses((status = 204), (status = 409, description = "oneself, last_administrator or on_contact")))]
 pub(crate) async fn remove(
     State(app): State<App>,
     Administrator(caller): Administrator,
@@ -182,6 +186,7 @@ pub(crate) async fn remove(
         let detail = "Nobody takes out their own account. Ask another administrator.";
         return Err(Problem::conflict("oneself", detail));
     }
+    not_on_contact(&app, &caller, id)?;
     let edited = edit(&app, &caller, base, format!("remove user {id}"), |draft| {
         let user = draft.users.get(&id).cloned().ok_or_else(Problem::not_found)?;
         last_administrator_stays(draft, &User { role: Role::Agent, ..user })?;
@@ -191,6 +196,15 @@ pub(crate) async fn remove(
     })
     .await?;
     Ok((StatusCode::NO_CONTENT, etag(edited.config.n)).into_response())
+}
+
+/// What ends somebody's sessions ends their conversation.
+fn not_on_contact(app: &App, caller: &Caller, id: UserId) -> Result<(), Problem> {
+    if holds_contact(app, caller.tenant, AgentId::of_user(id)) {
+        let detail = "They hold a contact. Wait until it is over.";
+        return Err(Problem::conflict("on_contact", detail));
+    }
+    Ok(())
 }
 
 async fn new_password(app: &App, body: &UserBody) -> Result<Option<PasswordHash>, Problem> {

@@ -54,7 +54,7 @@ impl Cell {
         self.refresh_agent(agent);
     }
 
-    fn page_gone(&mut self, agent: AgentId, leg: LegId) {
+    pub(crate) fn page_gone(&mut self, agent: AgentId, leg: LegId) {
         self.legs.remove(&leg);
         self.agents.entry(agent).and_modify(|slot| slot.page = None);
         self.event(Event::DeviceDown { agent, leg });

@@ -19,7 +19,9 @@ const MASK: &str = "•";
 impl Cell {
     /// A key was pressed on the customer's leg. Keys in a queue or a conversation mean nothing.
     pub(crate) fn key(&mut self, id: CallId, key: char) {
-        if !self.within_rate(id) {
+        // The shell of a guarded call passes one key and waits for a word.
+        let is_guarded = self.calls.get(&id).is_some_and(|call| call.guard.is_some());
+        if !is_guarded && !self.within_rate(id) {
             return;
         }
         let Some(flow) = self.flow_of(id) else { return };
@@ -157,6 +159,9 @@ impl Cell {
         if let Some(call) = self.calls.get_mut(&id) {
             // What was typed in one breath with a wrong key was meant for somewhere else.
             call.keys.clear();
+        }
+        if was_wrong {
+            self.drop_keys(id);
         }
         let Some(ask) = self.ask_mut(id) else { return Next::Wait };
         ask.typed.clear();

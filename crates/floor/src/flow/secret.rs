@@ -60,6 +60,15 @@ impl Cell {
         }
     }
 
+    /// What a guarded caller typed in one breath with a wrong key goes, but for what is typed for a
+    /// secret: that may have been meant for the next try.
+    pub(crate) fn drop_keys(&mut self, id: CallId) {
+        let is_open = |call: &&Call| call.guard.is_some() && !Self::asks_secret(call);
+        let Some(leg) = self.calls.get(&id).filter(is_open).map(|call| call.leg) else { return };
+        self.effect(Effect::Keys { leg, mode: KeyMode::Drop, confirm: false });
+        self.key_passed(id);
+    }
+
     /// A guarded key came: the shell holds the next one until it is told how to go on.
     pub(crate) fn key_passed(&mut self, id: CallId) {
         if let Some(guard) = self.guard_mut(id) {

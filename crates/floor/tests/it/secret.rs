@@ -29,8 +29,12 @@ struct Caller {
 
 impl Caller {
     fn ring() -> Self {
+        Self::ring_in(PIN)
+    }
+
+    fn ring_in(flow: &str) -> Self {
         let mut world = World::new();
-        world.flow("500", PIN);
+        world.flow("500", flow);
         let now = Timestamp::from_micros(START);
         let mut mint = IdMint::new(3);
         let (leg, party) = (mint.mint(now), mint.mint(now));
@@ -131,6 +135,21 @@ fn keys_are_guarded_from_the_first_word_to_the_queue() {
     });
     let fact = fact.unwrap();
     assert_eq!((fact.value.as_str(), fact.secret), ("•••••", Some(secret)));
+}
+
+#[test]
+fn what_was_typed_in_one_breath_with_a_wrong_key_is_let_go() {
+    let mut caller = Caller::ring_in(&PIN.replace("\"tries\":1", "\"tries\":2"));
+    let leg = caller.leg;
+    caller.give(Input::LegUp { leg });
+    caller.give(Input::Digit { leg, digit: '5' });
+    assert_eq!(caller.said(), [(KeyMode::Drop, false), (KeyMode::One, false)]);
+    assert_eq!(caller.entered(), None, "one try of two");
+    caller.give(Input::Digit { leg, digit: '4' });
+    assert_eq!(caller.entered(), Some("pin"));
+    let (drop, secret) = (caller.said()[0], caller.said()[1].0);
+    assert_eq!(drop, (KeyMode::Drop, false), "the next node asks anew");
+    assert!(matches!(secret, KeyMode::Secret { .. }));
 }
 
 #[test]

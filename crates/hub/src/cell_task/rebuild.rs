@@ -10,7 +10,7 @@ use model::id::CallId;
 use model::refusal::Refusal;
 use model::time::Timestamp;
 
-use super::{CellTask, SEGMENT_PAUSE};
+use super::{CellTask, RETRY_AFTER, SEGMENT_PAUSE};
 use crate::switchboard::Request;
 
 impl CellTask {
@@ -37,6 +37,9 @@ impl CellTask {
             }
             // Even giving it up panics. A timer is put off; a call is left to its timers.
             self.repeat_from_checkpoint();
+        }
+        if is_timer {
+            self.wake_not_before = now + RETRY_AFTER;
         }
     }
 

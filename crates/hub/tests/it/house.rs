@@ -371,7 +371,7 @@ impl House {
 
     /// The open call of a leg, as the tenant that is looked at has it.
     pub(crate) async fn own_call(&self, leg: LegId) -> Option<CallRow> {
-        let rows = self.db().open_calls().await.expect("readable");
+        let rows = self.db().unfinished_calls().await.expect("readable");
         rows.into_iter().find(|row| row.leg == leg)
     }
 
@@ -447,7 +447,7 @@ impl House {
     /// The call of the only leg that waits, once its wait is durable.
     pub(crate) async fn waiting_call(&self, _leg: LegId) -> CallId {
         for _ in 0..1_000 {
-            let rows = self.db().open_calls().await.expect("readable");
+            let rows = self.db().unfinished_calls().await.expect("readable");
             if let Some(row) = rows.iter().find(|row| row.waiting_since.is_some()) {
                 return row.call;
             }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
@@ -172,7 +173,7 @@ impl Worker {
                 self.leave(call, slot);
             }
             self.maker.forget(leg.id);
-            self.free.push(slot);
+            // Its place is not given away: others may still be listening to it.
         }
     }
 
@@ -320,7 +321,7 @@ impl Worker {
         };
         let Wire::Rtp(pair) = &leg.wire else { return };
         let Ok((length, from)) = pair.rtp.recv_from(buffer) else { return };
-        match leg.take(now, from, &buffer[..length], &self.counters) {
+        match leg.take(now, canonical(from), &buffer[..length], &self.counters) {
             Taken::Nothing => {}
             Taken::Audio { header, codec, payload } => {
                 self.spread_audio(now, slot, (header, codec, payload));
@@ -386,7 +387,7 @@ impl Worker {
         let Wire::Rtp(pair) = &leg.wire else { return };
         let Some(rtcp) = &pair.rtcp else { return };
         if let Ok((length, from)) = rtcp.recv_from(buffer) {
-            leg.take_report(now, from, &buffer[..length], &self.counters);
+            leg.take_report(now, canonical(from), &buffer[..length], &self.counters);
         }
     }
 
@@ -395,7 +396,10 @@ impl Worker {
         let Some(leg) = self.leg_mut(slot) else { return };
         let Some(call) = leg.call else { return self.close(slot) };
         tracing::error!(%call, leg = %leg.id, "a fault in the media of one call; it is ended");
-        let legs = self.legs_of(call);
+        let mut legs = self.legs_of(call);
+        if !legs.contains(&slot) {
+            legs.push(slot);
+        }
         self.end_call(call);
         for slot in legs {
             self.close(slot);
@@ -424,6 +428,14 @@ impl Worker {
 
     pub(super) fn leg_mut(&mut self, slot: u32) -> Option<&mut Leg> {
         self.legs.get_mut(slot as usize).and_then(Option::as_deref_mut)
+    }
+}
+
+/// An address as descriptions name it: a socket for both families tells IPv4 as a part of IPv6.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        IpAddr::V4(ip) => SocketAddr::new(ip.into(), address.port()),
+        IpAddr::V6(_) => address,
     }
 }
 

@@ -72,7 +72,10 @@ pub(super) fn mandatory(request: &Request<'_>) -> Check {
     {
         return malformed("From or To");
     }
-    if !head.only(Name::CallId).is_some_and(|id| !id.is_empty() && !id.contains([' ', '\t'])) {
+    if !head
+        .only(Name::CallId)
+        .is_some_and(|id| !id.is_empty() && !id.contains(char::is_whitespace))
+    {
         return malformed("Call-ID must stand once");
     }
     let Some((_, method)) = head.only(Name::CSeq).and_then(cseq) else {

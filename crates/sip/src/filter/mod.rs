@@ -233,7 +233,9 @@ impl Filter {
         is_copy: bool,
     ) -> Check<Option<usize>> {
         let ours = self.has_our_tag(head, Name::To);
-        self.rate(head, source, ours || is_copy)?;
+        // What ends a call or a refusal has no tag of ours yet.
+        let ends = ["CANCEL ", "ACK "].iter().any(|method| head.start.starts_with(method));
+        self.rate(head, source, ours || is_copy || ends && self.is_trusted(source))?;
         if is_copy {
             // Its transaction answers it (RFC 3261 section 17.2.1). A refusal from here, because
             // the house has filled up since, would end a call that is being set up.

@@ -19,7 +19,8 @@ const INVITE: &str = "INVITE sip:100@127.0.0.1:5060;user=phone SIP/2.0\r\n\
     To: Bob <sip:100@127.0.0.1>\r\nCall-ID: a84b4c76e66710@pc33\r\nCSeq: 314159 INVITE\r\n\
     Contact: <sip:200@192.0.2.1:5060;transport=udp>\r\nContent-Length: 0\r\n\r\n";
 /// What is put somewhere, or in the place of something.
-const PIECES: [&str; 28] = [
+const PIECES: [&str; 29] = [
+    "\u{a0}",
     " ",
     "\t",
     "\r\n ",

@@ -193,6 +193,23 @@ async fn what_belongs_to_a_dialog_has_a_rate_of_its_own() {
 }
 
 #[tokio::test]
+async fn who_gives_up_while_the_rate_is_used_up_is_heard() {
+    let (plane, mut events) = start(SipConfig { rate_per_source: 2, ..config() }).await.unwrap();
+    let peer = Peer::new(plane.local_addr()).await;
+    let call = peer.call("quitter");
+    call.invite(1, "1", SDP).await;
+    let SipEvent::Incoming { leg, .. } = next(&mut events).await else { panic!("no call") };
+    for n in 0..50 {
+        peer.call(&format!("o{n}")).send("OPTIONS", 1, "x", "", "").await;
+    }
+    until("the rate is used up", || plane.counters().refused["rate"] > 0).await;
+    call.send("CANCEL", 1, "1", "", "").await;
+    let ended = next(&mut events).await;
+    assert!(matches!(ended, SipEvent::Ended { leg: of, .. } if of == leg), "{ended:?}");
+    plane.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_source_of_garbage_is_not_listened_to_for_a_while_but_its_call_goes_on() {
     let config = SipConfig {
         trusted: vec!["192.0.2.0/24".parse().unwrap()],

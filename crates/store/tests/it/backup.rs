@@ -68,7 +68,7 @@ async fn a_backup_under_load_is_restored_whole() {
     let db = again.system(tenant);
     let last = db.last_seq().await.unwrap();
     assert!(last >= before && last <= kept.load(Ordering::SeqCst));
-    assert_eq!(db.open_calls().await.unwrap().len() as u64, last);
+    assert_eq!(db.unfinished_calls().await.unwrap().len() as u64, last);
     assert_eq!(db.blob(clip).await.unwrap(), vec![7; 100_000]);
     assert_eq!(db.config().await.unwrap(), store.system(tenant).config().await.unwrap());
 }

@@ -50,7 +50,7 @@ async fn ids_of_the_twin_lead_nowhere() {
     assert!(ours.call_events(call).await.unwrap().is_empty());
     assert!(ours.agent_events(b.agent, NOW).await.unwrap().is_empty());
     assert!(ours.events(0, 10).await.unwrap().is_empty());
-    assert!(ours.open_calls().await.unwrap().is_empty());
+    assert!(ours.unfinished_calls().await.unwrap().is_empty());
     assert!(ours.unfinished_calls().await.unwrap().is_empty());
     assert!(ours.devices_up().await.unwrap().is_empty());
     assert_eq!(theirs.devices_up().await.unwrap().len(), 1);

@@ -27,7 +27,7 @@ async fn a_call_comes_back_as_it_was_written() {
     };
     first.rows.push(FloorRow::Fact { call, n: 0, fact: fact.clone(), at: NOW });
     store.floor().commit(first.clone()).await.unwrap();
-    assert_eq!(db.open_calls().await.unwrap(), [(*row).clone()]);
+    assert_eq!(db.unfinished_calls().await.unwrap(), [(*row).clone()]);
     assert_eq!(db.unfinished_calls().await.unwrap(), [(*row).clone()]);
 
     let mut ended = *row;
@@ -75,7 +75,7 @@ async fn a_call_comes_back_as_it_was_written() {
     assert_eq!(db.notes(call).await.unwrap()[0].text, text);
     assert_eq!(db.recordings(call).await.unwrap(), std::slice::from_ref(&recording));
     assert!(store.recording_file(&recording).unwrap().starts_with(dir.path().join("recordings")));
-    assert!(db.open_calls().await.unwrap().is_empty());
+    assert!(db.unfinished_calls().await.unwrap().is_empty());
     assert!(db.unfinished_calls().await.unwrap().is_empty());
     assert_eq!(db.agent_intents().await.unwrap()[0].1["ready"], true);
     let events = db.call_events(call).await.unwrap();

@@ -717,8 +717,8 @@ export interface paths {
         put: operations["replace"];
         post?: never;
         /**
-         * Takes somebody out: their sessions end, a contact they hold is brought to its end, and what they
-         *     did stays in the records.
+         * Takes somebody out: their sessions end, and what they did stays in the records. Not while they
+         *     hold a contact, whose customer would be cut off.
          */
         delete: operations["remove"];
         options?: never;
@@ -3175,7 +3175,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description oneself or last_administrator */
+            /** @description oneself, last_administrator or on_contact */
             409: {
                 headers: {
                     [name: string]: unknown;

@@ -10,6 +10,9 @@ class Language {
   /** Whether dates of a language with its own calendar are shown in the Gregorian one. */
   gregorian = $state(false);
 
+  /** Forms with something that is not saved: a change of language makes every screen anew. */
+  unsaved = 0;
+
   get dir(): 'ltr' | 'rtl' {
     return DIRECTION[this.locale];
   }
@@ -22,10 +25,13 @@ class Language {
     this.#apply();
   }
 
-  set(locale: Locale): void {
+  /** Changes it; false where something that is not saved would be lost. */
+  set(locale: Locale): boolean {
+    if (this.unsaved > 0) return false;
     this.locale = locale;
     void remember(locale, { reload: false });
     this.#apply();
+    return true;
   }
 
   /** Takes over the language of the account unless this browser has chosen one. */

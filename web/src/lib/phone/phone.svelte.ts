@@ -24,6 +24,8 @@ const METER_MS = 100;
 const SOUND_KEY = 'antiphon-phone-sound';
 /** Set while this tab has the telephone: it outlives a reload, not the tab and not a takeover. */
 const HERE_KEY = 'antiphon-phone-here';
+/** Set while this tab is muted: a reload in mid-call opens no microphone. */
+const MUTED_KEY = 'antiphon-phone-muted';
 const MICROPHONE_KEY = 'antiphon-phone-microphone';
 const SPEAKER_KEY = 'antiphon-phone-speaker';
 const KEYS = /^[0-9*#A-D]$/;
@@ -72,6 +74,7 @@ export class Phone {
   constructor(signalling: Signalling, platform: Platform = browserPlatform()) {
     this.#signalling = signalling;
     this.#platform = platform;
+    this.muted = platform.session.getItem(MUTED_KEY) !== null;
     this.soundOn = platform.storage.getItem(SOUND_KEY) !== 'off';
     this.microphone = platform.storage.getItem(MICROPHONE_KEY) ?? '';
     this.speaker = platform.storage.getItem(SPEAKER_KEY) ?? '';
@@ -110,6 +113,8 @@ export class Phone {
 
   setMuted(on: boolean): void {
     this.muted = on;
+    if (on) this.#platform.session.setItem(MUTED_KEY, 'yes');
+    else this.#platform.session.removeItem(MUTED_KEY);
     if (this.#microphone) this.#microphone.enabled = !on;
     this.#watch.reset();
   }

@@ -18,6 +18,7 @@ const TEXTS: Record<string, () => string> = {
   mail_taken: m.problem_mail_taken,
   name_taken: m.problem_name_taken,
   oneself: m.problem_oneself,
+  on_contact: m.problem_on_contact,
   last_administrator: m.problem_last_administrator,
   bad_mail: m.problem_bad_mail,
   bad_number: m.problem_bad_number,

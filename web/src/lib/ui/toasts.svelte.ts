@@ -20,7 +20,7 @@ export const TOASTS_MAX = 4;
 export class Toasts {
   list = $state.raw<Toast[]>([]);
   #next = 1;
-  #pending = new Map<number, { timer: ReturnType<typeof setTimeout>; act?: () => void }>();
+  #pending = new Map<number, { timer: ReturnType<typeof setTimeout>; act?: () => unknown }>();
 
   say(text: string): void {
     this.#add({ tone: 'plain', text }, PLAIN_MS);
@@ -33,7 +33,7 @@ export class Toasts {
   }
 
   /** Does `act` when the toast goes, unless the person undoes it before. */
-  undoable(text: string, act: () => void, undone: () => void): void {
+  undoable(text: string, act: () => unknown, undone: () => void): void {
     const id = this.#next;
     const undo = () => {
       this.#drop(id);
@@ -42,11 +42,11 @@ export class Toasts {
     this.#add({ tone: 'plain', text, undo }, UNDO_MS, act);
   }
 
-  /** Closing a toast that holds an act back does it now. */
-  dismiss(id: number): void {
+  /** Closing a toast that holds an act back does it now; settles when that is done. */
+  async dismiss(id: number): Promise<void> {
     const act = this.#pending.get(id)?.act;
     this.#drop(id);
-    act?.();
+    await act?.();
   }
 
   /** Undoes the newest that can be undone; false when there is none. */
@@ -56,18 +56,18 @@ export class Toasts {
     return last !== undefined;
   }
 
-  /** The page is being left: whatever is held back is done now. */
-  flush(): void {
-    for (const id of [...this.#pending.keys()]) this.dismiss(id);
+  /** The page or the session is being left: whatever is held back is done now, and over when this is. */
+  async flush(): Promise<void> {
+    await Promise.allSettled([...this.#pending.keys()].map((id) => this.dismiss(id)));
   }
 
-  #add(toast: Omit<Toast, 'id'>, ms: number, act?: () => void): void {
+  #add(toast: Omit<Toast, 'id'>, ms: number, act?: () => unknown): void {
     const id = this.#next++;
     // The oldest that only says something makes room; one that can be undone never does.
     const oldest = this.list.length >= TOASTS_MAX ? this.list.find((one) => !one.undo) : undefined;
     if (oldest) this.#drop(oldest.id);
     this.list = [...this.list, { ...toast, id }];
-    const timer = setTimeout(() => this.dismiss(id), ms);
+    const timer = setTimeout(() => void this.dismiss(id), ms);
     this.#pending.set(id, act ? { timer, act } : { timer });
   }
 

@@ -36,8 +36,7 @@ impl Socket {
         let app = self.app.clone();
         self.offers.push(Box::pin(async move {
             let answer = app.floor.browser_offer(page.clone(), take, sdp).await;
-            // An offer that is no good has cost the page before its phone as well.
-            if matches!(answer, Ok(_) | Err(Refusal::NoDevice)) {
+            if answer.is_ok() {
                 app.pages.take(&page);
             }
             answer

@@ -99,7 +99,8 @@ class Desk {
     const draft = drafts.of(contact.call);
     const body = { disposition: draft.disposition, resolved: draft.resolved, note: draft.note };
     const done = await this.#run('wrap-up', `/calls/${contact.call}/wrap-up`, body);
-    if (done) drafts.drop(contact.call);
+    // What was typed meanwhile is handed in behind it, as a note.
+    if (done && drafts.of(contact.call).note === body.note) drafts.drop(contact.call);
   }
 
   /** Hands in notes whose call is off the desk; says whether some are to be tried again. */

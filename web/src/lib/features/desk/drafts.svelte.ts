@@ -45,6 +45,11 @@ export class Drafts {
     this.#storage.removeItem(PREFIX + call);
   }
 
+  /** Another page of this browser wrote on, or handed in: what is kept is newer than what is here. */
+  heard({ key }: { key: string | null }): void {
+    if (key?.startsWith(PREFIX)) delete this.#open[key.slice(PREFIX.length)];
+  }
+
   #read(call: string): Draft {
     const empty: Draft = { note: '', disposition: null, resolved: null, by: null, keptAt: 0 };
     try {

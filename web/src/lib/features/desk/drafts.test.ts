@@ -54,3 +54,14 @@ it('keeps a bounded number, the newest', async () => {
   expect(Object.keys(shelf)).toHaveLength(DRAFTS_MAX);
   expect(shelf.getItem('antiphon.draft.d0')).toBeNull();
 });
+
+it('follows what another page of this browser writes and hands in', async () => {
+  const [here, there] = [await fresh(), await fresh()];
+  here.change('c1', { note: 'begun here' });
+  there.change('c1', { note: 'finished there' });
+  here.heard({ key: 'antiphon.draft.c1' });
+  expect(here.of('c1').note).toBe('finished there');
+  there.drop('c1');
+  here.heard({ key: 'antiphon.draft.c1' });
+  expect(here.calls()).toEqual([]);
+});

@@ -25,6 +25,7 @@ import Sun from '@lucide/svelte/icons/sun';
 import Timer from '@lucide/svelte/icons/timer';
 import { opened } from './opened.svelte';
 import { allPlaces, type Place } from './places';
+import { toasts } from '$lib/ui/toasts.svelte';
 
 export interface CommandItem {
   id: string;
@@ -90,7 +91,7 @@ export function commandsFor(me: Me, typed: string): CommandItem[] {
   }
   const group = m.commands_screen();
   for (const locale of locales.filter((one) => one !== language.locale)) {
-    items.push({ id: `language-${locale}`, group, word: LANGUAGE_NAMES[locale], also: m.language(), icon: icon(Languages), run: () => language.set(locale) });
+    items.push({ id: `language-${locale}`, group, word: LANGUAGE_NAMES[locale], also: m.language(), icon: icon(Languages), run: () => void (language.set(locale) || toasts.say(m.save_first())) });
   }
   items.push(
     theme.dark

@@ -15,7 +15,7 @@ import { until } from '../lib/wait.mjs';
 import { channels } from '../lib/wav.mjs';
 
 /** Set-up, screens and the last crates of the program, on a machine that has built it before. */
-const BUILD_MS_MAX = 180_000;
+const BUILD_MS_MAX = 420_000;
 
 async function newcomer(stage, say) {
   const folder = mkdtempSync(join(tmpdir(), 'antiphon-newcomer-'));
@@ -90,5 +90,5 @@ async function theFirstDay(stage, say, { program, folder, greetedMs }) {
 
 export const tests = [
   { name: 'a newcomer follows the README', deadline_s: 150, run: newcomer },
-  { name: 'a fresh clone and the two commands of the README', deadline_s: 300, skip: noClone, run: freshClone }
+  { name: 'a fresh clone and the two commands of the README', deadline_s: 600, skip: noClone, run: freshClone }
 ];

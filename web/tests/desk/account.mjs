@@ -57,7 +57,7 @@ export async function account({ page, mock, signIn }) {
   await page.getByText('Removed: Navid Rahimi').waitFor();
   await people.getByText('Navid Rahimi').waitFor({ state: 'detached' });
 
-  // More toasts than are shown at once push no undo away, and Ctrl+Z takes the newest back.
+  // Three acts are held back at once, and Ctrl+Z takes the newest back.
   await page.getByRole('link', { name: 'Call back' }).click();
   const open = page.locator('.item', { has: page.getByRole('button', { name: 'Done' }) });
   for (let n = 0; n < 3; n += 1) await open.first().getByRole('button').click();

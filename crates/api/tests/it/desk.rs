@@ -11,7 +11,7 @@ use model::{AgentId, CallId, Event, OfferId, Recorded, Refusal, Span};
 use serde_json::json;
 use store::{Edit, FloorBatch, FloorRow, fresh_id};
 
-use crate::house::{House, NOW, request};
+use crate::house::{House, NOW, PASSWORD, request};
 
 #[tokio::test]
 async fn commands_arrive_as_they_were_meant() {
@@ -99,6 +99,26 @@ async fn the_last_sign_out_ends_the_shift() {
     *house.floor.refusal.lock().unwrap() = Some(Refusal::NotSaved);
     let ended = sign_out(second.reveal()).await;
     assert_eq!(ended, [(company.tenant, agent, Command::SignOut)]);
+}
+
+/// A shared desk: the one before left the browser signed in, and their telephone still works.
+#[tokio::test]
+async fn signing_in_over_somebody_ends_their_shift() {
+    let house = House::open().await;
+    let company = house.found("100").await;
+    let agent = AgentId::of_user(company.people["agent"]);
+    let sign_in = async |session: &str, who: &str| {
+        let login = json!({"mail": format!("{who}@example.com"), "password": PASSWORD});
+        let reply = house.tell(session, Method::POST, "/api/v1/session", &login).await;
+        assert_eq!(reply.status, StatusCode::OK);
+        std::mem::take(&mut *house.floor.commands.lock().unwrap())
+    };
+    let ended = sign_in(&company.sessions["agent"], "supervisor").await;
+    assert_eq!(ended, [(company.tenant, agent, Command::SignOut)]);
+    let over = house.ask(&company.sessions["agent"], Method::GET, "/api/v1/me").await;
+    assert_eq!(over.code(), "no_session");
+    let own = sign_in(&company.sessions["supervisor"], "supervisor").await;
+    assert!(own.is_empty(), "the same person goes on");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::{TopicData, Update};
-use axum::http::Method;
+use axum::http::{Method, StatusCode};
 use futures::{SinkExt, StreamExt};
 use model::event::{AgentState, Consent};
 use model::view::{AgentView, CallView, ContactView, QueueView, RecordView};
@@ -189,6 +189,26 @@ async fn a_page_watches_and_resumes() {
     assert_eq!((&missed["topic"], &missed["data"]["waiting"]), (&json!(queue), &json!(7)));
     say(&mut back, &json!({"type": "ping"})).await;
     assert_eq!(hear(&mut back).await["type"], "pong", "nothing else was sent");
+}
+
+/// What ends the sessions of somebody would cut their customer off.
+#[tokio::test]
+async fn nobody_is_removed_while_they_talk() {
+    let live = live().await;
+    let session = &live.company.sessions["administrator"];
+    let path = format!("/api/v1/users/{}", live.company.people["agent"]);
+    let mut body = live.house.ask(session, Method::GET, &path).await.json();
+    body.as_object_mut().unwrap().remove("id");
+    body["password"] = "a new long password".into();
+    live.publish_talk(7);
+    let put = live.house.tell(session, Method::PUT, &path, &body).await;
+    assert_eq!((put.status, put.code().as_str()), (StatusCode::CONFLICT, "on_contact"));
+    let gone = live.house.ask(session, Method::DELETE, &path).await;
+    assert_eq!((gone.status, gone.code().as_str()), (StatusCode::CONFLICT, "on_contact"));
+    live.publish_agent(8, AgentState::Ready, true);
+    let put = live.house.tell(session, Method::PUT, &path, &body).await;
+    assert_eq!(put.status, StatusCode::OK, "{:?}", put.json());
+    assert_eq!(live.house.ask(session, Method::DELETE, &path).await.status, StatusCode::NO_CONTENT);
 }
 
 /// Nobody is signed out in the middle of a shift, nor of a conversation after a very long one.

@@ -178,7 +178,7 @@ pub enum KeyMode {
     One,
     /// Pass this one as it is, then hold. Any other is typed ahead of what asks next.
     Only(char),
-    /// Keep the digits and pass `Input::SecretKey` for each.
+    /// Count the digits and pass `Input::SecretKey` for each.
     Secret {
         /// What stands for them.
         secret: SecretId,
@@ -215,7 +215,7 @@ pub struct Fact {
     pub label: String,
     /// The key or the digits; of a secret one `•` for each digit.
     pub value: String,
-    /// Stands for the digits of a secret, which only the shell holds, as long as the call lasts.
+    /// Stands for the digits of a secret, which the shell has counted and let go.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<SecretId>,
 }

@@ -101,7 +101,7 @@ ids! {
     PlayId
     /// One command that waits for its reply.
     RequestId
-    /// One secret that a caller typed: it stands for digits that only the shell holds.
+    /// One secret that a caller typed: it stands for digits that only the shell saw.
     SecretId
 }
 

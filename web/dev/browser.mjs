@@ -52,7 +52,7 @@ export async function settle(page, screen, mock) {
     await closed;
     await page.evaluate(() => new Promise((resolve) => { setTimeout(resolve, 50); }));
     await page.clock.setFixedTime(FROZEN + 47_000);
-    await page.getByText(/0:47|۰:۴۷/).first().waitFor();
+    await page.getByRole('status').filter({ hasText: /0:47|۰:۴۷/ }).waitFor();
   }
   await screen.act?.(page);
 }

@@ -190,7 +190,7 @@ impl DomainResolver for NoNames {
     async fn resolve(&self, target: &SipAddr) -> rsipstack::Result<SipAddr> {
         let uri = target.addr.host.to_string();
         let address = addr::socket_addr(&uri).map(udp_addr);
-        address.ok_or_else(|| rsipstack::Error::DnsResolutionError(uri))
+        address.ok_or(rsipstack::Error::DnsResolutionError(uri))
     }
 }
 

@@ -36,13 +36,8 @@ fn params_are_sound(params: &str) -> bool {
     // `received` may hold a bare IPv6 address (RFC 5118 section 4.5).
     params.is_empty()
         || params.starts_with(';')
-            && addr::params(params).all(|(name, value)| {
-                addr::is_token(name)
-                    && value.is_none_or(|v| {
-                        !v.is_empty()
-                            && !v.contains(|c: char| c.is_whitespace() || ",<>".contains(c))
-                    })
-            })
+            && addr::params(params)
+                .all(|(name, value)| addr::is_token(name) && value.is_none_or(value_is_sound))
 }
 
 /// Where the responses to a request go: to the port that its Via names (RFC 3261 section 18.2.2),

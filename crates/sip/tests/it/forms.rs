@@ -8,7 +8,7 @@ use sip::{SipHandle, start};
 use tokio::sync::mpsc::Receiver;
 
 use crate::peer::{Message, Peer, SDP};
-use crate::support::{desc, leg_id, next, quick, target, testdata, until_idle};
+use crate::support::{desc, hang_up, leg_id, next, quick, target, testdata, until_idle};
 
 const DESCRIBED: &str = "Content-Type: application/sdp\r\n";
 
@@ -134,10 +134,7 @@ async fn answers_in_odd_forms_are_answers() {
             if remote.port == 6000));
         let ack = peer.request("ACK").await;
         assert!(ack.header("To").ends_with(";tag=t1"), "{}", ack.0);
-        plane.send(SipCommand::Hangup { leg, cause: LegCause::Hangup }).unwrap();
-        let bye = peer.request("BYE").await;
-        peer.reply(&bye, "200 OK", "", "", "").await;
-        next(&mut events).await;
+        hang_up(&plane, &mut events, &peer, leg).await;
     }
     until_idle(&plane).await;
     plane.shutdown().await;

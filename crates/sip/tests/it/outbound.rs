@@ -7,7 +7,7 @@ use model::sip::{Caller, LegCause, SipCommand, SipEvent};
 use sip::{SipConfig, SipHandle, start};
 
 use crate::peer::{Peer, SDP};
-use crate::support::{desc, leg_id, next, quick, target, until_idle};
+use crate::support::{desc, hang_up, leg_id, next, quick, target, until_idle};
 
 fn dial(plane: &SipHandle, peer: &Peer) -> LegId {
     let leg = leg_id();
@@ -94,10 +94,7 @@ async fn what_comes_before_the_answer_is_answered_in_order() {
     peer.reply(&invite, "200 OK", "t1", &peer.contact(), SDP).await;
     assert!(matches!(next(&mut events).await, SipEvent::Answered { .. }));
     peer.request("ACK").await;
-    hangup(&plane, leg);
-    let bye = peer.request("BYE").await;
-    peer.reply(&bye, "200 OK", "", "", "").await;
-    next(&mut events).await;
+    hang_up(&plane, &mut events, &peer, leg).await;
     until_idle(&plane).await;
     plane.shutdown().await;
 }
@@ -135,11 +132,8 @@ async fn the_second_answer_of_a_fork_is_thanked_and_sent_home() {
     assert!(bye.header("To").ends_with("tag=t2"), "{}", bye.0);
     peer.reply(&bye, "200 OK", "", "", "").await;
     assert!(events.try_recv().is_err());
-    hangup(&plane, leg);
-    let bye = peer.request("BYE").await;
+    let bye = hang_up(&plane, &mut events, &peer, leg).await;
     assert!(bye.header("To").ends_with("tag=t1"), "{}", bye.0);
-    peer.reply(&bye, "200 OK", "", "", "").await;
-    next(&mut events).await;
     until_idle(&plane).await;
     plane.shutdown().await;
 }

@@ -9,9 +9,11 @@ use std::time::Duration;
 use model::LegId;
 use model::id::Id as _;
 use model::media::{Codec, Direction, MediaDesc};
-use model::sip::{SipCommand, SipEvent};
+use model::sip::{LegCause, SipCommand, SipEvent};
 use sip::{SipConfig, SipHandle};
 use tokio::sync::mpsc::Receiver;
+
+use crate::peer::{Message, Peer};
 
 /// No test waits longer than this for anything.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -62,6 +64,20 @@ pub(crate) async fn until_idle(plane: &SipHandle) {
         counters.legs == 0 && counters.tasks == 0
     })
     .await;
+}
+
+/// We hang up; gives the BYE, which the far side has answered.
+pub(crate) async fn hang_up(
+    plane: &SipHandle,
+    events: &mut Receiver<SipEvent>,
+    peer: &Peer,
+    leg: LegId,
+) -> Message {
+    plane.send(SipCommand::Hangup { leg, cause: LegCause::Hangup }).unwrap();
+    let bye = peer.request("BYE").await;
+    peer.reply(&bye, "200 OK", "", "", "").await;
+    next(events).await;
+    bye
 }
 
 pub(crate) fn testdata(path: &str) -> PathBuf {

@@ -8,7 +8,7 @@ use sip::{SipHandle, start};
 use tokio::sync::mpsc::Receiver;
 
 use crate::peer::{Call, Message, Peer, SDP};
-use crate::support::{desc, next, quick, until_idle};
+use crate::support::{desc, hang_up, next, quick, until_idle};
 
 const DESCRIBED: &str = "Content-Type: application/sdp\r\n";
 
@@ -92,13 +92,10 @@ async fn every_via_and_every_route_of_a_call_comes_back() {
     call.adopt(&ok);
     call.ack(1, "2", "").await;
     let SipEvent::Confirmed { leg, .. } = next(&mut events).await else { panic!("not confirmed") };
-    plane.send(SipCommand::Hangup { leg, cause: LegCause::Hangup }).unwrap();
-    let bye = peer.request("BYE").await;
+    let bye = hang_up(&plane, &mut events, &peer, leg).await;
     let expected = [format!("<sip:{};lr>", peer.address), "<sip:r2.invalid;lr>".to_owned()];
     assert!(bye.headers("Route").eq(expected.iter().map(String::as_str)), "{}", bye.0);
     assert!(bye.start().starts_with(&format!("BYE sip:200@{}", peer.address)), "{}", bye.0);
-    peer.reply(&bye, "200 OK", "", "", "").await;
-    next(&mut events).await;
     until_idle(&plane).await;
     plane.shutdown().await;
 }

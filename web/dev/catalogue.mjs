@@ -53,7 +53,7 @@ export const SCREENS = [
   { name: 'account-password', scene: 'ready', path: '/', act: password(['an old sentence', 'a new sentence', 'a new sentense']) },
   { name: 'account-password-wrong', scene: 'ready', path: '/', act: password(['wrong', 'a new sentence', 'a new sentence']) },
   { name: 'desk-denied', scene: 'no_device', path: '/', denied: true },
-  { name: 'desk-deskless', scene: 'ready.deskless', path: '/' },
+  { name: 'desk-deskless', scene: 'ready.deskless', path: '/', act: async (page) => { await page.waitForURL('**/admin'); } },
   { name: 'desk-sound-menu', scene: 'ready', path: '/', act: async (page) => { await page.locator('.phone [aria-haspopup=menu]').click(); await page.locator('[role=menu]').waitFor(); } },
   { name: 'unreachable', scene: 'dead', path: '/' },
   { name: 'no-such-page', scene: 'ready', path: '/nowhere' },

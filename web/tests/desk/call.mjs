@@ -12,11 +12,13 @@ export async function call({ page, mock, state, signIn }) {
   await page.waitForURL('**/calls');
 
   await state('Offered');
+  await page.waitForFunction(() => document.title.startsWith('Incoming call'));
   const focused = await page.evaluate(() => document.activeElement?.closest('.offer') !== null);
   assert.equal(focused, false, 'an offer never takes the focus');
   await page.keyboard.press('F8');
   await page.waitForURL((url) => url.pathname === '/');
   await state('Talking');
+  await page.waitForFunction(() => document.title === 'Desk - Antiphon');
 
   await page.locator('#note').fill('hold me m h');
   await state('Talking'); // letters in the note are no commands
@@ -35,8 +37,11 @@ export async function call({ page, mock, state, signIn }) {
   await page.getByText('Not connected for').waitFor({ state: 'detached', timeout: 20_000 });
   assert.equal(await page.locator('#note').inputValue(), 'hold me m h', 'a lost connection loses nothing typed');
 
+  await page.getByRole('button', { name: 'Mute', exact: true }).click();
+  await page.waitForFunction(() => sessionStorage.getItem('antiphon-phone-muted') === 'yes');
   await page.getByRole('button', { name: 'Hang up' }).click();
   await state('Wrap-up');
+  await page.waitForFunction(() => sessionStorage.getItem('antiphon-phone-muted') === null);
   await page.reload();
   assert.equal(await page.locator('#note').inputValue(), 'hold me m h', 'a reload loses nothing typed');
   const finish = page.getByRole('button', { name: /^Finish/ });

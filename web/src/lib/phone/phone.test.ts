@@ -110,6 +110,16 @@ describe('the telephone', () => {
   });
   afterEach(() => void vi.useRealTimers());
 
+  it('stays muted over a reload, and only then', async () => {
+    const { phone, session } = await connected();
+    phone.setMuted(true);
+    phone.stop();
+    const reloaded = machine.tab(session).phone;
+    expect(reloaded.muted).toBe(true);
+    reloaded.setMuted(false);
+    expect(machine.tab(session).phone.muted).toBe(false);
+  });
+
   it('connects, meters, mutes and sends keys', async () => {
     const { phone } = await connected();
     expect(phone.state).toBe('up');

@@ -35,13 +35,21 @@ impl Poller {
         Ok(Self { epoll, ready: vec![libc::epoll_event { events: 0, u64: 0 }; batch.max(1)] })
     }
 
-    /// Reports `fd` as `token` whenever it can be read, until it is closed.
+    /// Reports `fd` as `token` whenever it can be read, until it is removed or closed.
     pub(crate) fn add(&self, fd: &impl AsRawFd, token: u64) -> io::Result<()> {
         let mut event = libc::epoll_event { events: libc::EPOLLIN as u32, u64: token };
         let (epoll, fd) = (self.epoll.as_raw_fd(), fd.as_raw_fd());
         // SAFETY: `event` lives for the call; both descriptors are open.
         check(unsafe { libc::epoll_ctl(epoll, libc::EPOLL_CTL_ADD, fd, &raw mut event) })
             .map(|_| ())
+    }
+
+    /// Reports `fd` no more. False when it was not watched.
+    pub(crate) fn remove(&self, fd: &impl AsRawFd) -> bool {
+        let (epoll, fd) = (self.epoll.as_raw_fd(), fd.as_raw_fd());
+        // SAFETY: both descriptors are open, and a removal reads no event.
+        let done = unsafe { libc::epoll_ctl(epoll, libc::EPOLL_CTL_DEL, fd, std::ptr::null_mut()) };
+        done == 0
     }
 
     /// Waits without limit until something can be read and gives how many tokens there are.

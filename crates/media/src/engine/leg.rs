@@ -127,7 +127,7 @@ impl Leg {
     ) -> Result<Self, MediaFault> {
         let local = MediaDesc {
             address: advertise,
-            port: pair.port,
+            port: pair.port(),
             codecs: Codec::ALL.to_vec(),
             dtmf: Some(KEYS_PAYLOAD_TYPE),
             direction: Direction::SendRecv,
@@ -489,7 +489,7 @@ impl Leg {
                     ssrc: self.ssrc,
                 };
                 datagram[..HEADER_BYTES].copy_from_slice(&header.to_bytes());
-                pair.rtp.send_to(datagram, target).is_ok()
+                pair.rtp().send_to(datagram, target).is_ok()
             }
         };
         if sent {
@@ -507,7 +507,7 @@ impl Leg {
         if !self.reporter.is_due(now) || self.call.is_none() {
             return;
         }
-        let (Some(rtcp), Some(target)) = (&pair.rtcp, self.lock.target()) else { return };
+        let (Some(rtcp), Some(target)) = (pair.rtcp(), self.lock.target()) else { return };
         let above = target.port().checked_add(1).map(|port| SocketAddr::new(target.ip(), port));
         // A peer behind an address translation is told where its own reports come from.
         let known = self.reporter.peer.filter(|peer| peer.ip() == target.ip());

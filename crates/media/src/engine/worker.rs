@@ -289,10 +289,19 @@ impl Worker {
 
     fn watch_sockets(&self, slot: u32) -> io::Result<()> {
         let Some(Wire::Rtp(pair)) = self.leg(slot).map(|leg| &leg.wire) else { return Ok(()) };
-        self.poller.add(&pair.rtp, u64::from(slot))?;
-        match &pair.rtcp {
+        self.poller.add(pair.rtp(), u64::from(slot))?;
+        match pair.rtcp() {
             Some(rtcp) => self.poller.add(rtcp, TOKEN_RTCP | u64::from(slot)),
             None => Ok(()),
+        }
+    }
+
+    /// Gives the sockets of an ended leg back.
+    fn release(&self, wire: Wire) {
+        let Wire::Rtp(pair) = wire else { return };
+        let removed = self.poller.remove(pair.rtp());
+        if removed && pair.rtcp().is_none_or(|rtcp| self.poller.remove(rtcp)) {
+            pair.rest();
         }
     }
 
@@ -300,7 +309,6 @@ impl Worker {
     pub(super) fn close(&mut self, slot: u32) {
         self.finish_recording(slot);
         let taken = self.legs.get_mut(slot as usize).and_then(Option::take);
-        // Its sockets leave the poller when they are closed with it.
         let Some(leg) = taken else { return };
         self.forget_page(slot);
         self.slots.remove(&leg.id);
@@ -312,6 +320,7 @@ impl Worker {
             self.leave(call, slot);
             self.compile(call);
         }
+        self.release(leg.wire);
     }
 
     /// Takes one packet and passes it on in the same turn.
@@ -320,7 +329,7 @@ impl Worker {
             return;
         };
         let Wire::Rtp(pair) = &leg.wire else { return };
-        let Ok((length, from)) = pair.rtp.recv_from(buffer) else { return };
+        let Ok((length, from)) = pair.rtp().recv_from(buffer) else { return };
         match leg.take(now, canonical(from), &buffer[..length], &self.counters) {
             Taken::Nothing => {}
             Taken::Audio { header, codec, payload } => {
@@ -385,7 +394,7 @@ impl Worker {
     fn rtcp(&mut self, now: Now, slot: u32, buffer: &mut [u8]) {
         let Some(Some(leg)) = self.legs.get_mut(slot as usize) else { return };
         let Wire::Rtp(pair) = &leg.wire else { return };
-        let Some(rtcp) = &pair.rtcp else { return };
+        let Some(rtcp) = pair.rtcp() else { return };
         if let Ok((length, from)) = rtcp.recv_from(buffer) {
             leg.take_report(now, canonical(from), &buffer[..length], &self.counters);
         }

@@ -17,14 +17,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::checkpoint::{self, CHECKPOINT};
 use crate::connect;
 use crate::error::StoreError;
-use crate::floor::encode::{Encoded, Group};
+use crate::floor::encode::Encoded;
+use crate::floor::group::Group;
 
 /// Batches of the floor that may wait; a cell sends one per turn.
 const FLOOR_LANE_BATCHES_MAX: usize = 16_384;
 /// Other jobs that may wait.
 const WORK_LANE_JOBS_MAX: usize = 1_024;
-/// A floor transaction takes further batches for this long.
-const GROUP_TIME_MAX: Duration = Duration::from_millis(10);
 /// Least time from one floor transaction to the next: what comes in between shares the next one. A
 /// quiet house does not wait at all, and nobody notices that a busy one answers so much later.
 const GROUP_PAUSE: Duration = Duration::from_millis(10);
@@ -283,10 +282,16 @@ impl Task {
         }
     }
 
-    /// One group commit: batches are taken until none waits or [`GROUP_TIME_MAX`] passed.
+    /// One group commit: batches are taken until none waits or the group is full.
     async fn floor_turn(&mut self, first: FloorItem) {
-        let mut taken = Vec::new();
-        let result = self.transaction(Unit::Floor { first, taken: &mut taken }).await;
+        let (mut group, mut taken) = (Group::default(), Vec::new());
+        let mut next = Some(first);
+        while let Some(item) = next {
+            group.add(&item.batch);
+            taken.push(item);
+            next = if group.is_full() { None } else { self.floor.try_recv().ok() };
+        }
+        let result = self.transaction(Unit::Floor(group)).await;
         self.group_due = Instant::now() + GROUP_PAUSE;
         match result {
             Ok(()) => {
@@ -300,7 +305,9 @@ impl Task {
             Err(StoreError::Full) => refuse(taken, || StoreError::Full),
             Err(_) => {
                 for item in taken {
-                    let result = self.transaction(Unit::Batch(&item.batch)).await;
+                    let mut group = Group::default();
+                    group.add(&item.batch);
+                    let result = self.transaction(Unit::Floor(group)).await;
                     if result.is_ok() {
                         self.count_batch(&item.batch);
                     }
@@ -313,12 +320,9 @@ impl Task {
     /// Begins, applies, commits. Whatever fails leaves nothing behind.
     async fn transaction(&mut self, unit: Unit<'_>) -> Result<(), StoreError> {
         let began = Instant::now();
-        let result = if *self.stop.borrow() {
-            unit.give_back();
-            Err(StoreError::Stopped)
-        } else {
-            self.attempt(unit, began).await
-        };
+        let stopped = *self.stop.borrow();
+        let result =
+            if stopped { Err(StoreError::Stopped) } else { unit.run(&mut self.conn).await };
         let took = began.elapsed();
         let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.counters.commit_us_max.fetch_max(took_us, Ordering::Relaxed);
@@ -333,17 +337,6 @@ impl Task {
             }
         }
         result
-    }
-
-    async fn attempt(&mut self, unit: Unit<'_>, began: Instant) -> Result<(), StoreError> {
-        let begin = sqlx::query("BEGIN IMMEDIATE").execute(&mut self.conn).await;
-        if let Err(error) = begin {
-            unit.give_back();
-            return Err(error.into());
-        }
-        unit.apply(&mut self.conn, &mut self.floor, began).await?;
-        sqlx::query("COMMIT").execute(&mut self.conn).await?;
-        Ok(())
     }
 
     /// Rolls back, or opens the file anew where SQLite's own state is no longer certain.
@@ -391,47 +384,20 @@ impl Task {
 
 /// What one transaction holds.
 enum Unit<'a> {
-    /// `first` and whatever else waits on the floor lane; all end up in `taken`.
-    Floor { first: FloorItem, taken: &'a mut Vec<FloorItem> },
-    /// One batch alone.
-    Batch(&'a Encoded),
-    /// Other work.
+    Floor(Group),
     Job(&'a mut dyn Job),
 }
 
 impl Unit<'_> {
-    async fn apply(
-        self,
-        conn: &mut SqliteConnection,
-        lane: &mut mpsc::Receiver<FloorItem>,
-        began: Instant,
-    ) -> Result<(), StoreError> {
+    async fn run(self, conn: &mut SqliteConnection) -> Result<(), StoreError> {
         match self {
-            Self::Job(job) => job.apply(conn).await,
-            Self::Batch(batch) => {
-                let mut group = Group::default();
-                group.add(conn, batch).await?;
-                group.flush(conn).await
+            Self::Floor(group) => group.write(conn).await,
+            Self::Job(job) => {
+                sqlx::query("BEGIN IMMEDIATE").execute(&mut *conn).await?;
+                job.apply(conn).await?;
+                sqlx::query("COMMIT").execute(conn).await?;
+                Ok(())
             }
-            Self::Floor { first, taken } => {
-                let mut group = Group::default();
-                let mut next = Some(first);
-                while let Some(item) = next {
-                    taken.push(item);
-                    let item = taken.last().expect("it was pushed just now");
-                    group.add(conn, &item.batch).await?;
-                    let room = began.elapsed() < GROUP_TIME_MAX && !group.is_full();
-                    next = room.then(|| lane.try_recv().ok()).flatten();
-                }
-                group.flush(conn).await
-            }
-        }
-    }
-
-    /// The transaction never began: the batch is handed back for its answer.
-    fn give_back(self) {
-        if let Self::Floor { first, taken } = self {
-            taken.push(first);
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The floor's lane into the record, and what is read back from it.
 
 pub(crate) mod encode;
+pub(crate) mod group;
 mod row;
+mod single;
 
 use std::future::Future;
 

@@ -1,0 +1,241 @@
+//! The floor's transaction: rows of many batches in one script.
+//!
+//! The writer's connection lives on a thread of its own, and each thing asked of it costs two
+//! changes of thread, however little it writes. So a whole transaction, from `BEGIN` to `COMMIT`,
+//! is asked for at once.
+
+use std::collections::BTreeMap;
+
+use model::{CallId, PartyId, TenantId};
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteConnection};
+use sqlx::{AssertSqlSafe, Sqlite};
+
+use super::encode::{Encoded, EventRow, number};
+use super::row::{CallRow, FloorRow};
+use super::single;
+use crate::error::StoreError;
+use crate::text::word;
+
+/// Rows of each table that a group takes; the batch that goes beyond them is its last one.
+/// Transactions are to stay short.
+const EVENTS_MAX: usize = 256;
+const ROWS_MAX: usize = 64;
+
+/// How many rows a statement has places for: the smallest that has room is taken, and the places
+/// that are left get rows of nulls, which it leaves out. So there are few texts, and SQLite keeps
+/// them prepared. With [`CALLS`] the largest has 1,600 parameters; SQLite allows 32,766 and
+/// PostgreSQL 65,535.
+const PLACES: [usize; 5] = [1, 4, 16, ROWS_MAX, EVENTS_MAX];
+
+/// A table of which a transaction has many rows.
+struct Table {
+    /// `INSERT INTO` with the columns.
+    head: &'static str,
+    columns: usize,
+    /// What happens to the row that is there already.
+    newer: &'static str,
+    rows_max: usize,
+}
+
+const EVENTS: Table = Table {
+    head: "INSERT INTO event (tenant_id, seq, at, config_n, call_id, agent_id, body)",
+    columns: 7,
+    newer: "",
+    rows_max: EVENTS_MAX,
+};
+
+const PARTIES: Table = Table {
+    head: "INSERT INTO party (tenant_id, id, number, name)",
+    columns: 4,
+    newer: "ON CONFLICT (tenant_id, id)
+        DO UPDATE SET number = excluded.number, name = excluded.name",
+    rows_max: ROWS_MAX,
+};
+
+const CALLS: Table = Table {
+    head: "INSERT INTO call (tenant_id, id, party_id, leg_id, dialled, flow_id, flow_version,
+        language, consent, started_at, answered_at, ended_at, queue_id, waiting_since, agent_id,
+        waited_us, talk_us, hold_us, wrap_us, outcome, cause, disposition, resolved, recorded,
+        finished)",
+    columns: 25,
+    newer: "ON CONFLICT (tenant_id, id) DO UPDATE SET
+        party_id = excluded.party_id, language = excluded.language,
+        consent = excluded.consent, answered_at = excluded.answered_at,
+        ended_at = excluded.ended_at, queue_id = excluded.queue_id,
+        waiting_since = excluded.waiting_since, agent_id = excluded.agent_id,
+        waited_us = excluded.waited_us, talk_us = excluded.talk_us,
+        hold_us = excluded.hold_us, wrap_us = excluded.wrap_us, outcome = excluded.outcome,
+        cause = excluded.cause, disposition = excluded.disposition,
+        resolved = excluded.resolved, recorded = excluded.recorded,
+        finished = excluded.finished",
+    rows_max: ROWS_MAX,
+};
+
+impl Table {
+    /// Rows per statement, for so many rows.
+    fn portions(&self, rows: usize) -> impl Iterator<Item = usize> {
+        (0..rows).step_by(self.rows_max).map(move |done| (rows - done).min(self.rows_max))
+    }
+
+    /// Adds the statements for so many rows to a script.
+    fn write(&self, script: &mut String, rows: usize) {
+        // Numbered places have names, and each that is bound is looked for among all of them.
+        let row = format!("({})", vec!["?"; self.columns].join(", "));
+        for portion in self.portions(rows) {
+            let values = vec![row.as_str(); places(portion)].join(", ");
+            // The first column of every table here names the tenant and is never null.
+            script.extend([
+                self.head,
+                " SELECT * FROM (VALUES ",
+                &values,
+                ") WHERE column1 IS NOT NULL ",
+                self.newer,
+                ";",
+            ]);
+        }
+    }
+
+    /// Binds the rows in the order of [`Self::write`].
+    fn bind<'q, T>(
+        &self,
+        mut script: Script<'q>,
+        rows: Vec<T>,
+        bind: impl Fn(Script<'q>, T) -> Result<Script<'q>, StoreError>,
+    ) -> Result<Script<'q>, StoreError> {
+        let count = rows.len();
+        let mut rows = rows.into_iter();
+        for portion in self.portions(count) {
+            for row in rows.by_ref().take(portion) {
+                script = bind(script, row)?;
+            }
+            for _ in portion * self.columns..places(portion) * self.columns {
+                script = script.bind(None::<i64>);
+            }
+        }
+        Ok(script)
+    }
+}
+
+fn places(rows: usize) -> usize {
+    PLACES.into_iter().find(|&places| places >= rows).unwrap_or(EVENTS_MAX)
+}
+
+type Script<'q> = Query<'q, Sqlite, SqliteArguments>;
+
+/// The number of a party as shown, and its name.
+type Shown = (Option<String>, Option<String>);
+
+/// The rows of one transaction.
+#[derive(Default)]
+pub(crate) struct Group {
+    events: Vec<EventRow>,
+    /// The newest of each: one statement must not write a row twice.
+    parties: BTreeMap<(TenantId, PartyId), Shown>,
+    calls: BTreeMap<(TenantId, CallId), CallRow>,
+    singles: Vec<(TenantId, FloorRow)>,
+}
+
+impl Group {
+    /// Whether this is enough for one transaction.
+    pub(crate) fn is_full(&self) -> bool {
+        self.events.len() >= EVENTS_MAX
+            || [self.parties.len(), self.calls.len(), self.singles.len()]
+                .into_iter()
+                .any(|rows| rows >= ROWS_MAX)
+    }
+
+    pub(crate) fn add(&mut self, batch: &Encoded) {
+        self.events.extend(batch.events.iter().cloned());
+        let tenant = batch.tenant;
+        for row in &batch.rows {
+            match row {
+                FloorRow::Call(call) => {
+                    self.calls.insert((tenant, call.call), CallRow::clone(call));
+                }
+                FloorRow::Party { party, number, name } => {
+                    self.parties.insert((tenant, *party), (number.clone(), name.clone()));
+                }
+                row => self.singles.push((tenant, row.clone())),
+            }
+        }
+    }
+
+    /// Begins, writes and commits.
+    pub(crate) async fn write(self, conn: &mut SqliteConnection) -> Result<(), StoreError> {
+        let Self { events, parties, calls, singles } = self;
+        let mut text = String::new();
+        if singles.is_empty() {
+            text.push_str("BEGIN IMMEDIATE;");
+        } else {
+            sqlx::query("BEGIN IMMEDIATE").execute(&mut *conn).await?;
+        }
+        for (tenant, row) in singles {
+            single::write(conn, tenant, &row).await?;
+        }
+        // A text that hardly another group has is not kept prepared.
+        let kept = events.len() <= EVENTS_MAX && parties.len().max(calls.len()) <= ROWS_MAX;
+        PARTIES.write(&mut text, parties.len());
+        CALLS.write(&mut text, calls.len());
+        EVENTS.write(&mut text, events.len());
+        text.push_str("COMMIT");
+        let script = sqlx::query(AssertSqlSafe(text)).persistent(kept);
+        let script = PARTIES.bind(script, parties.into_iter().collect(), bind_party)?;
+        let script = CALLS.bind(script, calls.into_iter().collect(), bind_call)?;
+        let script = EVENTS.bind(script, events, bind_event)?;
+        script.execute(conn).await?;
+        Ok(())
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "one shape for every table")]
+fn bind_event(query: Script<'_>, event: EventRow) -> Result<Script<'_>, StoreError> {
+    Ok(query
+        .bind(event.tenant)
+        .bind(event.seq)
+        .bind(event.at)
+        .bind(event.config)
+        .bind(event.call)
+        .bind(event.agent)
+        .bind(event.body))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "one shape for every table")]
+fn bind_party(
+    query: Script<'_>,
+    ((tenant, party), (number, name)): ((TenantId, PartyId), Shown),
+) -> Result<Script<'_>, StoreError> {
+    Ok(query.bind(tenant.to_string()).bind(party.to_string()).bind(number).bind(name))
+}
+
+fn bind_call(
+    query: Script<'_>,
+    ((tenant, _), row): ((TenantId, CallId), CallRow),
+) -> Result<Script<'_>, StoreError> {
+    Ok(query
+        .bind(tenant.to_string())
+        .bind(row.call.to_string())
+        .bind(row.party.to_string())
+        .bind(row.leg.to_string())
+        .bind(row.dialled.as_str().to_owned())
+        .bind(row.flow.to_string())
+        .bind(number(row.flow_version)?)
+        .bind(row.language)
+        .bind(word(&row.consent))
+        .bind(row.started_at.micros())
+        .bind(row.answered_at.map(model::Timestamp::micros))
+        .bind(row.ended_at.map(model::Timestamp::micros))
+        .bind(row.queue.map(|id| id.to_string()))
+        .bind(row.waiting_since.map(model::Timestamp::micros))
+        .bind(row.agent.map(|id| id.to_string()))
+        .bind(row.waited_us)
+        .bind(row.talk_us)
+        .bind(row.hold_us)
+        .bind(row.wrap_us)
+        .bind(row.outcome.as_ref().map(word))
+        .bind(row.cause.as_ref().map(word))
+        .bind(row.disposition)
+        .bind(row.resolved)
+        .bind(row.recorded)
+        .bind(row.finished))
+}

@@ -85,6 +85,49 @@ async fn a_call_comes_back_as_it_was_written() {
 }
 
 #[tokio::test]
+async fn groups_of_every_size_come_back_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).await.unwrap();
+    let house = house::found(&store, "100").await.unwrap();
+    let mut seq = 1;
+    let mut sent = Vec::new();
+    // One batch beside each border of a statement, with as many calls as events.
+    for calls in [1_usize, 2, 4, 5, 16, 17, 63, 64, 65, 129, 255, 256, 257, 300] {
+        let mut whole = FloorBatch { tenant: house.tenant, events: Vec::new(), rows: Vec::new() };
+        for _ in 0..calls {
+            let (_, batch) = house::arrival(&house, seq, NOW, "+302105550142");
+            seq += 1;
+            whole.events.extend(batch.events);
+            whole.rows.extend(batch.rows);
+        }
+        store.floor().commit(whole.clone()).await.unwrap();
+        sent.extend(whole.events);
+    }
+    // Small ones share transactions.
+    let mut answers = Vec::new();
+    for _ in 0..200 {
+        let (_, batch) = house::arrival(&house, seq, NOW, "+302105550142");
+        seq += 1;
+        sent.extend(batch.events.clone());
+        answers.push(store.floor().commit(batch));
+    }
+    assert!(futures::future::join_all(answers).await.iter().all(Result::is_ok));
+
+    let db = store.system(house.tenant);
+    let mut kept = Vec::new();
+    while let more @ [_, ..] = db.events(kept.len() as u64 + 1, 500).await.unwrap().as_slice() {
+        kept.extend_from_slice(more);
+    }
+    assert!(kept == sent, "{} of {} events", kept.len(), sent.len());
+    let mut calls: Vec<_> =
+        db.unfinished_calls().await.unwrap().into_iter().map(|row| row.call).collect();
+    let mut wanted: Vec<_> = sent.iter().filter_map(|recorded| recorded.event.call()).collect();
+    calls.sort();
+    wanted.sort();
+    assert!(calls == wanted, "{} of {} calls", calls.len(), wanted.len());
+}
+
+#[tokio::test]
 async fn one_bad_batch_costs_the_others_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).await.unwrap();

@@ -71,13 +71,20 @@ impl Ports {
 
     fn take_at(self: &Arc<Self>, now: Instant) -> Option<PortPair> {
         let mut lot = self.lot();
-        let sockets = lot.rested(now).or_else(|| match &mut lot.free {
+        let sockets = lot.rested(now).or_else(|| self.open_any(&mut lot)).or_else(|| {
+            // Better a port that has not rested than no call; nothing late stays in new sockets.
+            let (sockets, _) = lot.resting.pop_front()?;
+            lot.close(sockets);
+            self.open_any(&mut lot)
+        })?;
+        Some(PortPair { sockets: Some(sockets), ports: Arc::clone(self) })
+    }
+
+    fn open_any(&self, lot: &mut Lot) -> Option<Sockets> {
+        match &mut lot.free {
             Some(free) => self.open_one_of(free),
             None => self.open_ephemeral(),
-        });
-        // Better a pair that has not rested than no call.
-        let sockets = sockets.or_else(|| lot.resting.pop_front().map(|(sockets, _)| sockets))?;
-        Some(PortPair { sockets: Some(sockets), ports: Arc::clone(self) })
+        }
     }
 
     fn open_one_of(&self, free: &mut VecDeque<u16>) -> Option<Sockets> {
@@ -211,10 +218,11 @@ mod tests {
     #[test]
     fn a_pair_rests_before_it_is_lent_again() {
         let ports = ports(20_000..=20_003);
+        let early = Instant::now();
         let first = ports.take().expect("a pair");
         assert_eq!(first.port(), 20_000);
         first.rest();
-        let second = ports.take().expect("another");
+        let second = ports.take_at(early).expect("another");
         assert_eq!(second.port(), 20_002);
         let again = ports.take_at(rested()).expect("the first again");
         assert_eq!(again.port(), 20_000);
@@ -222,10 +230,15 @@ mod tests {
     }
 
     #[test]
-    fn a_pair_that_has_not_rested_is_better_than_none() {
+    fn a_port_that_has_not_rested_is_better_than_none() {
         let ports = ports(20_010..=20_011);
+        let early = Instant::now();
         ports.take().expect("a pair").rest();
-        assert_eq!(ports.take().expect("the same").port(), 20_010);
+        let stranger = UdpSocket::bind((ALONE, 0)).expect("a socket");
+        stranger.send_to(b"late", (ALONE, 20_010)).expect("sent");
+        let same = ports.take_at(early).expect("the same");
+        assert_eq!(same.port(), 20_010);
+        assert!(same.rtp().recv_from(&mut [0; 8]).is_err(), "nothing late is heard");
     }
 
     #[test]

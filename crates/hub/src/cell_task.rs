@@ -192,11 +192,11 @@ impl CellTask {
         self.cell.deadline().map(|(at, _)| at.max(self.wake_not_before))
     }
 
-    fn wake_in(&self) -> Duration {
+    fn wake_in(&mut self) -> Duration {
         let now = self.clock.now();
         let floor = self.timer_at();
         let stopping = self.stopping.as_ref().map(|_| now + RETRY_AFTER);
-        let soonest = [floor, self.ledger.late_at(), self.retry_at, stopping];
+        let soonest = [floor, self.ledger.late_at(), self.commit_at(now), stopping];
         let micros = soonest.into_iter().flatten().min().map_or(60_000_000, |at| {
             // One millisecond more than the rest, so that the timer is never a hair too early.
             at.since(now).micros() + 1_000
@@ -288,9 +288,16 @@ impl CellTask {
         }
     }
 
+    /// When the next commit is to begin, if one is wanted and none is under way.
+    fn commit_at(&mut self, now: Timestamp) -> Option<Timestamp> {
+        let due = self.ledger.due(now)?;
+        let due = if self.stopping.is_some() { now } else { due };
+        Some(self.retry_at.map_or(due, |at| at.max(due)))
+    }
+
     fn commit(&mut self) {
         let now = self.clock.now();
-        if self.committing.is_some() || self.retry_at.is_some_and(|at| now < at) {
+        if self.commit_at(now).is_none_or(|at| now < at) {
             return;
         }
         self.retry_at = None;

@@ -1,8 +1,8 @@
 //! The ledger of one cell: what happened and is not saved yet, and the promises that wait for it.
 //!
 //! Invariants: one batch of a tenant is under way at a time; a promise is released only after
-//! every event before it is saved; what waits is bounded, and what falls out is named in a
-//! `RecordGap` in its place.
+//! every event before it is saved, and with it nothing waits for company; what waits is bounded,
+//! and what falls out is named in a `RecordGap` in its place.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -61,6 +61,8 @@ impl Batch {
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     waiting: Batch,
+    /// When the oldest of what waits was seen to wait.
+    waiting_since: Option<Timestamp>,
     under_way: Option<(Batch, Timestamp)>,
     /// Since when something waits to be saved while nothing is promised: the house is degraded.
     late_since: Option<Timestamp>,
@@ -121,12 +123,24 @@ impl Ledger {
         None
     }
 
+    /// When the next batch is to be taken; `None` while one is under way or nothing waits. An event
+    /// seldom comes alone: without a promise the first waits a little for the others.
+    pub(crate) fn due(&mut self, now: Timestamp) -> Option<Timestamp> {
+        if self.under_way.is_some() || self.waiting.is_empty() {
+            return None;
+        }
+        let since = *self.waiting_since.get_or_insert(now);
+        let promised = !self.waiting.promises.is_empty();
+        Some(if promised { now } else { since + Span::from_millis(limits::GATHER_MS) })
+    }
+
     /// The next batch to save, if none is under way.
     pub(crate) fn take(&mut self, now: Timestamp) -> Option<(Vec<Recorded>, Vec<FloorRow>)> {
         if self.under_way.is_some() || self.waiting.is_empty() {
             return None;
         }
         self.name_gap();
+        self.waiting_since = None;
         let batch = std::mem::take(&mut self.waiting);
         let copy = (batch.events.iter().cloned().collect(), batch.rows.list.clone());
         self.under_way = Some((batch, now));
@@ -147,6 +161,7 @@ impl Ledger {
     pub(crate) fn failed(&mut self) -> Vec<Promise> {
         let Some((mut batch, since)) = self.under_way.take() else { return Vec::new() };
         self.late_since.get_or_insert(since);
+        self.waiting_since = Some(since);
         // What fell out while the batch was under way is missing behind it, not before it.
         self.name_gap();
         let mut newer = std::mem::take(&mut self.waiting);
@@ -224,6 +239,25 @@ mod tests {
         assert_eq!(ledger.take(now).map(|(events, _)| events.len()), Some(1));
         assert_eq!(ledger.saved(), [(request(2), Ok(()))]);
         assert!(ledger.is_clear());
+    }
+
+    #[test]
+    fn what_nobody_waits_for_waits_for_company() {
+        let (now, later) = (Timestamp::from_micros(5), Timestamp::from_micros(900));
+        let gathered = now + Span::from_millis(limits::GATHER_MS);
+        let mut ledger = Ledger::default();
+        assert_eq!(ledger.due(now), None, "nothing waits");
+        ledger.event(recorded(1));
+        assert_eq!(ledger.due(now), Some(gathered));
+        ledger.event(recorded(2));
+        assert_eq!(ledger.due(later), Some(gathered), "counted from the first");
+        ledger.promise((request(1), Ok(())));
+        assert_eq!(ledger.due(later), Some(later), "somebody waits for the answer");
+        ledger.take(later);
+        ledger.event(recorded(3));
+        assert_eq!(ledger.due(later), None, "one batch at a time");
+        ledger.failed();
+        assert_eq!(ledger.due(gathered), Some(later + Span::from_millis(limits::GATHER_MS)));
     }
 
     #[test]

@@ -16,7 +16,7 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 8] = [
+const MIGRATIONS: [Migration; 9] = [
     Migration { n: 1, sql: include_str!("../migrations/0001_house.sql") },
     Migration { n: 2, sql: include_str!("../migrations/0002_config.sql") },
     Migration { n: 3, sql: include_str!("../migrations/0003_floor.sql") },
@@ -25,6 +25,7 @@ const MIGRATIONS: [Migration; 8] = [
     Migration { n: 6, sql: include_str!("../migrations/0006_recovery.sql") },
     Migration { n: 7, sql: include_str!("../migrations/0007_device_up.sql") },
     Migration { n: 8, sql: include_str!("../migrations/0008_secret.sql") },
+    Migration { n: 9, sql: include_str!("../migrations/0009_fewer_call_indexes.sql") },
 ];
 
 /// The schema this build writes.
@@ -110,6 +111,18 @@ mod tests {
 
     /// Tables without a tenant: the list of tenants itself.
     const HOUSE_WIDE: [&str; 1] = ["tenant"];
+
+    #[test]
+    fn every_script_of_the_folder_is_applied() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+        let mut scripts: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
+            .collect();
+        scripts.sort_by_key(|sql| MIGRATIONS.iter().position(|known| known.sql == sql));
+        let known: Vec<&str> = MIGRATIONS.iter().map(|migration| migration.sql).collect();
+        assert_eq!(scripts, known);
+    }
 
     #[test]
     fn every_table_names_its_tenant_and_only_portable_types() {

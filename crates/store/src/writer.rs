@@ -5,6 +5,7 @@
 //! transaction. Invariant: a sender hears `Ok` only after `COMMIT` returned, which with
 //! `synchronous=FULL` is after the WAL was synced.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use sqlx::sqlite::SqliteConnection;
+use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::checkpoint::{self, CHECKPOINT};
@@ -90,8 +92,17 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Starts the task on an opened connection, and the checkpoints on another.
-    pub(crate) fn start(conn: SqliteConnection, keeper: SqliteConnection, file: PathBuf) -> Self {
+    /// Starts the task on an opened connection, and the checkpoints on another. Both have a thread
+    /// of their own: no page that is slow to make holds up the record, and what every commit wakes
+    /// is one thread, not a pool of them.
+    ///
+    /// # Errors
+    /// The operating system has no thread or no event queue left.
+    pub(crate) fn start(
+        conn: SqliteConnection,
+        keeper: SqliteConnection,
+        file: PathBuf,
+    ) -> io::Result<Self> {
         let (floor, floor_rx) = mpsc::channel(FLOOR_LANE_BATCHES_MAX);
         let (work, work_rx) = mpsc::channel(WORK_LANE_JOBS_MAX);
         let (stop, stopped) = watch::channel(false);
@@ -105,14 +116,17 @@ impl Writer {
             counters: Arc::clone(&counters),
             group_due: Instant::now(),
         };
-        tokio::spawn(task.run());
         let log = Log {
             work: work.downgrade(),
             stopped: stopped.clone(),
             counters: Arc::clone(&counters),
         };
-        tokio::spawn(checkpoint::run(keeper, log));
-        Self { floor, work, stopped, counters }
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        std::thread::Builder::new().name("record".to_owned()).spawn(move || {
+            runtime.spawn(checkpoint::run(keeper, log));
+            runtime.block_on(task.run());
+        })?;
+        Ok(Self { floor, work, stopped, counters })
     }
 
     /// Puts a batch on the floor lane, at once and in order.

@@ -26,7 +26,7 @@ const ROWS_MAX: usize = 64;
 /// that are left get rows of nulls, which it leaves out. So there are few texts, and SQLite keeps
 /// them prepared. With [`CALLS`] the largest has 1,600 parameters; SQLite allows 32,766 and
 /// PostgreSQL 65,535.
-const PLACES: [usize; 5] = [1, 4, 16, ROWS_MAX, EVENTS_MAX];
+const PLACES: [usize; 7] = [1, 4, 8, 16, 32, ROWS_MAX, EVENTS_MAX];
 
 /// A table of which a transaction has many rows.
 struct Table {

@@ -56,11 +56,11 @@ pub(crate) struct House {
     floor: FloorThread,
 }
 
-/// Logs to the error stream; the SIP stack only from warnings up, because it prints whole messages
-/// with their keys.
+/// Logs to the error stream; libraries that speak of every packet or statement only from warnings
+/// up.
 pub(crate) fn log_to_stderr() {
     let wanted = std::env::var("ANTIPHON_LOG").unwrap_or_else(|_| "info".to_owned());
-    let filter = EnvFilter::new(format!("{wanted},rsipstack=warn,str0m=warn,sqlx=warn"));
+    let filter = EnvFilter::new(format!("{wanted},str0m=warn,sqlx=warn"));
     let format = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second call (tests) leaves the first in force.
     let _ = format.try_init();
@@ -88,7 +88,7 @@ impl House {
         let (media_events, from_media) = mpsc::channel(MEDIA_EVENTS_WAITING);
         let media = Arc::new(media::start(media_config(settings), media_events)?);
         let floor = FloorThread::start()?;
-        let (sip, from_sip) = floor.run(sip::start(sip_config)).await?;
+        let (sip, from_sip) = floor.run(async { sip::start(sip_config) }).await?;
         let sip = Arc::new(sip);
         let (to_sip, to_media) = (sip.clone(), media.clone());
         let ports = Ports {

@@ -153,6 +153,11 @@ pub const SIP_BAN_OVER_RATE_S: u32 = 10;
 pub const SIP_BODY_PARTS_MAX: usize = 16;
 /// SIP legs at once in the whole process.
 pub const SIP_LEGS_MAX: usize = 20_000;
+/// SIP transactions that are remembered. Each stays for half a minute after its end, so this is
+/// what some 1,000 calls a second leave behind.
+pub const SIP_TRANSACTIONS_MAX: usize = 200_000;
+/// Others that answer one outgoing call as well and are hung up on.
+pub const SIP_FORKS_MAX: usize = 16;
 /// Commands to the SIP plane that may wait, and events for the hub: over it a command is refused,
 /// and new calls get 503 until the hub has caught up.
 pub const SIP_QUEUED_MAX: usize = 8_192;
@@ -169,8 +174,6 @@ pub const SIP_RING_S_MAX: u64 = 180;
 pub const SIP_REANSWER_MS_MAX: u64 = 5_000;
 /// Time that a stop waits until its hang-ups are answered, in milliseconds.
 pub const SIP_STOP_MS_MAX: u64 = 3_000;
-/// Time that a stop then waits until the last task has let go of the socket, in milliseconds.
-pub const SIP_SOCKET_CLOSE_MS_MAX: u64 = 1_000;
 /// Payload types of one media offer that are looked at.
 pub const MEDIA_PAYLOADS_MAX: usize = 32;
 /// Bytes of one session description.

@@ -95,7 +95,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let target = arguments.get(2).map(|t| t.parse()).transpose()?;
     let config =
         SipConfig { bind: bind.parse()?, rate_per_source: u32::MAX, ..SipConfig::default() };
-    let (plane, mut events) = start(config).await?;
+    let (plane, mut events) = start(config)?;
     println!("listening on {}", plane.local_addr());
     let mut exchange = Exchange { plane, target, other: HashMap::new(), incoming_ended: 0 };
     let before = cpu_ms();

@@ -85,9 +85,9 @@ pub struct Counters {
     pub refused: BTreeMap<&'static str, u64>,
     /// Legs that exist now, those that only wait for their last message included.
     pub legs: usize,
-    /// Tasks that drive a transaction now.
-    pub tasks: usize,
-    /// Transactions that run now.
+    /// Transactions that wait for an answer or an ACK of the far side now.
+    pub unanswered: usize,
+    /// Transactions that are remembered now, those included that only take in copies.
     pub transactions: usize,
     /// Events that wait for a slow reader now.
     pub events_waiting: usize,
@@ -103,7 +103,8 @@ pub(crate) struct Tally {
     pub(crate) retransmissions_out: AtomicU64,
     pub(crate) bans: AtomicU64,
     pub(crate) legs: AtomicUsize,
-    pub(crate) tasks: AtomicUsize,
+    pub(crate) unanswered: AtomicUsize,
+    pub(crate) transactions: AtomicUsize,
     pub(crate) events_waiting: AtomicUsize,
     refused: [AtomicU64; WHYS.len()],
 }
@@ -113,7 +114,7 @@ impl Tally {
         self.refused[why as usize].fetch_add(1, Relaxed);
     }
 
-    pub(crate) fn snapshot(&self, transactions: usize) -> Counters {
+    pub(crate) fn snapshot(&self) -> Counters {
         let reasons =
             WHYS.iter().map(|(why, name)| (*name, self.refused[*why as usize].load(Relaxed)));
         Counters {
@@ -125,8 +126,8 @@ impl Tally {
             bans: self.bans.load(Relaxed),
             refused: reasons.collect(),
             legs: self.legs.load(Relaxed),
-            tasks: self.tasks.load(Relaxed),
-            transactions,
+            unanswered: self.unanswered.load(Relaxed),
+            transactions: self.transactions.load(Relaxed),
             events_waiting: self.events_waiting.load(Relaxed),
         }
     }

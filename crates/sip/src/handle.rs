@@ -4,30 +4,18 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use async_trait::async_trait;
 use model::limits;
 use model::sip::{SipCommand, SipEvent};
-use rsipstack::EndpointBuilder;
-use rsipstack::sip::Transport;
-use rsipstack::transaction::endpoint::{EndpointInnerRef, EndpointOption};
-use rsipstack::transport::transport_layer::DomainResolver;
-use rsipstack::transport::udp::{UdpConnection, UdpInner};
-use rsipstack::transport::{SipAddr, SipConnection, TransportLayer};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
-use crate::addr;
 use crate::config::SipConfig;
-use crate::core::{Core, Env, Events, Inlets, Watch};
+use crate::core::{Core, Env, Events, Inlets};
 use crate::counters::{Counters, Tally};
 use crate::shared::Shared;
 use crate::socket::{self, Port};
 use crate::tags::Tags;
-
-const SOCKET_CLOSES: Duration = Duration::from_millis(limits::SIP_SOCKET_CLOSE_MS_MAX);
+use crate::transaction::Transactions;
 
 /// Why the SIP plane did not start.
 #[derive(Debug, thiserror::Error)]
@@ -41,9 +29,6 @@ pub enum SipError {
     /// A wildcard address cannot be put into Contact.
     #[error("SIP listens on all addresses ({0}): tell which one peers shall use (advertise)")]
     NoAdvertise(SocketAddr),
-    /// `rsipstack` refused its set-up.
-    #[error("the SIP transaction layer did not start: {0}")]
-    Stack(String),
 }
 
 /// The command queue is full, or the plane has stopped: the command was not taken.
@@ -62,25 +47,19 @@ pub struct SipHandle {
 }
 
 /// What exists only until the plane is told to stop.
+#[derive(Debug)]
 struct Running {
     stop: oneshot::Sender<()>,
     ended: oneshot::Receiver<()>,
-    endpoint: EndpointInnerRef,
 }
 
-impl std::fmt::Debug for Running {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Running")
-    }
-}
-
-/// Binds the socket and starts the plane's tasks on the runtime of the caller: one with a single
-/// thread serves it best, because a message passes through four tasks, and waking each on another
-/// core costs more than its work.
+/// Binds the socket and starts the plane's task on the runtime of the caller: one with a single
+/// thread, shared with whoever takes the events, serves it best, because waking another core costs
+/// more than a message does.
 ///
 /// # Errors
 /// When the address cannot be bound, or is a wildcard and nothing is advertised.
-pub async fn start(config: SipConfig) -> Result<(SipHandle, mpsc::Receiver<SipEvent>), SipError> {
+pub fn start(config: SipConfig) -> Result<(SipHandle, mpsc::Receiver<SipEvent>), SipError> {
     let bind = config.bind;
     if bind.ip().is_unspecified() && config.advertise.is_none() {
         return Err(SipError::NoAdvertise(bind));
@@ -104,111 +83,27 @@ pub async fn start(config: SipConfig) -> Result<(SipHandle, mpsc::Receiver<SipEv
     });
     let socket =
         tokio::net::UdpSocket::from_std(socket).map_err(|error| SipError::Socket(local, error))?;
-    let port = Arc::new(Port::new(socket, Arc::clone(&shared)));
+    let port = Port::new(socket, Arc::clone(&shared));
+    let transactions = Transactions::new(shared.config.t1);
+    let env = Env { shared: Arc::clone(&shared), port, transactions };
     let (commands, commanded) = mpsc::channel(limits::SIP_QUEUED_MAX);
     let (events, heard) = mpsc::channel(limits::SIP_QUEUED_MAX);
     let (stop, stopped) = oneshot::channel();
     let (gone, ended) = oneshot::channel();
     let (fault, failed) = watch::channel(None);
-    let plane = Plane { shared: Arc::clone(&shared), port, commanded, events, stopped };
-    let endpoint = plane.run(gone, fault).await?;
-    let running = Mutex::new(Some(Running { stop, ended, endpoint }));
+    let inlets = Inlets { commands: commanded, stop: stopped };
+    let core = tokio::spawn(Core::new(env, Events::new(events)).run(inlets));
+    tokio::spawn(async move {
+        // A panic in the core leaves the house deaf.
+        if core.await.is_err() {
+            tracing::error!("the SIP plane failed; no call is heard any more");
+            fault.send_replace(Some("SIP core"));
+        }
+        // Nobody waits for it when the handle was dropped.
+        let _ = gone.send(());
+    });
+    let running = Mutex::new(Some(Running { stop, ended }));
     Ok((SipHandle { commands, shared, failed, running }, heard))
-}
-
-/// What the tasks of the plane take with them.
-struct Plane {
-    shared: Arc<Shared>,
-    port: Arc<Port>,
-    commanded: mpsc::Receiver<SipCommand>,
-    events: mpsc::Sender<SipEvent>,
-    stopped: oneshot::Receiver<()>,
-}
-
-impl Plane {
-    /// Sets up `rsipstack` on our socket and runs the core until it is stopped.
-    async fn run(
-        self,
-        gone: oneshot::Sender<()>,
-        fault: watch::Sender<Option<&'static str>>,
-    ) -> Result<EndpointInnerRef, SipError> {
-        let Self { shared, port, commanded, events, stopped } = self;
-        let (notes, noted) = mpsc::unbounded_channel();
-        let cancel = CancellationToken::new();
-        let inner = UdpInner { conn: Arc::clone(&port) as _, addr: udp_addr(shared.advertise) };
-        let connection: SipConnection =
-            UdpConnection::attach(inner, None, Some(cancel.clone())).await.into();
-        let layer = TransportLayer::new_with_domain_resolver(cancel.clone(), Box::new(NoNames));
-        layer.add_transport(connection.clone());
-        let endpoint = EndpointBuilder::new()
-            .with_user_agent(&shared.config.server_name)
-            .with_transport_layer(layer)
-            .with_cancel_token(cancel.clone())
-            .with_transport_inspector(Box::new(Watch { notes: notes.clone() }))
-            .with_option(timers(&shared.config))
-            .build();
-        let transactions =
-            endpoint.incoming_transactions().map_err(|error| SipError::Stack(error.to_string()))?;
-        let stack = Arc::clone(&endpoint.inner);
-        let serving = tokio::spawn(async move { endpoint.serve().await });
-        let held = Arc::downgrade(&port);
-        let env = Env {
-            shared,
-            port,
-            endpoint: Arc::clone(&stack),
-            connection,
-            notes,
-            cancel: cancel.clone(),
-        };
-        let inlets =
-            Inlets { commands: commanded, transactions, notes: noted, stop: stopped, serving };
-        let core = tokio::spawn(Core::new(env, Events::new(events)).run(inlets));
-        tokio::spawn(async move {
-            // A panic in the core, or a stack that no longer reads, leaves the house deaf.
-            if let Some(what) = core.await.unwrap_or(Some("SIP core")) {
-                tracing::error!(what, "the SIP plane failed; no call is heard any more");
-                fault.send_replace(Some(what));
-            }
-            cancel.cancel();
-            let patience = Instant::now() + SOCKET_CLOSES;
-            while held.strong_count() > 0 && Instant::now() < patience {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-            // Nobody waits for it when the handle was dropped.
-            let _ = gone.send(());
-        });
-        Ok(stack)
-    }
-}
-
-/// Where our requests go is an address, but one of them is read again behind us as if it were a
-/// name: the URI of a refused INVITE, for its ACK. Nobody is asked for a name.
-struct NoNames;
-
-#[async_trait]
-impl DomainResolver for NoNames {
-    async fn resolve(&self, target: &SipAddr) -> rsipstack::Result<SipAddr> {
-        let uri = target.addr.host.to_string();
-        let address = addr::socket_addr(&uri).map(udp_addr);
-        address.ok_or(rsipstack::Error::DnsResolutionError(uri))
-    }
-}
-
-fn udp_addr(address: SocketAddr) -> SipAddr {
-    SipAddr { r#type: Some(Transport::Udp), addr: address.into() }
-}
-
-fn timers(config: &SipConfig) -> EndpointOption {
-    EndpointOption {
-        t1: config.t1,
-        t2: config.t1 * 8,
-        t4: config.t1 * 10,
-        t1x64: config.t1 * 64,
-        // The ring timer of the core comes first.
-        timerc: config.ring_timeout + Duration::from_secs(60),
-        auto_ack_2xx: false,
-        ..EndpointOption::default()
-    }
 }
 
 impl SipHandle {
@@ -229,9 +124,7 @@ impl SipHandle {
     /// What happened so far and what exists now.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let transactions = running.as_ref().map(|r| r.endpoint.get_stats().running_transactions);
-        self.shared.tally.snapshot(transactions.unwrap_or(0))
+        self.shared.tally.snapshot()
     }
 
     /// Waits until a part without which no call is heard has failed, and names it. Never resolves
@@ -256,9 +149,7 @@ impl SipHandle {
     /// does anything.
     pub async fn shutdown(&self) {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(Running { stop, ended, endpoint }) = running else { return };
-        // The endpoint ends with its last owner.
-        drop(endpoint);
+        let Some(Running { stop, ended }) = running else { return };
         if stop.send(()).is_ok() {
             let _ = ended.await;
         }
@@ -273,7 +164,7 @@ mod tests {
     async fn a_stop_is_no_fault_and_gives_the_port_back() {
         let bind = "127.0.0.1:0".parse().expect("an address");
         let config = SipConfig { bind, ..SipConfig::default() };
-        let (handle, _events) = start(config).await.expect("the plane starts");
+        let (handle, _events) = start(config).expect("the plane starts");
         let address = handle.local_addr();
         handle.shutdown().await;
         assert_eq!(handle.fault(), None);

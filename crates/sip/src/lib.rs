@@ -1,12 +1,10 @@
 //! The SIP plane: sockets, pre-filter, dialogs and session descriptions. It knows legs only.
 //!
-//! Datagrams pass a stateless filter ([`filter`]) before `rsipstack` makes a transaction of them;
-//! one task ([`core`]) owns every leg and every dialog, so that races (CANCEL against answer, BYE
-//! against BYE) are decided by the order in which that task reads them. Invariant: every leg that
-//! was named in an event or a `Dial` ends with exactly one `SipEvent::Ended`, its last event.
-//!
-//! `rsipstack` prints whole messages, keys included, at INFO: a program that links this crate
-//! keeps the log target `rsipstack` at WARN.
+//! Datagrams pass a stateless filter ([`filter`]), then find their [`transaction`]; one task
+//! ([`core`]) owns the socket, every transaction, every leg and every dialog, so that races (CANCEL
+//! against answer, BYE against BYE) are decided by the order in which that task reads them.
+//! Invariant: every leg that was named in an event or a `Dial` ends with exactly one
+//! `SipEvent::Ended`, its last event.
 
 mod addr;
 mod ban;
@@ -15,6 +13,7 @@ mod core;
 mod counters;
 mod filter;
 mod handle;
+mod message;
 mod parts;
 mod rate;
 mod reply;
@@ -22,6 +21,7 @@ pub mod sdp;
 mod shared;
 mod socket;
 mod tags;
+mod transaction;
 mod via;
 mod wire;
 

@@ -1,10 +1,11 @@
-//! Replies without a transaction: written from the head of the request and forgotten.
+//! Replies, written from the head of their request; those without a transaction are forgotten then.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use crate::addr;
 use crate::tags::Tags;
+use crate::via;
 use crate::wire::{Head, Name};
 
 /// The methods we know, for the Allow header.
@@ -31,7 +32,7 @@ impl Refusal {
     }
 }
 
-/// Writes the reply, or `None` when the request has no Via to answer to.
+/// Writes a reply without a transaction, or `None` when the request has no Via to answer to.
 pub(crate) fn write(
     head: &Head<'_>,
     refusal: &Refusal,
@@ -39,56 +40,75 @@ pub(crate) fn write(
     tags: &Tags,
     server: &str,
 ) -> Option<Vec<u8>> {
-    let top = head.first(Name::Via)?;
-    let mut out = String::with_capacity(512);
-    let _ = write!(out, "SIP/2.0 {} {}\r\n", refusal.status, refusal.reason);
-    let _ = write!(out, "Via: {}\r\n", received(top, source));
-    for via in head.all(Name::Via).skip(1) {
-        let _ = write!(out, "Via: {via}\r\n");
-    }
-    if let Some(from) = head.first(Name::From) {
-        let _ = write!(out, "From: {from}\r\n");
-    }
-    let call_id = head.first(Name::CallId).unwrap_or("");
-    if let Some(to) = head.first(Name::To) {
-        let has_tag = addr::name_addr(to).is_some_and(|t| addr::param(t.params, "tag").is_some());
-        if has_tag {
-            let _ = write!(out, "To: {to}\r\n");
-        } else {
-            let _ = write!(out, "To: {to};tag={}\r\n", tags.stateless(call_id, top));
-        }
-    }
-    if head.first(Name::CallId).is_some() {
-        let _ = write!(out, "Call-ID: {call_id}\r\n");
-    }
-    if let Some(cseq) = head.first(Name::CSeq) {
-        let _ = write!(out, "CSeq: {cseq}\r\n");
-    }
+    let tag = tags.stateless(head.first(Name::CallId).unwrap_or(""), head.first(Name::Via)?);
+    let mut out = begin(head, (refusal.status, refusal.reason), source, &tag);
     let _ = write!(out, "{}Server: {server}\r\nContent-Length: 0\r\n\r\n", refusal.headers);
     Some(out.into_bytes())
 }
 
-/// The top Via with `received` and `rport` of where the datagram came from (RFC 3581 section 4).
-fn received(via: &str, source: SocketAddr) -> String {
+/// What every response repeats of its request (RFC 3261 section 8.2.6.2). `tag` is our To tag where
+/// the request brings none; the provisional 100 needs none.
+pub(crate) fn begin(
+    head: &Head<'_>,
+    (status, reason): (u16, &str),
+    source: SocketAddr,
+    tag: &str,
+) -> String {
+    let mut out = String::with_capacity(1_024);
+    let _ = write!(out, "SIP/2.0 {status} {reason}\r\n");
+    let mut is_top = true;
+    for via in head.all(Name::Via) {
+        out.push_str("Via: ");
+        match std::mem::take(&mut is_top) {
+            true => received(&mut out, via, source),
+            false => out.push_str(via),
+        }
+        out.push_str("\r\n");
+    }
+    for (name, text) in [(Name::From, "From: "), (Name::To, "To: ")] {
+        let Some(value) = head.first(name) else { continue };
+        out.extend([text, value]);
+        let has_tag =
+            || addr::name_addr(value).is_some_and(|n| addr::param(n.params, "tag").is_some());
+        if name == Name::To && !tag.is_empty() && !has_tag() {
+            out.extend([";tag=", tag]);
+        }
+        out.push_str("\r\n");
+    }
+    for (name, text) in [(Name::CallId, "Call-ID: "), (Name::CSeq, "CSeq: ")] {
+        if let Some(value) = head.first(name) {
+            out.extend([text, value, "\r\n"]);
+        }
+    }
+    out
+}
+
+/// The top Via with `received` where the datagram came from another host than it names, and with
+/// `rport` where it asks for that (RFC 3261 section 18.2.1, RFC 3581 section 4).
+fn received(out: &mut String, via: &str, source: SocketAddr) {
     let mut values = addr::list(via);
     let top = values.next().unwrap_or("");
-    let end = top.find(';').unwrap_or(top.len());
-    let (sent, params) = top.split_at(end);
-    let mut out = sent.trim_end().to_owned();
+    let (sent, params) = top.split_at(top.find(';').unwrap_or(top.len()));
+    out.push_str(sent.trim_end());
     for (name, value) in addr::params(params) {
         if name.eq_ignore_ascii_case("received") || name.eq_ignore_ascii_case("rport") {
             continue;
         }
-        let _ = match value {
-            Some(value) => write!(out, ";{name}={value}"),
-            None => write!(out, ";{name}"),
-        };
+        out.extend([";", name]);
+        if let Some(value) = value {
+            out.extend(["=", value]);
+        }
     }
-    let _ = write!(out, ";received={};rport={}", source.ip().to_canonical(), source.port());
+    let asks = addr::param(params, "rport").is_some();
+    if asks || via::sent_by(top).is_none_or(|(host, _)| !via::is_source(host, source.ip())) {
+        let _ = write!(out, ";received={}", source.ip().to_canonical());
+    }
+    if asks {
+        let _ = write!(out, ";rport={}", source.port());
+    }
     for value in values {
-        let _ = write!(out, ", {value}");
+        out.extend([", ", value]);
     }
-    out
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What the filter, the core and the handle look at together. Nothing here waits.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::AtomicBool;
 
 use crate::config::SipConfig;
@@ -19,4 +19,11 @@ pub(crate) struct Shared {
     pub(crate) tags: Tags,
     /// Set by `shutdown`: new calls get 503.
     pub(crate) draining: AtomicBool,
+}
+
+impl Shared {
+    /// Whether calls may come from there.
+    pub(crate) fn is_trusted(&self, source: IpAddr) -> bool {
+        self.config.trusted.iter().any(|block| block.contains(source))
+    }
 }

@@ -1,19 +1,21 @@
-//! The UDP socket under `rsipstack`: every datagram passes the filter before it gets there.
+//! The UDP socket of the plane: every datagram passes the filter before the core sees it.
 
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
 use model::limits;
-use rsipstack::platform::net::UdpSocket;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::filter::{Filter, Verdict};
+use crate::message::Message;
 use crate::shared::Shared;
+
+/// The longest that a UDP datagram can be; what is longer than a message may be is told so.
+const DATAGRAM_BYTES_MAX: usize = 65_535;
 
 /// Binds a UDP socket with large buffers.
 pub(crate) fn bind(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
@@ -35,10 +37,10 @@ struct Recent {
     places: Vec<Place>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Place {
-    hash: AtomicU64,
-    at_ms: AtomicU64,
+    hash: u64,
+    at_ms: u64,
 }
 
 impl Recent {
@@ -48,7 +50,7 @@ impl Recent {
             key: RandomState::new(),
             began: Instant::now(),
             age_ms_max: u64::try_from(t1.as_millis()).unwrap_or(u64::MAX).saturating_mul(64),
-            places: std::iter::repeat_with(Place::default).take(limits::SIP_RECENT_MAX).collect(),
+            places: vec![Place::default(); limits::SIP_RECENT_MAX],
         }
     }
 
@@ -57,8 +59,8 @@ impl Recent {
         self.key.hash_one((datagram, peer)).max(1)
     }
 
-    fn place(&self, hash: u64) -> &Place {
-        &self.places[usize::try_from(hash % limits::SIP_RECENT_MAX as u64).unwrap_or(0)]
+    fn place(hash: u64) -> usize {
+        usize::try_from(hash % limits::SIP_RECENT_MAX as u64).unwrap_or(0)
     }
 
     fn now_ms(&self) -> u64 {
@@ -66,16 +68,13 @@ impl Recent {
     }
 
     fn knows(&self, hash: u64) -> bool {
-        let place = self.place(hash);
-        place.hash.load(Relaxed) == hash
-            && self.now_ms().saturating_sub(place.at_ms.load(Relaxed)) <= self.age_ms_max
+        let place = self.places[Self::place(hash)];
+        place.hash == hash && self.now_ms().saturating_sub(place.at_ms) <= self.age_ms_max
     }
 
     /// Remembers a datagram; copies do not make it younger.
-    fn keep(&self, hash: u64) {
-        let place = self.place(hash);
-        place.hash.store(hash, Relaxed);
-        place.at_ms.store(self.now_ms(), Relaxed);
+    fn keep(&mut self, hash: u64) {
+        self.places[Self::place(hash)] = Place { hash, at_ms: self.now_ms() };
     }
 }
 
@@ -86,35 +85,70 @@ pub(crate) struct Port {
     shared: Arc<Shared>,
     seen: Recent,
     sent: Recent,
-    /// Whether somebody waits for a datagram.
-    reading: AtomicBool,
-    /// Datagrams handed to `rsipstack`.
-    reads: AtomicU64,
+    buffer: Box<[u8]>,
+}
+
+/// What a look at the socket found.
+pub(crate) enum Read {
+    /// A message for the core.
+    Message(Box<Message>),
+    /// Something that was dealt with.
+    Done,
+    /// Nothing.
+    Empty,
+    /// The socket could not be read.
+    Failed,
 }
 
 impl Port {
     pub(crate) fn new(socket: tokio::net::UdpSocket, shared: Arc<Shared>) -> Self {
         let filter = Filter::new(Arc::clone(&shared));
         let recent = || Recent::new(shared.config.t1);
-        Self {
-            socket,
-            filter,
-            seen: recent(),
-            sent: recent(),
-            shared,
-            reading: AtomicBool::new(true),
-            reads: AtomicU64::new(0),
+        let buffer = vec![0; DATAGRAM_BYTES_MAX].into();
+        Self { socket, filter, seen: recent(), sent: recent(), shared, buffer }
+    }
+
+    /// Waits until there may be something to read. Cancelling it loses nothing.
+    pub(crate) async fn readable(&self) {
+        if let Err(error) = self.socket.readable().await {
+            tracing::debug!(%error, "waiting for a datagram failed");
+            tokio::task::yield_now().await;
         }
     }
 
-    /// How many datagrams were read when nobody waits for the next one. Handling a datagram takes
-    /// microseconds: the same number twice, seconds apart, means that its reader is gone.
-    pub(crate) fn stuck_after(&self) -> Option<u64> {
-        (!self.reading.load(Relaxed)).then(|| self.reads.load(Relaxed))
+    /// Reads one datagram, without waiting.
+    pub(crate) fn read(&mut self) -> Read {
+        let (length, peer) = match self.socket.try_recv_from(&mut self.buffer) {
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Read::Empty,
+            Err(error) => {
+                tracing::debug!(%error, "reading a datagram failed");
+                return Read::Failed;
+            }
+        };
+        self.shared.tally.messages_in.fetch_add(1, Relaxed);
+        let datagram = &self.buffer[..length];
+        let hash = self.seen.hash(datagram, peer);
+        let is_copy = self.seen.knows(hash);
+        match self.filter.judge(datagram, peer, is_copy) {
+            Verdict::Pass(message) => {
+                if is_copy {
+                    self.shared.tally.retransmissions_in.fetch_add(1, Relaxed);
+                } else {
+                    self.seen.keep(hash);
+                }
+                Read::Message(message)
+            }
+            Verdict::Reply(reply, to) => {
+                self.send(&reply, to);
+                Read::Done
+            }
+            Verdict::Drop => Read::Done,
+        }
     }
 
     /// Sends without waiting. A full socket buffer loses the datagram, as the network may.
-    pub(crate) fn send(&self, datagram: &[u8], peer: SocketAddr) {
+    pub(crate) fn send(&mut self, datagram: &[u8], peer: SocketAddr) {
         let tally = &self.shared.tally;
         match self.socket.try_send_to(datagram, peer) {
             Ok(_) => {
@@ -131,48 +165,5 @@ impl Port {
                 tracing::debug!(%peer, %error, "datagram not sent");
             }
         }
-    }
-}
-
-#[async_trait]
-impl UdpSocket for Port {
-    async fn recv_from(&self, buf: &mut [u8]) -> rsipstack::Result<(usize, SocketAddr)> {
-        self.reading.store(true, Relaxed);
-        loop {
-            let (length, peer) = match self.socket.recv_from(buf).await {
-                Ok(read) => read,
-                Err(error) => {
-                    tracing::debug!(%error, "reading a datagram failed");
-                    tokio::task::yield_now().await;
-                    continue;
-                }
-            };
-            self.shared.tally.messages_in.fetch_add(1, Relaxed);
-            let hash = self.seen.hash(&buf[..length], peer);
-            let is_copy = self.seen.knows(hash);
-            match self.filter.judge(buf, length, peer, is_copy) {
-                Verdict::Pass(length, reply_to) => {
-                    if is_copy {
-                        self.shared.tally.retransmissions_in.fetch_add(1, Relaxed);
-                    } else {
-                        self.seen.keep(hash);
-                    }
-                    self.reads.fetch_add(1, Relaxed);
-                    self.reading.store(false, Relaxed);
-                    return Ok((length, reply_to));
-                }
-                Verdict::Reply(reply, to) => self.send(&reply, to),
-                Verdict::Drop => {}
-            }
-        }
-    }
-
-    async fn send_to(&self, buf: &[u8], peer: SocketAddr) -> rsipstack::Result<usize> {
-        self.send(buf, peer);
-        Ok(buf.len())
-    }
-
-    fn local_addr(&self) -> rsipstack::Result<SocketAddr> {
-        Ok(self.shared.local)
     }
 }

@@ -58,7 +58,8 @@ pub(crate) fn reply_to(head: &Head<'_>, source: SocketAddr) -> SocketAddr {
     }
 }
 
-fn is_source(host: &str, source: IpAddr) -> bool {
+/// Whether a host is the address that a datagram came from.
+pub(crate) fn is_source(host: &str, source: IpAddr) -> bool {
     host.parse().is_ok_and(|host: IpAddr| host.to_canonical() == source.to_canonical())
 }
 

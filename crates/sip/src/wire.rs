@@ -4,8 +4,9 @@
 //! can still be addressed with the headers that are sound.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
-/// The headers that the filter looks at.
+/// The headers that somebody here looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Name {
     Via,
@@ -60,44 +61,52 @@ pub(crate) struct Field<'a> {
     pub(crate) value: Cow<'a, str>,
 }
 
-/// A start line and its headers.
+/// A start line and its headers. It borrows from its datagram until it is to outlive that.
 #[derive(Debug)]
 pub(crate) struct Head<'a> {
-    pub(crate) start: &'a str,
-    pub(crate) fields: Vec<Field<'a>>,
+    text: Cow<'a, str>,
+    start: usize,
+    fields: Vec<(Name, Value)>,
     /// Where the body begins in the datagram.
     pub(crate) body_at: usize,
-    /// Whether a header stands on several lines.
-    pub(crate) folded: bool,
     /// What is wrong with the lines, if anything.
     pub(crate) fault: Option<&'static str>,
+}
+
+/// Where the value of a header is.
+#[derive(Debug)]
+enum Value {
+    /// In the text.
+    At(Range<usize>),
+    /// It stood on several lines, and is on one here.
+    Joined(Box<str>),
 }
 
 /// Reads the head, or `None` when the bytes are no SIP message at all.
 pub(crate) fn read(datagram: &[u8]) -> Option<Head<'_>> {
     let end = find(datagram, b"\r\n\r\n")?;
-    let head = &datagram[..end];
-    let (start, rest) = split_start(head);
-    let start = std::str::from_utf8(start).ok()?;
-    if !start.contains("SIP/") || start.bytes().any(|b| b.is_ascii_control()) {
+    let text = String::from_utf8_lossy(&datagram[..end]);
+    let start = find(text.as_bytes(), b"\r\n").unwrap_or(text.len());
+    let first = &text[..start];
+    if !first.contains("SIP/")
+        || first.contains(|c: char| c.is_ascii_control() || c == char::REPLACEMENT_CHARACTER)
+    {
         return None;
     }
-    let fields = Vec::with_capacity(16);
-    let mut read = Head { start, fields, body_at: end + 4, folded: false, fault: None };
-    for line in lines(rest) {
-        read.folded |= line.contains(&b'\n');
-        match read_field(line) {
-            Ok(field) => read.fields.push(field),
-            Err(fault) => read.fault = Some(fault),
+    let mut fields = Vec::with_capacity(16);
+    let mut fault = matches!(text, Cow::Owned(_)).then_some("a header is not UTF-8");
+    let mut at = (start + 2).min(text.len());
+    for line in lines(&text.as_bytes()[at..]) {
+        match split_field(&text[at..at + line.len()]) {
+            Ok((name, Value::At(place))) => {
+                fields.push((name, Value::At(at + place.start..at + place.end)));
+            }
+            Ok(joined) => fields.push(joined),
+            Err(found) => fault = Some(found),
         }
+        at += line.len() + 2;
     }
-    Some(read)
-}
-
-/// The start line of a head, and its headers.
-pub(crate) fn split_start(head: &[u8]) -> (&[u8], &[u8]) {
-    let end = find(head, b"\r\n").unwrap_or(head.len());
-    (&head[..end], &head[(end + 2).min(head.len())..])
+    Some(Head { text, start, fields, body_at: end + 4, fault })
 }
 
 /// Header after header, each with the lines that continue it.
@@ -119,23 +128,54 @@ pub(crate) fn lines(headers: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// What is wrong with it.
 pub(crate) fn read_field(line: &[u8]) -> Result<Field<'_>, &'static str> {
     let line = std::str::from_utf8(line).map_err(|_| "a header is not UTF-8")?;
-    let (name, value) = line.split_once(':').ok_or("a header has no colon")?;
-    let name = name.trim_end_matches([' ', '\t']);
+    let (name, value) = split_field(line)?;
+    let value = match value {
+        Value::At(place) => Cow::Borrowed(&line[place]),
+        Value::Joined(value) => Cow::Owned(value.into()),
+    };
+    Ok(Field { name, value })
+}
+
+/// The name of a header, and where its value is in the line.
+fn split_field(line: &str) -> Result<(Name, Value), &'static str> {
+    let colon = memchr::memchr(b':', line.as_bytes()).ok_or("a header has no colon")?;
+    let name = line[..colon].trim_end_matches([' ', '\t']);
     if !crate::addr::is_token(name) {
         return Err("a header name is no token");
     }
-    let value = unfold(value);
-    if has_control(&value) && has_bare_control(&value) {
-        return Err("a header holds control characters");
-    }
+    let value = line[colon + 1..].trim_matches([' ', '\t', '\r', '\n']);
+    let begin = line.len() - line[colon + 1..].trim_start_matches([' ', '\t', '\r', '\n']).len();
+    let value = match has_control(value) {
+        false => Value::At(begin..begin + value.len()),
+        true => {
+            let joined = unfold(value);
+            if has_bare_control(&joined) {
+                return Err("a header holds control characters");
+            }
+            Value::Joined(joined.into())
+        }
+    };
     let known = NAMES.iter().find(|(text, _)| text.eq_ignore_ascii_case(name));
-    Ok(Field { name: known.map_or(Name::Other, |(_, name)| *name), value })
+    Ok((known.map_or(Name::Other, |(_, name)| *name), value))
 }
 
 impl Head<'_> {
+    /// The first line.
+    pub(crate) fn start(&self) -> &str {
+        &self.text[..self.start]
+    }
+
     /// The values of all headers of this name, in order.
     pub(crate) fn all(&self, name: Name) -> impl Iterator<Item = &str> {
-        self.fields.iter().filter(move |f| f.name == name).map(|f| f.value.as_ref())
+        self.each().filter(move |(of, _)| *of == name).map(|(_, value)| value)
+    }
+
+    /// All headers, in order.
+    pub(crate) fn each(&self) -> impl Iterator<Item = (Name, &str)> {
+        self.fields.iter().map(|(name, value)| match value {
+            Value::At(place) => (*name, &self.text[place.clone()]),
+            Value::Joined(value) => (*name, value.as_ref()),
+        })
     }
 
     /// The first value of this name.
@@ -148,6 +188,12 @@ impl Head<'_> {
         let mut values = self.all(name);
         let first = values.next()?;
         values.next().is_none().then_some(first)
+    }
+
+    /// The same, without the datagram.
+    pub(crate) fn into_owned(self) -> Head<'static> {
+        let Self { text, start, fields, body_at, fault } = self;
+        Head { text: Cow::Owned(text.into_owned()), start, fields, body_at, fault }
     }
 }
 
@@ -168,15 +214,10 @@ fn logical_line_end(lines: &[u8]) -> usize {
     lines.len()
 }
 
-/// Joins the lines of one header and trims it.
-fn unfold(value: &str) -> Cow<'_, str> {
-    let value = value.trim_matches([' ', '\t', '\r', '\n']);
-    if value.contains("\r\n") {
-        let joined: Vec<&str> = value.split("\r\n").map(|l| l.trim_matches([' ', '\t'])).collect();
-        Cow::Owned(joined.join(" "))
-    } else {
-        Cow::Borrowed(value)
-    }
+/// Joins the lines of one header.
+fn unfold(value: &str) -> String {
+    let lines: Vec<&str> = value.split("\r\n").map(|l| l.trim_matches([' ', '\t'])).collect();
+    lines.join(" ")
 }
 
 /// Whether there is any control character: nearly never, so this is what must be quick.
@@ -184,13 +225,20 @@ fn has_control(value: &str) -> bool {
     value.bytes().fold(false, |any, byte| any | (byte < 0x20) | (byte == 0x7f))
 }
 
-/// Control characters are allowed only as a quoted pair (RFC 3261 section 25.1), never CR or LF.
+/// Control characters are allowed only as a pair in a quoted string (RFC 3261 section 25.1), never
+/// CR or LF.
 fn has_bare_control(value: &str) -> bool {
-    let mut previous = 0;
+    let (mut quoted, mut escaped) = (false, false);
     value.bytes().any(|byte| {
-        let quoted = previous == b'\\' && byte != b'\r' && byte != b'\n';
-        previous = byte;
-        (byte < 0x20 && byte != b'\t' || byte == 0x7f) && !quoted
+        let pair = std::mem::take(&mut escaped);
+        match byte {
+            b'\r' | b'\n' => return true,
+            _ if pair => return false,
+            b'"' => quoted = !quoted,
+            b'\\' => escaped = quoted,
+            _ => {}
+        }
+        byte < 0x20 && byte != b'\t' || byte == 0x7f
     })
 }
 
@@ -209,11 +257,23 @@ mod tests {
 
     #[test]
     fn smuggling_is_a_fault() {
-        for bad in ["X: a\nVia: b", "X: a\rVia: b", "X: a\0", "no colon", "a b: c", "\x01: c"] {
+        for bad in [
+            "X: a\nVia: b",
+            "X: a\rVia: b",
+            "X: a\0",
+            "X: a\\\0",
+            "X: \"\\\\\0\"",
+            "X: \"a\\\r\"",
+            "no colon",
+            "a b: c",
+            "\x01: c",
+        ] {
             let text = format!("OPTIONS sip:a SIP/2.0\r\n{bad}\r\n\r\n");
             assert!(read(text.as_bytes()).unwrap().fault.is_some(), "{bad:?}");
         }
         assert!(read(b"OPTIONS sip:a SIP/2.0\r\nX: \xff\r\n\r\n").unwrap().fault.is_some());
+        let pair = read(b"OPTIONS sip:a SIP/2.0\r\nX: \"\\\0\\\"\x20\"\r\n\r\n").unwrap();
+        assert_eq!(pair.fault, None, "a pair in a quoted string");
         assert!(read(b"hello\r\n\r\n").is_none());
         assert!(read(b"OPTIONS sip:a SIP/2.0\r\n").is_none());
     }

@@ -1,6 +1,5 @@
 //! Incoming calls, from INVITE to the ACK of our 200.
 
-use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
 
 use model::LegId;
@@ -9,63 +8,60 @@ use model::limits;
 use model::media::MediaDesc;
 use model::number::DialString;
 use model::sip::{Caller, LegCause, SipEvent};
-use rsipstack::sip::Request;
-use rsipstack::transaction::transaction::Transaction;
 use tokio::time::Instant;
 
+use super::Core;
+use super::compose::{self, Reply};
 use super::leg::{Answered, Dialog, Leg, State};
-use super::message::{self, Extend as _};
-use super::{Core, Pending};
+use super::transact::Asked;
 use crate::addr;
 use crate::counters::Why;
+use crate::message::{Message, Method};
 use crate::tags;
+use crate::transaction::Owner;
 
 impl Core {
     /// A new call: a leg, 100, and `Incoming`.
-    pub(super) async fn invite(&mut self, mut transaction: Transaction) {
+    pub(super) fn invite(&mut self, asked: Asked) {
         let tag = self.env.shared.tags.mint();
-        let request = &transaction.original;
-        let source = source(&transaction);
-        let Some(from_tag) = message::from_tag(request).map(str::to_owned) else { return };
-        let key = (message::call_id(request).to_owned(), from_tag);
+        let request = &asked.request;
+        let Some(from_tag) = request.tag_from().map(str::to_owned) else { return };
+        let key = (request.call_id().to_owned(), from_tag);
+        let dialled = request.dialled().and_then(|user| user.parse::<DialString>().ok());
         let refusal = if self.by_call.contains_key(&key) {
-            Some((482, Why::Merged))
+            Err((482, Why::Merged))
         } else if self.env.shared.draining.load(Relaxed) {
             // It came past the filter just before the stop.
-            Some((503, Why::ShuttingDown))
-        } else if dialled(request).is_none() {
-            Some((404, Why::NoSuchNumber))
+            Err((503, Why::ShuttingDown))
         } else if self.legs.len() >= self.env.shared.config.legs_max {
-            Some((503, Why::Full))
+            Err((503, Why::Full))
         } else {
-            None
+            dialled.ok_or((404, Why::NoSuchNumber))
         };
-        if let Some((status, why)) = refusal {
-            self.env.shared.tally.refuse(why);
-            let reply = message::reply(&self.env.shared, request, status, &tag);
-            let _ = transaction.respond(reply).await;
-            return;
-        }
-        let (Some(dialled), Some(source)) = (dialled(request), source) else { return };
-        // The filter has read the description already; what it refuses never gets here.
-        let remote = message::session(request, &request.body);
-        let body = request.body.clone();
-        let (caller, domain) = (caller(request), domain(request));
-        let dialog = answering_dialog(request, &tag, source);
-        let cseq = message::cseq(request).unwrap_or(0);
-        let _ = transaction.send_trying().await;
+        let dialled = match refusal {
+            Ok(dialled) => dialled,
+            Err((status, why)) => {
+                self.env.shared.tally.refuse(why);
+                self.env.respond_plainly(&asked, status, &tag);
+                return;
+            }
+        };
+        let (remote, body) = (request.session(), request.body.clone());
+        let dialog = answering_dialog(request, &tag);
         let leg = tags::leg_id();
         let event = SipEvent::Incoming {
             leg,
-            caller,
+            caller: caller(request),
             dialled,
-            domain,
-            source,
+            domain: domain(request),
+            source: request.peer,
             offer: remote.as_ref().map(|session| session.media.clone()),
             sip_call_id: key.0.clone(),
         };
-        let tx = self.env.serve(transaction, leg, cseq);
-        let mut state = Leg::new(dialog, State::Offered(tx));
+        self.env.respond_plainly(&asked, 100, "");
+        let owner = Owner { leg, cseq: request.cseq().unwrap_or(0) };
+        self.env.transactions.belongs(&asked.key, owner);
+        let mut state = Leg::new(dialog, State::Offered(asked));
         state.remote = remote;
         state.remote_body = body;
         state.call_key = Some(key.clone());
@@ -78,15 +74,20 @@ impl Core {
 
     pub(super) fn answer(&mut self, leg: LegId, local: &MediaDesc) {
         let Some(state) = self.legs.get_mut(&leg) else { return };
-        let State::Offered(tx) = std::mem::replace(&mut state.state, State::Leaving) else {
+        if !matches!(state.state, State::Offered(_)) {
+            return;
+        }
+        let State::Offered(asked) = std::mem::replace(&mut state.state, State::Leaving) else {
             return;
         };
         let shared = &self.env.shared;
-        state.local_body = message::describe(state.remote.as_ref(), local, &mut state.origin);
-        let reply = message::reply(shared, &tx.request, 200, &state.dialog.local_tag);
-        tx.respond(reply.with_target(shared).with_sdp(&state.local_body));
+        state.local_body = compose::describe(state.remote.as_ref(), local, &mut state.origin);
+        let reply = Reply::new(shared, &asked.request, 200, &state.dialog.local_tag)
+            .with_target(shared)
+            .with_sdp(&state.local_body);
+        self.env.respond(&asked, reply);
         let late_offer = state.remote.is_none();
-        state.state = State::Answered(Answered { tx, late_offer, leaving: false });
+        state.state = State::Answered(Answered { asked, late_offer, leaving: false });
         self.set_deadline(leg, None);
     }
 
@@ -97,14 +98,14 @@ impl Core {
 
     fn refuse(&mut self, leg: LegId, status: u16, retry_after_s: Option<u32>, cause: LegCause) {
         let Some(state) = self.legs.get(&leg) else { return };
-        let State::Offered(tx) = &state.state else { return };
+        let State::Offered(asked) = &state.state else { return };
         let tag = &state.dialog.local_tag;
-        let mut reply = message::reply(&self.env.shared, &tx.request, status, tag)
-            .with("Reason", message::reason(cause));
+        let mut reply = Reply::new(&self.env.shared, &asked.request, status, tag)
+            .with("Reason", compose::reason(cause));
         if let Some(seconds) = retry_after_s {
-            reply = reply.with("Retry-After", seconds.to_string());
+            reply = reply.with("Retry-After", &seconds.to_string());
         }
-        tx.respond(reply);
+        self.env.respond(asked, reply);
         self.end(leg, cause, None);
         self.forget(leg);
     }
@@ -116,10 +117,10 @@ impl Core {
         match &state.state {
             State::Offered(_) => self.refuse(leg, 487, None, LegCause::Cancelled),
             _ => {
-                if let Some(Pending::Invite { tx, cseq, .. }) = &state.pending {
-                    let change = *cseq;
-                    tx.respond(message::reply(&self.env.shared, &tx.request, 487, ""));
-                    state.pending = None;
+                // Only a re-INVITE has an owner that a CANCEL finds.
+                if let Some(pending) = state.pending.take() {
+                    let change = pending.cseq;
+                    self.env.respond_plainly(&pending.asked, 487, "");
                     self.set_deadline(leg, None);
                     self.tell(leg, SipEvent::ChangeEnded { leg, change, taken: false });
                 }
@@ -128,27 +129,26 @@ impl Core {
     }
 
     /// ACK for a 2xx of ours: to the first INVITE or to one inside the dialog.
-    pub(super) fn acked(&mut self, ack: &Request) {
-        let Some(leg) = self.find(ack) else { return };
-        let cseq = message::cseq(ack).unwrap_or(0);
+    pub(super) fn acked(&mut self, ack: &Message) {
+        let Some(leg) = self.find(ack, Method::Ack) else { return };
+        let cseq = ack.cseq().unwrap_or(0);
         let Some(state) = self.legs.get_mut(&leg) else { return };
         let offered = match &state.state {
-            State::Answered(answered) if message::cseq(&answered.tx.request) != Some(cseq) => {
-                return;
-            }
-            State::Answered(answered) if answered.leaving => {
-                self.bye(leg, LegCause::Hangup);
-                self.forget(leg);
-                return;
-            }
-            State::Answered(answered) => {
-                let offered = answered.late_offer;
+            State::Answered(answered) if answered.asked.request.cseq() == Some(cseq) => {
+                self.env.transactions.settled(Instant::now(), &answered.asked.key);
+                let (offered, leaving) = (answered.late_offer, answered.leaving);
                 state.state = State::Up;
+                if leaving {
+                    self.bye(leg, LegCause::Hangup);
+                    self.forget(leg);
+                    return;
+                }
                 offered
             }
-            State::Up if state.reinvited.is_some_and(|(of, _)| of == cseq) => {
-                let offered = state.reinvited.take().is_some_and(|(_, offered)| offered);
-                if !offered {
+            State::Up => {
+                let Some(of) = state.reinvited.take_if(|of| of.cseq == cseq) else { return };
+                self.env.transactions.settled(Instant::now(), &of.key);
+                if !of.offered {
                     return;
                 }
                 true
@@ -159,7 +159,7 @@ impl Core {
             self.tell(leg, SipEvent::Confirmed { leg, remote: None });
             return;
         }
-        match message::session(ack, &ack.body) {
+        match ack.session() {
             Some(session) => {
                 let remote = Some(session.media.clone());
                 state.remote = Some(session);
@@ -177,8 +177,8 @@ impl Core {
     pub(super) fn not_acked(&mut self, leg: LegId, cseq: u32) {
         let Some(state) = self.legs.get(&leg) else { return };
         let ours = match &state.state {
-            State::Answered(_) => true,
-            State::Up => state.reinvited.is_some_and(|(of, _)| of == cseq),
+            State::Answered(answered) => answered.asked.request.cseq() == Some(cseq),
+            State::Up => state.reinvited.as_ref().is_some_and(|of| of.cseq == cseq),
             _ => false,
         };
         if ours {
@@ -190,7 +190,7 @@ impl Core {
     pub(super) fn hangup(&mut self, leg: LegId, cause: LegCause) {
         let Some(state) = self.legs.get_mut(&leg) else { return };
         match &mut state.state {
-            State::Offered(_) => self.refuse(leg, message::refusal(cause), None, cause),
+            State::Offered(_) => self.refuse(leg, compose::refusal(cause), None, cause),
             State::Answered(answered) => {
                 answered.leaving = true;
                 self.end(leg, cause, None);
@@ -211,30 +211,19 @@ impl Core {
     pub(super) fn bye(&mut self, leg: LegId, cause: LegCause) {
         let Some(state) = self.legs.get_mut(&leg) else { return };
         let peer = state.dialog.next_hop();
-        let request = message::bye(&self.env.shared, &mut state.dialog, cause);
-        self.env.request(request, peer);
+        let request = compose::bye(&self.env.shared, &mut state.dialog, cause);
+        self.env.request(request, peer, None);
     }
 }
 
-/// Where the transaction's first message came from.
-pub(super) fn source(transaction: &Transaction) -> Option<SocketAddr> {
-    transaction.connection.as_ref()?.get_remote_addr()?.get_socketaddr().ok()
-}
-
-/// What was dialled, if it can be.
-fn dialled(request: &Request) -> Option<DialString> {
-    message::dialled(request)?.parse().ok()
-}
-
 /// The host of the request URI, if it is a domain name; its port says nothing about whose it is.
-fn domain(request: &Request) -> Option<Domain> {
-    let uri = request.uri.to_string();
-    addr::sip_uri(&uri)?.host.parse().ok()
+fn domain(request: &Message) -> Option<Domain> {
+    addr::sip_uri(request.uri())?.host.parse().ok()
 }
 
 /// Who calls, by From.
-fn caller(request: &Request) -> Caller {
-    let Some(from) = addr::name_addr(message::from_value(request)) else {
+fn caller(request: &Message) -> Caller {
+    let Some(from) = addr::name_addr(request.from()) else {
         return Caller::default();
     };
     let number = addr::user(from.uri).and_then(|user| user.parse().ok());
@@ -242,7 +231,7 @@ fn caller(request: &Request) -> Caller {
 }
 
 /// Our side of the dialog that a 2xx to this INVITE makes (RFC 3261 section 12.1.1).
-fn answering_dialog(request: &Request, tag: &str, source: SocketAddr) -> Dialog {
+fn answering_dialog(request: &Message, tag: &str) -> Dialog {
     let without_tag = |value: &str| {
         addr::name_addr(value).map_or_else(String::new, |n| {
             let display =
@@ -251,15 +240,15 @@ fn answering_dialog(request: &Request, tag: &str, source: SocketAddr) -> Dialog 
         })
     };
     Dialog {
-        call_id: message::call_id(request).to_owned(),
+        call_id: request.call_id().to_owned(),
         local_tag: tag.to_owned(),
-        remote_tag: message::from_tag(request).unwrap_or("").to_owned(),
-        local: without_tag(message::to_value(request)),
-        remote: without_tag(message::from_value(request)),
+        remote_tag: request.tag_from().unwrap_or("").to_owned(),
+        local: without_tag(request.to()),
+        remote: without_tag(request.from()),
         local_cseq: 0,
-        remote_cseq: message::cseq(request),
-        target: message::contact(request).unwrap_or_else(|| format!("sip:{source}")),
-        routes: message::record_routes(request),
-        peer: source,
+        remote_cseq: request.cseq(),
+        target: request.contact().unwrap_or_else(|| format!("sip:{}", request.peer)),
+        routes: request.record_routes(),
+        peer: request.peer,
     }
 }

@@ -4,70 +4,66 @@ use model::LegId;
 use model::limits;
 use model::media::MediaDesc;
 use model::sip::{LegCause, SipEvent};
-use rsipstack::sip::{Method, Request, Response};
-use rsipstack::transaction::transaction::Transaction;
 use std::time::Duration;
 use tokio::time::Instant;
 
-use super::leg::{Leg, Pending, State};
-use super::message::{self, Extend as _};
-use super::{Core, inbound};
+use super::Core;
+use super::compose::{self, Reply};
+use super::leg::{Leg, Pending, Reinvited, State};
+use super::transact::Asked;
 use crate::counters::Why;
+use crate::message::{Message, Method};
 use crate::reply::ALLOW;
+use crate::transaction::Owner;
 
 /// Seconds after which an overlapping session change may be tried again (RFC 3261 section 14.2).
 const RETRY_AFTER_S: &str = "2";
 
 impl Core {
-    pub(super) async fn in_dialog(&mut self, mut transaction: Transaction) {
-        let request = &transaction.original;
-        let found = self.find(request);
+    pub(super) fn in_dialog(&mut self, asked: Asked, method: Method) {
+        let found = self.find(&asked.request, method);
         let refusal = match found {
             None => Some((481, Why::NoDialog)),
-            Some(leg) => self.out_of_order(leg, request),
+            Some(leg) => self.out_of_order(leg, &asked.request),
         };
         if let Some((status, why)) = refusal {
             self.env.shared.tally.refuse(why);
-            let reply = self.plain_reply(request, status);
-            let _ = transaction.respond(reply).await;
+            self.env.respond_plainly(&asked, status, "");
             return;
         }
         let Some(leg) = found else { return };
-        match request.method {
-            Method::Bye => self.far_hangup(leg, transaction).await,
-            Method::Info => self.info(leg, transaction).await,
-            Method::Invite | Method::Update => self.change(leg, transaction).await,
+        match method {
+            Method::Bye => self.far_hangup(leg, &asked),
+            Method::Info => self.info(leg, &asked),
+            Method::Invite | Method::Update => self.change(leg, asked, method),
             // A far side that asks whether its dialog still stands.
             Method::Options => {
-                let reply = self.plain_reply(request, 200).with("Allow", ALLOW);
-                let _ = transaction.respond(reply.with("Accept", "application/sdp")).await;
+                let reply = self.reply(&asked, 200).with("Allow", ALLOW);
+                self.env.respond(&asked, reply.with("Accept", "application/sdp"));
             }
-            _ => {
-                let reply = self.plain_reply(request, 501);
-                let _ = transaction.respond(reply).await;
-            }
+            Method::Ack | Method::Cancel => {}
         }
     }
 
-    fn plain_reply(&self, request: &Request, status: u16) -> Response {
-        message::reply(&self.env.shared, request, status, "")
+    fn reply(&self, asked: &Asked, status: u16) -> Reply {
+        Reply::new(&self.env.shared, &asked.request, status, "")
     }
 
     /// The leg of a request by our tag, if Call-ID and the far side's tag agree.
-    pub(super) fn find(&self, request: &Request) -> Option<LegId> {
-        let leg = *self.by_tag.get(message::to_tag(request)?)?;
+    pub(super) fn find(&self, request: &Message, method: Method) -> Option<LegId> {
+        let leg = *self.by_tag.get(request.tag_to()?)?;
         let state = self.legs.get(&leg)?;
         let dialog = &state.dialog;
-        let known = message::call_id(request) == dialog.call_id
-            && (message::from_tag(request) == Some(&dialog.remote_tag)
+        let known = request.call_id() == dialog.call_id
+            && (request.tag_from() == Some(&dialog.remote_tag)
                 || dialog.remote_tag.is_empty() && matches!(state.state, State::Calling(_)));
-        let alive = !state.ended || matches!(request.method, Method::Bye | Method::Ack);
+        let alive = !state.ended || matches!(method, Method::Bye | Method::Ack);
         (known && alive && !matches!(state.state, State::Leaving)).then_some(leg)
     }
 
     /// CSeq must grow (RFC 3261 section 12.2.2).
-    fn out_of_order(&mut self, leg: LegId, request: &Request) -> Option<(u16, Why)> {
-        let cseq = message::cseq(request)?;
+    fn out_of_order(&mut self, leg: LegId, request: &Message) -> Option<(u16, Why)> {
+        let cseq = request.cseq()?;
         let state = self.legs.get_mut(&leg)?;
         match state.dialog.remote_cseq {
             Some(last) if cseq < last => Some((500, Why::Sequence)),
@@ -79,19 +75,13 @@ impl Core {
         }
     }
 
-    async fn far_hangup(&mut self, leg: LegId, mut transaction: Transaction) {
-        let reply = self.plain_reply(&transaction.original, 200);
-        let _ = transaction.respond(reply).await;
+    fn far_hangup(&mut self, leg: LegId, asked: &Asked) {
+        self.env.respond_plainly(asked, 200, "");
         let Some(state) = self.legs.get(&leg) else { return };
         let cause = match &state.state {
-            State::Offered(tx) => {
-                let tag = &state.dialog.local_tag;
-                tx.respond(message::reply(&self.env.shared, &tx.request, 487, tag));
+            State::Offered(invite) => {
+                self.env.respond_plainly(invite, 487, &state.dialog.local_tag);
                 LegCause::Cancelled
-            }
-            State::Answered(answered) => {
-                answered.tx.abandon();
-                LegCause::FarHangup
             }
             _ => LegCause::FarHangup,
         };
@@ -100,9 +90,9 @@ impl Core {
     }
 
     /// A key, or an empty INFO as a sign of life.
-    async fn info(&mut self, leg: LegId, mut transaction: Transaction) {
-        let request = &transaction.original;
-        let kind = message::content_type(request).to_ascii_lowercase();
+    fn info(&mut self, leg: LegId, asked: &Asked) {
+        let request = &asked.request;
+        let kind = request.content_type().to_ascii_lowercase();
         let digit = match kind.as_str() {
             "application/dtmf-relay" => Some(relay_digit(&request.body)),
             "application/dtmf" => Some(plain_digit(&request.body)),
@@ -114,12 +104,12 @@ impl Core {
             None if request.body.is_empty() => 200,
             None => 415,
         };
-        let mut reply = self.plain_reply(request, status);
+        let mut reply = self.reply(asked, status);
         if status == 415 {
             self.env.shared.tally.refuse(Why::ContentType);
             reply = reply.with("Accept", "application/dtmf-relay, application/dtmf");
         }
-        let _ = transaction.respond(reply).await;
+        self.env.respond(asked, reply);
         if let Some(Some(digit)) = digit
             && self.digit_is_welcome(leg)
         {
@@ -144,69 +134,58 @@ impl Core {
     }
 
     /// A re-INVITE or UPDATE: refresh, offer, or a wish for our offer.
-    async fn change(&mut self, leg: LegId, mut transaction: Transaction) {
+    fn change(&mut self, leg: LegId, asked: Asked, method: Method) {
         let Some(state) = self.legs.get_mut(&leg) else { return };
-        let request = &transaction.original;
-        let invite = request.method == Method::Invite;
-        if let Some((status, why)) = collision(state, request) {
+        let request = &asked.request;
+        let invite = method == Method::Invite;
+        if let Some((status, why)) = collision(state, request, invite) {
             self.env.shared.tally.refuse(why);
-            let mut reply = self.plain_reply(request, status);
+            let mut reply = self.reply(&asked, status);
             if status == 500 {
                 reply = reply.with("Retry-After", RETRY_AFTER_S);
             }
-            let _ = transaction.respond(reply).await;
+            self.env.respond(&asked, reply);
             return;
         }
-        if let Some(contact) = message::contact(request) {
+        if let Some(contact) = request.contact() {
             state.dialog.target = contact;
         }
-        if let Some(source) = inbound::source(&transaction) {
-            state.dialog.peer = source;
-        }
-        let source = state.dialog.peer;
+        state.dialog.peer = request.peer;
+        let source = request.peer;
         let same = state.remote.is_some() && request.body == state.remote_body;
-        let offer = message::session(request, &request.body);
+        let offer = request.session();
         let empty_update = !invite && offer.is_none();
         if empty_update || (same && !state.local_body.is_empty()) {
-            let mut reply =
-                message::reply(&self.env.shared, request, 200, "").with_target(&self.env.shared);
+            let shared = &self.env.shared;
+            let mut reply = Reply::new(shared, request, 200, "").with_target(shared);
             if !empty_update {
                 reply = reply.with_sdp(&state.local_body);
             }
-            self.refresh(leg, transaction, reply).await;
+            self.refresh(leg, asked, invite, reply);
             return;
         }
-        let body = request.body.clone();
         let media = offer.as_ref().map(|session| session.media.clone());
-        let cseq = message::cseq(request).unwrap_or(0);
-        let pending = match offer {
-            Some(offer) if !invite => {
-                Pending::Update { tx: Box::new(transaction), cseq, body, offer }
-            }
-            offer => {
-                let _ = transaction.send_trying().await;
-                let tx = Box::new(self.env.serve(transaction, leg, cseq));
-                Pending::Invite { tx, cseq, body, offer }
-            }
-        };
+        let cseq = request.cseq().unwrap_or(0);
+        if invite {
+            self.env.respond_plainly(&asked, 100, "");
+            self.env.transactions.belongs(&asked.key, Owner { leg, cseq });
+        }
         if let Some(state) = self.legs.get_mut(&leg) {
-            state.pending = Some(pending);
+            state.pending = Some(Pending { asked, cseq, offer });
         }
         self.set_deadline(leg, Some(Instant::now() + self.env.shared.config.reanswer_timeout));
         self.tell(leg, SipEvent::Reoffered { leg, change: cseq, offer: media, source });
     }
 
     /// Nothing changes: the description that stands is repeated (RFC 3261 section 14.2).
-    async fn refresh(&mut self, leg: LegId, mut transaction: Transaction, reply: Response) {
-        if transaction.original.method != Method::Invite {
-            let _ = transaction.respond(reply).await;
-            return;
+    fn refresh(&mut self, leg: LegId, asked: Asked, invite: bool, reply: Reply) {
+        let cseq = asked.request.cseq().unwrap_or(0);
+        if invite {
+            self.env.transactions.belongs(&asked.key, Owner { leg, cseq });
         }
-        let cseq = message::cseq(&transaction.original).unwrap_or(0);
-        let tx = self.env.serve(transaction, leg, cseq);
-        tx.respond(reply);
-        if let Some(state) = self.legs.get_mut(&leg) {
-            state.reinvited = Some((cseq, false));
+        self.env.respond(&asked, reply);
+        if invite && let Some(state) = self.legs.get_mut(&leg) {
+            state.reinvited = Some(Reinvited { key: asked.key, cseq, offered: false });
         }
     }
 
@@ -214,31 +193,25 @@ impl Core {
     /// nothing to answer.
     pub(super) fn reanswer(&mut self, leg: LegId, change: u32, local: &MediaDesc) {
         let Some(state) = self.legs.get_mut(&leg) else { return };
-        let Some(pending) = state.pending.take_if(|pending| pending.cseq() == change) else {
+        let Some(pending) = state.pending.take_if(|pending| pending.cseq == change) else {
             return;
         };
         let shared = &self.env.shared;
-        match pending {
-            Pending::Invite { tx, cseq, body, offer } => {
-                // Also an offer of ours has the media lines of the session (RFC 3264 section 8).
-                let shape = offer.as_ref().or(state.remote.as_ref());
-                state.local_body = message::describe(shape, local, &mut state.origin);
-                let reply = message::reply(shared, &tx.request, 200, "").with_target(shared);
-                tx.respond(reply.with_sdp(&state.local_body));
-                state.reinvited = Some((cseq, offer.is_none()));
-                if offer.is_some() {
-                    state.remote = offer;
-                    state.remote_body = body;
-                }
-            }
-            Pending::Update { tx, body, offer, .. } => {
-                state.local_body = message::describe(Some(&offer), local, &mut state.origin);
-                let reply = message::reply(shared, &tx.original, 200, "").with_target(shared);
-                self.env.respond(*tx, reply.with_sdp(&state.local_body));
-                state.remote = Some(offer);
-                state.remote_body = body;
-            }
+        let Pending { asked, cseq, offer } = pending;
+        // Also an offer of ours has the media lines of the session (RFC 3264 section 8).
+        let shape = offer.as_ref().or(state.remote.as_ref());
+        state.local_body = compose::describe(shape, local, &mut state.origin);
+        let reply = Reply::new(shared, &asked.request, 200, "").with_target(shared);
+        let reply = reply.with_sdp(&state.local_body);
+        if asked.request.method() == Some(Method::Invite) {
+            let (key, offered) = (asked.key.clone(), offer.is_none());
+            state.reinvited = Some(Reinvited { key, cseq, offered });
         }
+        if offer.is_some() {
+            state.remote = offer;
+            state.remote_body.clone_from(&asked.request.body);
+        }
+        self.env.respond(&asked, reply);
         self.set_deadline(leg, None);
         self.tell(leg, SipEvent::ChangeEnded { leg, change, taken: true });
     }
@@ -249,25 +222,16 @@ impl Core {
             return;
         };
         self.env.shared.tally.refuse(Why::Pending);
-        let change = pending.cseq();
-        let late = |request: &Request| {
-            message::reply(&self.env.shared, request, 500, "").with("Retry-After", RETRY_AFTER_S)
-        };
-        match pending {
-            Pending::Invite { tx, .. } => tx.respond(late(&tx.request)),
-            Pending::Update { tx, .. } => {
-                let reply = late(&tx.original);
-                self.env.respond(*tx, reply);
-            }
-        }
+        let change = pending.cseq;
+        let reply = self.reply(&pending.asked, 500).with("Retry-After", RETRY_AFTER_S);
+        self.env.respond(&pending.asked, reply);
         self.tell(leg, SipEvent::ChangeEnded { leg, change, taken: false });
     }
 }
 
 /// Whether a session change meets another one: 491 when the open offer is ours, 500 when it is
 /// theirs (RFC 3261 section 14.2, RFC 3311 section 5.2).
-fn collision(state: &Leg, request: &Request) -> Option<(u16, Why)> {
-    let invite = request.method == Method::Invite;
+fn collision(state: &Leg, request: &Message, invite: bool) -> Option<(u16, Why)> {
     if !invite && request.body.is_empty() {
         return None;
     }
@@ -279,7 +243,7 @@ fn collision(state: &Leg, request: &Request) -> Option<(u16, Why)> {
         State::Offered(_) => theirs,
         State::Answered(_) if invite => theirs,
         _ if state.pending.is_some() => theirs,
-        _ if state.reinvited.is_some_and(|(_, offered)| offered) => ours,
+        _ if state.reinvited.as_ref().is_some_and(|of| of.offered) => ours,
         _ if state.reinvited.is_some() && invite => theirs,
         _ => None,
     }

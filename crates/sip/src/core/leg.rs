@@ -2,13 +2,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use rsipstack::transaction::transaction::Transaction;
 use tokio::time::Instant;
 
-use super::drive::{Driven, ServerTx};
+use super::transact::Asked;
 use crate::addr;
 use crate::sdp::{Origin, Session};
 use crate::tags;
+use crate::transaction::Key;
 
 pub(crate) struct Leg {
     pub(crate) dialog: Dialog,
@@ -20,7 +20,7 @@ pub(crate) struct Leg {
     pub(crate) deadline: Option<Instant>,
     pub(crate) call_key: Option<(String, String)>,
     /// Our INVITE, for an outgoing call.
-    pub(crate) call: Option<Driven>,
+    pub(crate) call: Option<Key>,
     pub(crate) origin: Origin,
     /// The newest description of the far side, as it came.
     pub(crate) remote_body: Vec<u8>,
@@ -30,8 +30,10 @@ pub(crate) struct Leg {
     pub(crate) local_body: Vec<u8>,
     /// A re-INVITE or UPDATE that waits for `Reanswer`.
     pub(crate) pending: Option<Pending>,
-    /// A re-INVITE whose 200 waits for its ACK, by CSeq; true if that 200 was our offer.
-    pub(crate) reinvited: Option<(u32, bool)>,
+    /// A re-INVITE whose 200 waits for its ACK.
+    pub(crate) reinvited: Option<Reinvited>,
+    /// The tags of others who answered as well, and were told that they are too late.
+    pub(crate) forks: Vec<String>,
     /// Keys by INFO in the second that began then.
     pub(crate) digits: (Instant, u32),
 }
@@ -39,7 +41,7 @@ pub(crate) struct Leg {
 /// Where a leg is in its life.
 pub(crate) enum State {
     /// An incoming call without a final response.
-    Offered(ServerTx),
+    Offered(Asked),
     /// Our 200 was sent and not acknowledged.
     Answered(Answered),
     /// An outgoing call without a final response.
@@ -51,7 +53,7 @@ pub(crate) enum State {
 }
 
 pub(crate) struct Answered {
-    pub(crate) tx: ServerTx,
+    pub(crate) asked: Asked,
     /// The INVITE had no offer: our 200 is one, and ACK brings the answer.
     pub(crate) late_offer: bool,
     /// Send BYE as soon as that is allowed (RFC 3261 section 15).
@@ -59,23 +61,26 @@ pub(crate) struct Answered {
 }
 
 pub(crate) struct Calling {
-    /// The Via of the INVITE, which CANCEL must repeat.
-    pub(crate) via: String,
+    /// The branch of the INVITE, which CANCEL must repeat.
+    pub(crate) branch: String,
     /// Something provisional came: CANCEL may be sent.
     pub(crate) provisional: bool,
 }
 
 /// A session change that waits for our answer. Its CSeq tells it from any other of the leg.
-pub(crate) enum Pending {
-    Invite { tx: Box<ServerTx>, cseq: u32, body: Vec<u8>, offer: Option<Session> },
-    Update { tx: Box<Transaction>, cseq: u32, body: Vec<u8>, offer: Session },
+pub(crate) struct Pending {
+    pub(crate) asked: Asked,
+    pub(crate) cseq: u32,
+    /// `None` only in a re-INVITE: it wishes for an offer of ours.
+    pub(crate) offer: Option<Session>,
 }
 
-impl Pending {
-    pub(crate) fn cseq(&self) -> u32 {
-        let (Self::Invite { cseq, .. } | Self::Update { cseq, .. }) = self;
-        *cseq
-    }
+/// A re-INVITE that got its 200.
+pub(crate) struct Reinvited {
+    pub(crate) key: Key,
+    pub(crate) cseq: u32,
+    /// The 200 was our offer: its ACK brings the answer.
+    pub(crate) offered: bool,
 }
 
 /// The peer-to-peer relation of RFC 3261 section 12, from our side.
@@ -156,6 +161,7 @@ impl Leg {
             local_body: Vec::new(),
             pending: None,
             reinvited: None,
+            forks: Vec::new(),
             digits: (Instant::now(), 0),
         }
     }

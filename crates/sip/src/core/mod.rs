@@ -1,15 +1,16 @@
-//! The one task that owns all legs: it reads commands, transactions and their news, one at a time.
+//! The one task that owns the socket, all transactions and all legs: it reads datagrams and
+//! commands, one at a time.
 //!
 //! Nothing here waits for the network: every send is an attempt on a datagram socket. So the order
 //! in which this task reads is the order in which things happened, and a race has one outcome.
 
-mod drive;
+mod compose;
 mod events;
 mod inbound;
 mod indialog;
 mod leg;
-pub(crate) mod message;
 mod outbound;
+mod transact;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -18,45 +19,32 @@ use std::time::Duration;
 
 use model::LegId;
 use model::sip::{LegCause, SipCommand, SipEvent};
-use rsipstack::transaction::endpoint::EndpointInnerRef;
-use rsipstack::transaction::transaction::Transaction;
-use rsipstack::transport::SipConnection;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval};
-use tokio_util::sync::CancellationToken;
+use tokio::time::Instant;
 
-pub(crate) use drive::{Note, Success, Watch};
 pub(crate) use events::Events;
 use leg::{Leg, Pending, State};
 
 use crate::shared::Shared;
-use crate::socket::Port;
+use crate::socket::{Port, Read};
+use crate::transaction::Transactions;
 
 /// A second wake-up while nothing is due; the timer is moved when something is.
 const IDLE: Duration = Duration::from_secs(3_600);
-/// How often the core looks whether the socket is still read.
-const READER_LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Datagrams that are taken before others get their turn.
+const TURN_MAX: usize = 64;
 
 /// What the core works with; the same for its whole life.
 pub(crate) struct Env {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) port: Arc<Port>,
-    pub(crate) endpoint: EndpointInnerRef,
-    pub(crate) connection: SipConnection,
-    pub(crate) notes: mpsc::UnboundedSender<Note>,
-    /// Ends the tasks that drive transactions.
-    pub(crate) cancel: CancellationToken,
+    pub(crate) port: Port,
+    pub(crate) transactions: Transactions,
 }
 
-/// Where the core hears from.
+/// Where the core hears from, besides the socket.
 pub(crate) struct Inlets {
     pub(crate) commands: mpsc::Receiver<SipCommand>,
-    pub(crate) transactions: mpsc::UnboundedReceiver<Transaction>,
-    pub(crate) notes: mpsc::UnboundedReceiver<Note>,
     pub(crate) stop: oneshot::Receiver<()>,
-    /// The transaction layer at work; it ends only with the plane.
-    pub(crate) serving: JoinHandle<()>,
 }
 
 /// All legs, and the ways to find one.
@@ -83,56 +71,65 @@ impl Core {
         }
     }
 
-    /// Runs until it is told to stop or the handle is gone, then hangs up whatever is left. Names
-    /// the part that failed, if that is why it ended.
-    pub(crate) async fn run(mut self, mut inlets: Inlets) -> Option<&'static str> {
+    /// Runs until it is told to stop or the handle is gone, then hangs up whatever is left.
+    pub(crate) async fn run(mut self, mut inlets: Inlets) {
         let timer = tokio::time::sleep(IDLE);
         tokio::pin!(timer);
-        let mut look = interval(READER_LOOK_EVERY);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut reads = None;
         loop {
-            let due = self.deadlines.first().map_or_else(|| Instant::now() + IDLE, |(at, _)| *at);
+            let due = self.due().unwrap_or_else(|| Instant::now() + IDLE);
             if timer.deadline() != due && (timer.deadline() > due || timer.is_elapsed()) {
                 timer.as_mut().reset(due);
             }
+            // In no order, so that a flood of datagrams keeps nothing else waiting.
             tokio::select! {
-                // News of older messages come before newer transactions.
-                biased;
-                Some(note) = inlets.notes.recv() => self.note(note).await,
-                _ = &mut inlets.stop => break,
-                Some(transaction) = inlets.transactions.recv() => {
-                    self.transaction(transaction).await;
+                () = self.env.port.readable() => {
+                    if self.read() {
+                        // Nor the others of this thread.
+                        tokio::task::yield_now().await;
+                    }
                 }
+                _ = &mut inlets.stop => break,
                 command = inlets.commands.recv() => match command {
                     Some(command) => self.command(command),
                     None => break,
                 },
                 () = self.events.flush(), if self.events.is_waiting() => {}
                 () = &mut timer => self.timeouts(),
-                _ = &mut inlets.serving => return Some("SIP transaction layer"),
-                _ = look.tick() => {
-                    let stuck = self.env.port.stuck_after();
-                    if stuck.is_some() && stuck == reads {
-                        return Some("SIP reader");
-                    }
-                    reads = stuck;
-                }
             }
             self.count();
         }
-        self.stop(&mut inlets).await;
-        None
+        self.stop().await;
+    }
+
+    /// When something is due.
+    fn due(&self) -> Option<Instant> {
+        let leg = self.deadlines.first().map(|(at, _)| *at);
+        leg.into_iter().chain(self.env.transactions.due()).min()
+    }
+
+    /// Takes what arrived, but not all of a flood. True when there may be more.
+    fn read(&mut self) -> bool {
+        for _ in 0..TURN_MAX {
+            match self.env.port.read() {
+                Read::Message(message) => self.message(message),
+                Read::Done => {}
+                Read::Empty => return false,
+                Read::Failed => return true,
+            }
+        }
+        true
     }
 
     fn count(&self) {
         let tally = &self.env.shared.tally;
         tally.legs.store(self.legs.len(), Relaxed);
+        tally.transactions.store(self.env.transactions.len(), Relaxed);
+        tally.unanswered.store(self.env.transactions.waiting(), Relaxed);
         tally.events_waiting.store(self.events.waiting(), Relaxed);
     }
 
     /// Ends every leg and sees the transactions through, for a bounded time.
-    async fn stop(&mut self, inlets: &mut Inlets) {
+    async fn stop(&mut self) {
         self.env.shared.draining.store(true, Relaxed);
         // Callers first, and with the reason: it is not they who left, and the legs that we dialled
         // for them are of no more use once they are gone.
@@ -145,17 +142,19 @@ impl Core {
         let deadline = Instant::now() + self.env.shared.config.shutdown_timeout;
         while Instant::now() < deadline {
             self.count();
-            if self.legs.is_empty() && self.env.shared.tally.tasks.load(Relaxed) == 0 {
+            if self.legs.is_empty() && self.env.transactions.waiting() == 0 {
                 break;
             }
             tokio::select! {
-                Some(note) = inlets.notes.recv() => self.note(note).await,
-                Some(transaction) = inlets.transactions.recv() => {
-                    self.transaction(transaction).await;
+                () = self.env.port.readable() => {
+                    if self.read() {
+                        tokio::task::yield_now().await;
+                    }
                 }
                 () = self.events.flush(), if self.events.is_waiting() => {}
-                () = tokio::time::sleep(Duration::from_millis(20)) => self.timeouts(),
+                () = tokio::time::sleep(Duration::from_millis(20)) => {}
             }
+            self.timeouts();
         }
         self.legs.clear();
         self.count();
@@ -172,26 +171,6 @@ impl Core {
             }
             SipCommand::Reanswer { leg, change, local } => self.reanswer(leg, change, &local),
             SipCommand::Hangup { leg, cause } => self.hangup(leg, cause),
-        }
-    }
-
-    async fn note(&mut self, note: Note) {
-        match note {
-            Note::Cancelled { leg } => self.cancelled(leg),
-            Note::Acked(request) => self.acked(&request),
-            Note::NotAcked { leg, cseq } => self.not_acked(leg, cseq),
-            Note::Response { leg, response } => self.response(leg, &response),
-            Note::CallGone { leg } => self.call_gone(leg),
-            Note::Success(success) => self.success(*success),
-        }
-    }
-
-    async fn transaction(&mut self, transaction: Transaction) {
-        use rsipstack::sip::Method;
-        let inside = message::to_tag(&transaction.original).is_some();
-        match transaction.original.method {
-            Method::Invite if !inside => self.invite(transaction).await,
-            _ => self.in_dialog(transaction).await,
         }
     }
 
@@ -221,19 +200,21 @@ impl Core {
                 self.by_call.remove(&key);
             }
             // What waits for an answer gets one (RFC 3261 section 15.1.2).
-            match gone.pending {
-                Some(Pending::Invite { tx, .. }) => {
-                    tx.respond(message::reply(&self.env.shared, &tx.request, 487, ""));
-                }
-                Some(Pending::Update { tx, .. }) => {
-                    let reply = message::reply(&self.env.shared, &tx.original, 487, "");
-                    self.env.respond(*tx, reply);
-                }
-                None => {}
+            if let Some(Pending { asked, .. }) = &gone.pending {
+                self.env.respond_plainly(asked, 487, "");
             }
             // After a final response this finds nothing to end.
             if let Some(call) = gone.call {
-                call.abandon();
+                self.env.transactions.give_up(&call);
+            }
+            // What was said is not repeated: whoever would acknowledge it is gone.
+            let answered = match &gone.state {
+                State::Answered(answered) => Some(&answered.asked.key),
+                _ => None,
+            };
+            let reinvited = gone.reinvited.as_ref().map(|of| &of.key);
+            for key in answered.into_iter().chain(reinvited) {
+                self.env.transactions.settled(Instant::now(), key);
             }
         }
     }
@@ -249,6 +230,7 @@ impl Core {
     }
 
     fn timeouts(&mut self) {
+        self.repeat();
         let now = Instant::now();
         while let Some((at, leg)) = self.deadlines.first().copied()
             && at <= now
@@ -257,15 +239,12 @@ impl Core {
             let Some(state) = self.legs.get_mut(&leg) else { continue };
             state.deadline = None;
             match &state.state {
+                // CANCEL was held back, and nothing provisional ever came.
+                State::Calling(_) if state.ended => self.forget(leg),
                 State::Offered(_) | State::Calling(_) => self.hangup(leg, LegCause::NoAnswer),
                 State::Answered(_) | State::Up => self.reoffer_expired(leg),
                 State::Leaving => self.forget(leg),
             }
         }
-    }
-
-    /// How long a transaction may take at most: timers B, F, H (RFC 3261 section 17).
-    fn transaction_time(&self) -> Duration {
-        self.env.shared.config.t1 * 64
     }
 }

@@ -1,17 +1,19 @@
 //! Outgoing calls, from `Dial` to the ACK of the far side's 2xx.
 
 use model::LegId;
+use model::limits;
 use model::media::MediaDesc;
 use model::sip::{Caller, LegCause, SipEvent, SipTarget};
-use rsipstack::sip::{HasHeaders, Response};
 use tokio::time::Instant;
 
 use super::leg::{Calling, Dialog, Leg, State};
-use super::{Core, Success, message};
+use super::{Core, compose};
 use crate::addr;
 use crate::counters::Why;
+use crate::message::Message;
 use crate::sdp;
 use crate::tags;
+use crate::transaction::Owner;
 
 impl Core {
     pub(super) fn dial(
@@ -39,42 +41,34 @@ impl Core {
             routes: Vec::new(),
             peer: target.address,
         };
-        let via = message::via(shared);
-        let calling = Calling { via: via.clone(), provisional: false };
+        let branch = tags::branch();
+        let calling = Calling { branch: branch.clone(), provisional: false };
         let mut state = Leg::new(dialog, State::Calling(calling));
-        state.local_body = sdp::offer(local, &mut state.origin);
-        let request = message::invite(shared, &state.dialog, &via, state.local_body.clone());
-        let full = self.legs.len() >= shared.config.legs_max;
-        let ring_timeout = shared.config.ring_timeout;
-        let wanted = (!full).then_some(request);
-        state.call = wanted.and_then(|request| self.env.call(request, target.address, leg));
-        let sent = state.call.is_some();
-        self.legs.insert(leg, state);
-        if !sent {
-            if full {
-                self.env.shared.tally.refuse(Why::Full);
-            }
-            let cause = if full { LegCause::Refused } else { LegCause::Unreachable };
-            self.end(leg, cause, None);
+        if self.legs.len() >= shared.config.legs_max {
+            shared.tally.refuse(Why::Full);
+            self.legs.insert(leg, state);
+            self.end(leg, LegCause::Refused, None);
             self.forget(leg);
             return;
         }
+        state.local_body = sdp::offer(local, &mut state.origin);
+        let request = compose::invite(shared, &state.dialog, branch, &state.local_body);
+        let ring_timeout = shared.config.ring_timeout;
+        let owner = Some(Owner { leg, cseq: 1 });
+        state.call = Some(self.env.request(request, target.address, owner));
+        self.legs.insert(leg, state);
         self.by_tag.insert(tag, leg);
         self.set_deadline(leg, Some(Instant::now() + ring_timeout));
     }
 
     /// A provisional response or a refusal of our INVITE.
-    pub(super) fn response(&mut self, leg: LegId, response: &Response) {
-        let status = response.status_code.code();
+    pub(super) fn response(&mut self, leg: LegId, status: u16) {
         let Some(state) = self.legs.get_mut(&leg) else { return };
         if !matches!(state.state, State::Calling(_) | State::Leaving) {
             return;
         }
         if status >= 300 {
-            // A final response without To tag is the transaction's own timeout.
-            let lost = message::to_tag(response).is_none();
-            let cause = if lost { LegCause::Unreachable } else { message::cause(status) };
-            self.end(leg, cause, (!lost).then_some(status));
+            self.end(leg, compose::cause(status), Some(status));
             self.forget(leg);
             return;
         }
@@ -88,20 +82,12 @@ impl Core {
         }
     }
 
-    /// The transaction of our INVITE ended without a final response.
-    pub(super) fn call_gone(&mut self, leg: LegId) {
-        let waits = |leg: &Leg| matches!(leg.state, State::Calling(_) | State::Leaving);
-        if self.legs.get(&leg).is_some_and(waits) {
-            self.end(leg, LegCause::Unreachable, None);
-            self.forget(leg);
-        }
-    }
-
     /// Hangs up a call that was not answered yet. CANCEL must not be sent before something
     /// provisional came (RFC 3261 section 9.1): until then it is held back.
     pub(super) fn give_up(&mut self, leg: LegId, cause: LegCause) {
         self.end(leg, cause, None);
-        self.set_deadline(leg, None);
+        // A far side that never says anything does not hold the leg for ever.
+        self.set_deadline(leg, Some(Instant::now() + self.env.transactions.patience()));
         if let Some(Leg { state: State::Calling(calling), .. }) = self.legs.get(&leg)
             && calling.provisional
         {
@@ -112,32 +98,33 @@ impl Core {
     fn cancel(&mut self, leg: LegId, cause: LegCause) {
         let Some(state) = self.legs.get_mut(&leg) else { return };
         let State::Calling(calling) = &state.state else { return };
-        let reason = Some(message::reason(cause));
-        let request = message::cancel(&self.env.shared, &state.dialog, &calling.via, reason);
+        let (branch, reason) = (calling.branch.clone(), compose::reason(cause));
+        let request = compose::cancel(&self.env.shared, &state.dialog, branch, reason);
         let peer = state.dialog.peer;
         state.state = State::Leaving;
-        self.env.request(request, peer);
+        self.env.request(request, peer, None);
         // A far side that never ends the INVITE does not hold the leg for ever.
-        self.set_deadline(leg, Some(Instant::now() + self.transaction_time()));
+        self.set_deadline(leg, Some(Instant::now() + self.env.transactions.patience()));
     }
 
     /// A 2xx to an INVITE of ours: the answer, a copy of it, or another branch of a fork.
-    pub(super) fn success(&mut self, success: Success) {
-        let Success { response, source } = success;
-        let Some(leg) = message::from_tag(&response).and_then(|tag| self.by_tag.get(tag).copied())
-        else {
+    pub(super) fn success(&mut self, response: &Message) {
+        let source = response.peer;
+        let Some(leg) = response.tag_from().and_then(|tag| self.by_tag.get(tag).copied()) else {
             return;
         };
         let Some(state) = self.legs.get_mut(&leg) else { return };
-        let Some(tag) = message::to_tag(&response).map(str::to_owned) else { return };
-        let cseq = message::cseq(&response).unwrap_or(0);
-        if message::call_id(&response) != state.dialog.call_id || cseq != 1 {
+        let Some(tag) = response.tag_to().map(str::to_owned) else { return };
+        if response.call_id() != state.dialog.call_id || response.cseq() != Some(1) {
             return;
+        }
+        if let Some(call) = state.call.take_if(|_| !matches!(state.state, State::Up)) {
+            self.env.transactions.give_up(&call);
         }
         match &state.state {
             State::Calling(_) if !state.ended => {}
             State::Calling(_) | State::Leaving => {
-                adopt(&mut state.dialog, &response, tag, source);
+                adopt(&mut state.dialog, response, tag);
                 self.acknowledge(leg);
                 self.leave(leg, LegCause::Hangup, None);
                 return;
@@ -147,47 +134,45 @@ impl Core {
                 return;
             }
             State::Up => {
-                self.refuse_fork(leg, &response, tag, source);
+                self.refuse_fork(leg, response, tag);
                 return;
             }
             State::Offered(_) | State::Answered(_) => return,
         }
-        adopt(&mut state.dialog, &response, tag, source);
+        adopt(&mut state.dialog, response, tag);
         state.state = State::Up;
         self.set_deadline(leg, None);
         self.acknowledge(leg);
-        match message::session(&response, &response.body) {
+        match response.session() {
             Some(session) => {
                 let remote = session.media.clone();
                 if let Some(state) = self.legs.get_mut(&leg) {
                     state.remote = Some(session);
-                    state.remote_body = response.body;
+                    state.remote_body.clone_from(&response.body);
                 }
                 self.tell(leg, SipEvent::Answered { leg, remote, source });
             }
             None => {
                 self.env.shared.tally.refuse(Why::BadSdp);
-                self.leave(leg, LegCause::Refused, Some(response.status_code.code()));
+                self.leave(leg, LegCause::Refused, Some(response.status()));
             }
         }
     }
 
-    fn acknowledge(&self, leg: LegId) {
+    fn acknowledge(&mut self, leg: LegId) {
         if let Some(state) = self.legs.get(&leg) {
-            let ack = message::ack(&self.env.shared, &state.dialog, 1);
+            let ack = compose::ack(&self.env.shared, &state.dialog, 1);
             self.env.port.send(&ack, state.dialog.next_hop());
         }
     }
 
     /// Somebody else answered as well: ACK and BYE (RFC 3261 section 13.2.2.4).
-    fn refuse_fork(
-        &self,
-        leg: LegId,
-        response: &Response,
-        tag: String,
-        source: std::net::SocketAddr,
-    ) {
-        let Some(state) = self.legs.get(&leg) else { return };
+    fn refuse_fork(&mut self, leg: LegId, response: &Message, tag: String) {
+        let Some(state) = self.legs.get_mut(&leg) else { return };
+        let is_copy = state.forks.contains(&tag);
+        if !is_copy && state.forks.len() >= limits::SIP_FORKS_MAX {
+            return;
+        }
         let mut fork = Dialog {
             call_id: state.dialog.call_id.clone(),
             local_tag: state.dialog.local_tag.clone(),
@@ -196,32 +181,33 @@ impl Core {
             remote: state.dialog.remote.clone(),
             local_cseq: 1,
             remote_cseq: None,
-            target: format!("sip:{source}"),
+            target: format!("sip:{}", response.peer),
             routes: Vec::new(),
-            peer: source,
+            peer: response.peer,
         };
-        adopt(&mut fork, response, tag, source);
+        if !is_copy {
+            state.forks.push(tag.clone());
+        }
+        adopt(&mut fork, response, tag);
         let hop = fork.next_hop();
-        self.env.port.send(&message::ack(&self.env.shared, &fork, 1), hop);
-        let bye = message::bye(&self.env.shared, &mut fork, LegCause::Hangup);
-        self.env.request(bye, hop);
+        self.env.port.send(&compose::ack(&self.env.shared, &fork, 1), hop);
+        if is_copy {
+            return;
+        }
+        let bye = compose::bye(&self.env.shared, &mut fork, LegCause::Hangup);
+        self.env.request(bye, hop, None);
     }
 }
 
 /// Completes our dialog with what the 2xx says (RFC 3261 section 12.1.2).
-fn adopt(
-    dialog: &mut Dialog,
-    response: &impl HasHeaders,
-    tag: String,
-    source: std::net::SocketAddr,
-) {
+fn adopt(dialog: &mut Dialog, response: &Message, tag: String) {
     dialog.remote_tag = tag;
-    if let Some(contact) = message::contact(response) {
+    if let Some(contact) = response.contact() {
         dialog.target = contact;
     }
-    dialog.routes = message::record_routes(response);
+    dialog.routes = response.record_routes();
     dialog.routes.reverse();
-    dialog.peer = source;
+    dialog.peer = response.peer;
 }
 
 /// The From of a call we make.

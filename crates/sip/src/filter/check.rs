@@ -3,11 +3,10 @@
 //! Each check reads the head alone. What breaks the grammar gets 400, what is well-formed and not
 //! for us the status that says so.
 
-use rsipstack::sip::{CSeq, Uri, Via, typed};
-
-use super::{Check, Request, Stop, answer, malformed, mend};
+use super::{Check, Request, Stop, answer, malformed};
 use crate::addr;
 use crate::counters::Why;
+use crate::message::Method;
 use crate::reply::{ALLOW, Refusal};
 use crate::via;
 use crate::wire::{Head, Name};
@@ -15,11 +14,10 @@ use crate::wire::{Head, Name};
 /// Methods that exist (RFC 3261 and its extensions) and are not for us.
 const UNSUPPORTED: [&str; 7] =
     ["REGISTER", "SUBSCRIBE", "NOTIFY", "MESSAGE", "REFER", "PUBLISH", "PRACK"];
-const SUPPORTED: [&str; 7] = ["INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE"];
 
 /// `Method SP Request-URI SP SIP/2.0`, with single spaces.
-pub(super) fn start_line<'a>(head: &Head<'a>) -> Check<(&'a str, &'a str)> {
-    let mut parts = head.start.split(' ');
+pub(super) fn start_line<'a>(head: &'a Head<'_>) -> Check<(&'a str, &'a str)> {
+    let mut parts = head.start().split(' ');
     let (Some(method), Some(uri), Some(version), None) =
         (parts.next(), parts.next(), parts.next(), parts.next())
     else {
@@ -35,7 +33,7 @@ pub(super) fn start_line<'a>(head: &Head<'a>) -> Check<(&'a str, &'a str)> {
 }
 
 pub(super) fn known_method(request: &Request<'_>) -> Check {
-    if SUPPORTED.contains(&request.method) || UNSUPPORTED.contains(&request.method) {
+    if Method::read(request.method).is_some() || UNSUPPORTED.contains(&request.method) {
         return Ok(());
     }
     let refusal = Refusal::new(501, "Not Implemented").with("Allow", ALLOW);
@@ -44,7 +42,7 @@ pub(super) fn known_method(request: &Request<'_>) -> Check {
 
 /// A method that is for us.
 pub(super) fn served_method(request: &Request<'_>) -> Check {
-    if SUPPORTED.contains(&request.method) {
+    if Method::read(request.method).is_some() {
         return Ok(());
     }
     let refusal = Refusal::new(405, "Method Not Allowed").with("Allow", ALLOW);
@@ -122,17 +120,17 @@ pub(crate) fn cseq(value: &str) -> Option<(u32, &str)> {
 }
 
 /// Where the body ends: by Content-Length, which must stand at most once and not exceed the
-/// datagram; `None` when the header is missing (RFC 3261 section 18.3).
-pub(super) fn body_end(head: &Head<'_>, length: usize) -> Check<Option<usize>> {
+/// datagram; with the datagram when the header is missing (RFC 3261 section 18.3).
+pub(super) fn body_end(head: &Head<'_>, length: usize) -> Check<usize> {
     if head.first(Name::ContentLength).is_none() {
-        return Ok(None);
+        return Ok(length);
     }
     let value = head.only(Name::ContentLength).filter(|v| v.bytes().all(|b| b.is_ascii_digit()));
     let Some(body) = value.and_then(|v| v.parse::<usize>().ok()) else {
         return malformed("Content-Length");
     };
     match head.body_at.checked_add(body) {
-        Some(end) if end <= length => Ok(Some(end)),
+        Some(end) if end <= length => Ok(end),
         _ => malformed("Content-Length is longer than the datagram"),
     }
 }
@@ -149,22 +147,6 @@ pub(super) fn request_uri(uri: &str) -> Check {
         Some(_) => malformed("Request-URI must not carry headers"),
         None => malformed("Request-URI"),
     }
-}
-
-/// The transaction layer behind us reads more narrowly than the grammar and says nothing of what it
-/// drops: whatever it cannot read is refused here.
-pub(super) fn readable_behind(head: &Head<'_>, uri: &str) -> Check {
-    let value = |name| mend::without_blanks(head.first(name).unwrap_or(""));
-    let from = typed::From::parse(&value(Name::From));
-    let via = Via::new(value(Name::Via)).first_value();
-    let via = via.and_then(|top| typed::Via::parse(top.value()));
-    let cseq = CSeq::new(head.first(Name::CSeq).unwrap_or(""));
-    let readable = from.is_ok_and(|from| from.tag().is_some())
-        && typed::To::parse(&value(Name::To)).is_ok()
-        && via.is_ok()
-        && cseq.seq().is_ok()
-        && Uri::try_from(uri).is_ok();
-    if readable { Ok(()) } else { malformed("a header that cannot be read") }
 }
 
 /// No extension is required of us that we would have to know (RFC 3261 section 8.2.2.3).

@@ -4,12 +4,11 @@
 //! rate. The tables kept, of rates and bans, are bounded.
 
 mod check;
-mod mend;
 mod session;
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use model::limits;
@@ -17,6 +16,7 @@ use model::limits;
 use crate::addr;
 use crate::ban::{Bans, Conduct};
 use crate::counters::Why;
+use crate::message::Message;
 use crate::rate::Rates;
 use crate::reply::{self, ALLOW, Refusal};
 use crate::shared::Shared;
@@ -31,10 +31,10 @@ const PING: &[u8] = b"\r\n\r\n";
 const PONG: &[u8] = b"\r\n";
 
 /// What becomes of a datagram.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Verdict {
-    /// Hand on this many bytes of the buffer, as if they came from where responses go.
-    Pass(usize, SocketAddr),
+    /// Hand it on, with where responses to it go.
+    Pass(Box<Message>),
     /// Send this back, to this address.
     Reply(Vec<u8>, SocketAddr),
     Drop,
@@ -72,7 +72,7 @@ struct Request<'a> {
 
 pub(crate) struct Filter {
     shared: Arc<Shared>,
-    sources: Mutex<Sources>,
+    sources: Sources,
     started: Instant,
 }
 
@@ -90,22 +90,14 @@ impl Filter {
         let rates = |per_second| Rates::new(per_second, limits::SIP_SOURCES_MAX);
         let bans = Bans::new(shared.config.ban.as_secs().max(1), limits::SIP_SOURCES_MAX);
         let sources = Sources { outside: rates(outside), inside: rates(inside), bans };
-        Self { shared, sources: Mutex::new(sources), started: Instant::now() }
+        Self { shared, sources, started: Instant::now() }
     }
 
-    /// Judges `buf[..length]`, and mends in place what the transaction layer would misread.
-    /// `is_copy` says that the same datagram passed shortly before.
-    pub(crate) fn judge(
-        &self,
-        buf: &mut [u8],
-        length: usize,
-        source: SocketAddr,
-        is_copy: bool,
-    ) -> Verdict {
-        let datagram = &buf[..length];
+    /// Judges a datagram. `is_copy` says that the same one passed shortly before.
+    pub(crate) fn judge(&mut self, datagram: &[u8], source: SocketAddr, is_copy: bool) -> Verdict {
         let second = self.started.elapsed().as_secs();
         let (ip, trusted) = (source.ip().to_canonical(), self.is_trusted(source));
-        let banned = !trusted && self.sources().bans.is_banned(ip, second);
+        let banned = !trusted && self.sources.bans.is_banned(ip, second);
         if banned && !self.belongs(datagram) {
             self.shared.tally.refuse(Why::Banned);
             return Verdict::Drop;
@@ -121,8 +113,8 @@ impl Filter {
             self.note(ip, second, trusted, Some(Why::NotSip));
             return Verdict::Drop;
         };
-        let (judged, reply_to) = if head.start.starts_with("SIP/") {
-            (self.response(&head, length), source)
+        let (judged, reply_to) = if head.start().starts_with("SIP/") {
+            (self.response(&head, datagram.len()), source)
         } else {
             let judged = self.request(&head, datagram, source, is_copy);
             (judged, via::reply_to(&head, source))
@@ -134,14 +126,8 @@ impl Filter {
         self.note(ip, second, trusted, why);
         match judged {
             Ok(end) => {
-                let (mut body_at, mut length) = (head.body_at, end.unwrap_or(length));
-                if mend::is_loose(&head) {
-                    (body_at, length) = mend::tighten(buf, body_at, length);
-                }
-                if end.is_none() {
-                    length = mend::insert_length(buf, body_at, length);
-                }
-                Verdict::Pass(length, reply_to)
+                let body = datagram[head.body_at..end].to_vec();
+                Verdict::Pass(Box::new(Message { head: head.into_owned(), body, peer: reply_to }))
             }
             Err(Stop::Silent(why)) => {
                 self.shared.tally.refuse(why);
@@ -154,33 +140,29 @@ impl Filter {
         }
     }
 
-    fn sources(&self) -> MutexGuard<'_, Sources> {
-        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Whether a message belongs to a dialog of ours: such a one is heard whoever has been using
     /// its source address.
     fn belongs(&self, datagram: &[u8]) -> bool {
         wire::read(datagram).is_some_and(|head| {
-            let response = head.start.starts_with("SIP/");
+            let response = head.start().starts_with("SIP/");
             self.has_our_tag(&head, if response { Name::From } else { Name::To })
         })
     }
 
     /// Takes note of how a source behaves. A trusted one is never banned: its address is where
     /// the calls come from, and addresses can be forged.
-    fn note(&self, ip: IpAddr, second: u64, trusted: bool, why: Option<Why>) {
+    fn note(&mut self, ip: IpAddr, second: u64, trusted: bool, why: Option<Why>) {
         if trusted {
             return;
         }
-        if self.sources().bans.note(ip, second, why.map_or(Conduct::Fair, conduct)) {
+        if self.sources.bans.note(ip, second, why.map_or(Conduct::Fair, conduct)) {
             self.shared.tally.bans.fetch_add(1, Relaxed);
         }
     }
 
     fn write(&self, head: &Head<'_>, refusal: &Refusal, to: SocketAddr) -> Verdict {
         // Nothing is ever said to an ACK (RFC 3261 section 17).
-        if head.start.starts_with("ACK ") {
+        if head.start().starts_with("ACK ") {
             return Verdict::Drop;
         }
         let server = &self.shared.config.server_name;
@@ -189,9 +171,9 @@ impl Filter {
     }
 
     /// A response is ours when its top Via is (RFC 3261 section 18.1.2) and its numbers fit.
-    fn response(&self, head: &Head<'_>, length: usize) -> Check<Option<usize>> {
+    fn response(&self, head: &Head<'_>, length: usize) -> Check<usize> {
         let silent = |why| Err(Stop::Silent(why));
-        let mut parts = head.start.splitn(3, ' ');
+        let mut parts = head.start().splitn(3, ' ');
         let (version, code) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
         let digits = code.len() == 3 && code.bytes().all(|b| b.is_ascii_digit());
         if version != "SIP/2.0" || !digits || !("100"..="699").contains(&code) {
@@ -226,15 +208,15 @@ impl Filter {
     }
 
     fn request(
-        &self,
+        &mut self,
         head: &Head<'_>,
         datagram: &[u8],
         source: SocketAddr,
         is_copy: bool,
-    ) -> Check<Option<usize>> {
+    ) -> Check<usize> {
         let ours = self.has_our_tag(head, Name::To);
         // What ends a call or a refusal has no tag of ours yet.
-        let ends = ["CANCEL ", "ACK "].iter().any(|method| head.start.starts_with(method));
+        let ends = ["CANCEL ", "ACK "].iter().any(|method| head.start().starts_with(method));
         self.rate(head, source, ours || is_copy || ends && self.is_trusted(source))?;
         if is_copy {
             // Its transaction answers it (RFC 3261 section 17.2.1). A refusal from here, because
@@ -246,8 +228,7 @@ impl Filter {
             return answer(Why::TooLong, 513, "Message Too Large");
         }
         let end = body_end(head, datagram.len());
-        let body =
-            &datagram[head.body_at..end.as_ref().ok().copied().flatten().unwrap_or(datagram.len())];
+        let body = &datagram[head.body_at..end.as_ref().ok().copied().unwrap_or(datagram.len())];
         let request = Request { head, method, source, body };
         check::known_method(&request)?;
         let end = end?;
@@ -269,7 +250,6 @@ impl Filter {
         if matches!(method, "INVITE" | "UPDATE") {
             session::check(&request)?;
         }
-        check::readable_behind(head, uri)?;
         Ok(end)
     }
 
@@ -281,28 +261,27 @@ impl Filter {
     /// A source over its rate is dropped; a trusted one that begins calls hears 503. What belongs
     /// to a dialog of ours, and a copy of what passed, has a rate of its own: a flood of new calls
     /// must not keep anybody from hanging up.
-    fn rate(&self, head: &Head<'_>, source: SocketAddr, inside: bool) -> Check {
+    fn rate(&mut self, head: &Head<'_>, source: SocketAddr, inside: bool) -> Check {
         let second = self.started.elapsed().as_secs();
         let ip = source.ip().to_canonical();
-        let mut rates = self.sources();
         if inside {
-            let admitted = rates.inside.admit(ip, second);
+            let admitted = self.sources.inside.admit(ip, second);
             return if admitted { Ok(()) } else { Err(Stop::Silent(Why::RateInside)) };
         }
-        if rates.outside.admit(ip, second) {
+        if self.sources.outside.admit(ip, second) {
             return Ok(());
         }
-        if head.start.starts_with("INVITE ") && self.is_trusted(source) {
+        if head.start().starts_with("INVITE ") && self.is_trusted(source) {
             return Err(Stop::Answer(Why::Rate, busy(1)));
         }
         Err(Stop::Silent(Why::Rate))
     }
 
     fn is_trusted(&self, source: SocketAddr) -> bool {
-        self.shared.config.trusted.iter().any(|block| block.contains(source.ip()))
+        self.shared.is_trusted(source.ip())
     }
 
-    fn options(&self) -> Check<Option<usize>> {
+    fn options(&self) -> Check<usize> {
         let refusal = if self.shared.draining.load(Relaxed) {
             busy(30)
         } else {

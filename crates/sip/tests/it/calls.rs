@@ -46,7 +46,7 @@ async fn a_hundred_calls_that_the_caller_ends() {
     if !have_sipp() {
         return;
     }
-    let (plane, events) = start(config()).await.unwrap();
+    let (plane, events) = start(config()).unwrap();
     let plane = Arc::new(plane);
     let peer = plane.local_addr().to_string();
     let hub = answering(Arc::clone(&plane), events, |_, _| {});
@@ -67,7 +67,7 @@ async fn a_hundred_calls_that_we_end() {
     if !have_sipp() {
         return;
     }
-    let (plane, mut events) = start(config()).await.unwrap();
+    let (plane, mut events) = start(config()).unwrap();
     let peer = plane.local_addr().to_string();
     let sipp = Sipp::start("sipp/uac_wait_bye.xml", &[&peer, "-s", "100", "-m", "100", "-r", "50"]);
     let mut seen = Vec::new();
@@ -99,7 +99,7 @@ async fn outgoing_calls_ended_by_either_side() {
     for (scenario, cause) in
         [("sipp/uas_answer.xml", LegCause::Hangup), ("sipp/uas_agent.xml", LegCause::FarHangup)]
     {
-        let (plane, mut events) = start(config()).await.unwrap();
+        let (plane, mut events) = start(config()).unwrap();
         let port = free_port();
         let port_text = port.to_string();
         let sipp = Sipp::start(scenario, &["-p", &port_text, "-m", "50", "-d", "50"]);

@@ -64,7 +64,7 @@ fn loose(text: &str) -> String {
 
 #[tokio::test]
 async fn short_names_and_folded_lines_make_a_whole_call() {
-    let (plane, mut events) = start(quick()).await.unwrap();
+    let (plane, mut events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     for (id, form) in [("short", short as fn(&str) -> String), ("loose", loose)] {
         let mut call = peer.call(id);
@@ -102,7 +102,7 @@ async fn short_names_and_folded_lines_make_a_whole_call() {
 
 #[tokio::test]
 async fn answers_in_odd_forms_are_answers() {
-    let (plane, mut events) = start(quick()).await.unwrap();
+    let (plane, mut events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     for form in [short as fn(&str) -> String, loose] {
         let leg = leg_id();
@@ -142,7 +142,7 @@ async fn answers_in_odd_forms_are_answers() {
 
 #[tokio::test]
 async fn numbers_are_read_in_every_spelling() {
-    let (plane, mut events) = start(quick()).await.unwrap();
+    let (plane, mut events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let plain = format!("sip:100@{}", plane.local_addr());
     let host = plane.local_addr();
@@ -180,7 +180,7 @@ async fn numbers_are_read_in_every_spelling() {
 
 #[tokio::test]
 async fn a_description_among_other_parts_is_an_offer() {
-    let (plane, mut events) = start(quick()).await.unwrap();
+    let (plane, mut events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let mixed = "Content-Type: multipart/mixed;boundary=\"b 1\"\r\nMIME-Version: 1.0\r\n";
     let body = |handling: &str| {
@@ -225,7 +225,7 @@ async fn a_description_among_other_parts_is_an_offer() {
 
 #[tokio::test]
 async fn of_several_streams_all_but_the_audio_are_refused() {
-    let (plane, mut events) = start(quick()).await.unwrap();
+    let (plane, mut events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let (head, audio) = SDP.split_at(SDP.find("m=audio").unwrap());
     let video = "m=video 6100 RTP/AVP 96 97\r\nc=IN IP6 2001:db8::1\r\na=rtpmap:96 H264/90000\r\n";
@@ -253,7 +253,7 @@ async fn of_several_streams_all_but_the_audio_are_refused() {
 
 #[tokio::test]
 async fn a_hold_is_read_in_all_its_forms() {
-    let (plane, mut events) = start(quick()).await.unwrap();
+    let (plane, mut events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let mut call = peer.call("hold");
     call.invite(1, "1", SDP).await;
@@ -299,7 +299,7 @@ async fn a_hold_is_read_in_all_its_forms() {
 /// Extensions that a far side offers are passed over; those it insists on are named in the refusal.
 #[tokio::test]
 async fn extensions_are_passed_over_or_refused_by_name() {
-    let (plane, mut events) = start(quick()).await.unwrap();
+    let (plane, mut events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     for (n, insisted) in ["100rel", "timer", "precondition, 100rel", "replaces"].iter().enumerate()
     {
@@ -336,10 +336,10 @@ async fn extensions_are_passed_over_or_refused_by_name() {
     plane.shutdown().await;
 }
 
-/// Nothing is dropped without a word that somebody waits for.
+/// What does not concern us may be odd.
 #[tokio::test]
-async fn what_our_transaction_layer_cannot_read_is_refused() {
-    let (plane, mut events) = start(quick()).await.unwrap();
+async fn odd_parameters_keep_nobody_from_calling() {
+    let (plane, mut events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let own = plane.local_addr();
     for (n, (from, to)) in [
@@ -356,8 +356,8 @@ async fn what_our_transaction_layer_cannot_read_is_refused() {
         assert!(text.contains(from), "{from}");
         peer.send(&text.replacen(from, to, 1)).await;
         let reply = peer.hear().await;
-        assert_eq!(reply.status(), Some(400), "{to}: {}", reply.0);
+        assert_eq!(reply.status(), Some(100), "{to}: {}", reply.0);
+        assert!(matches!(next(&mut events).await, SipEvent::Incoming { .. }), "{to}");
     }
-    assert!(events.try_recv().is_err());
     plane.shutdown().await;
 }

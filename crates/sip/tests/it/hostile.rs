@@ -63,7 +63,7 @@ fn seeds() -> Vec<Vec<u8>> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_mangled_messages_break_nothing() {
     let config = SipConfig { rate_per_source: u32::MAX, ..quick() };
-    let (plane, mut events) = start(config).await.unwrap();
+    let (plane, mut events) = start(config).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let (seeds, mut noise) = (seeds(), Noise(0x00C0_FFEE));
     for round in 0..10_000 {
@@ -99,7 +99,7 @@ async fn ten_thousand_mangled_messages_break_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_outlives_a_flood() {
-    let (plane, mut events) = start(config()).await.unwrap();
+    let (plane, mut events) = start(config()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let mut call = peer.call("calm");
     call.invite(1, "1", SDP).await;
@@ -153,7 +153,7 @@ async fn a_call_outlives_a_flood() {
 
 #[tokio::test]
 async fn a_response_to_nothing_of_ours_goes_no_further() {
-    let (plane, _events) = start(quick()).await.unwrap();
+    let (plane, _events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let via = format!("SIP/2.0/UDP {};branch=z9hG4bK1", plane.local_addr());
     for (n, tag) in ["", ";tag=a1", ";tag=0123456789abcdef0123456789abcdef"].iter().enumerate() {
@@ -169,7 +169,7 @@ async fn a_response_to_nothing_of_ours_goes_no_further() {
 
 #[tokio::test]
 async fn what_belongs_to_a_dialog_has_a_rate_of_its_own() {
-    let (plane, mut events) = start(SipConfig { rate_per_source: 10, ..config() }).await.unwrap();
+    let (plane, mut events) = start(SipConfig { rate_per_source: 10, ..config() }).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let mut call = peer.call("talker");
     call.invite(1, "1", SDP).await;
@@ -194,7 +194,7 @@ async fn what_belongs_to_a_dialog_has_a_rate_of_its_own() {
 
 #[tokio::test]
 async fn who_gives_up_while_the_rate_is_used_up_is_heard() {
-    let (plane, mut events) = start(SipConfig { rate_per_source: 2, ..config() }).await.unwrap();
+    let (plane, mut events) = start(SipConfig { rate_per_source: 2, ..config() }).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let call = peer.call("quitter");
     call.invite(1, "1", SDP).await;
@@ -216,7 +216,7 @@ async fn a_source_of_garbage_is_not_listened_to_for_a_while_but_its_call_goes_on
         ban: Duration::from_secs(2),
         ..config()
     };
-    let (plane, mut events) = start(config).await.unwrap();
+    let (plane, mut events) = start(config).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let leg = leg_id();
     let (target, caller) = (crate::support::target(peer.address), Caller::default());
@@ -265,7 +265,7 @@ async fn a_source_of_garbage_is_not_listened_to_for_a_while_but_its_call_goes_on
 
 #[tokio::test]
 async fn a_trusted_source_is_never_banned() {
-    let (plane, _events) = start(config()).await.unwrap();
+    let (plane, _events) = start(config()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     for _ in 0..500 {
         peer.send("hello\r\n\r\n").await;
@@ -279,7 +279,7 @@ async fn a_trusted_source_is_never_banned() {
 #[tokio::test]
 async fn strangers_may_ask_but_not_call() {
     let config = SipConfig { trusted: vec!["192.0.2.0/24".parse().unwrap()], ..config() };
-    let (plane, mut events) = start(config).await.unwrap();
+    let (plane, mut events) = start(config).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let call = peer.call("stranger");
     call.invite(1, "1", SDP).await;
@@ -287,6 +287,12 @@ async fn strangers_may_ask_but_not_call() {
     call.ack(1, "1", "").await;
     call.send("OPTIONS", 2, "2", "", "").await;
     assert_eq!(peer.status(200).await.header("Accept"), "application/sdp");
+    // A CANCEL of nothing tells no tag that would open a door.
+    call.send("CANCEL", 3, "3", "", "").await;
+    let mut inside = peer.call("inside");
+    inside.adopt(&peer.status(481).await);
+    inside.send("INVITE", 4, "4", &peer.contact(), SDP).await;
+    peer.status(481).await;
     assert!(events.try_recv().is_err());
     let counters = plane.counters();
     assert_eq!((counters.refused["untrusted"], counters.transactions), (1, 0));
@@ -295,7 +301,7 @@ async fn strangers_may_ask_but_not_call() {
 
 #[tokio::test]
 async fn single_faults_get_their_answer() {
-    let (plane, mut events) = start(quick()).await.unwrap();
+    let (plane, mut events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let own = format!("{}", plane.local_addr());
     let described = "Content-Type: application/sdp\r\n";
@@ -339,7 +345,7 @@ async fn single_faults_get_their_answer() {
 
 #[tokio::test]
 async fn long_short_and_empty_datagrams() {
-    let (plane, mut events) = start(quick()).await.unwrap();
+    let (plane, mut events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     peer.send_bytes(b"\r\n\r\n").await;
     assert_eq!(peer.hear().await.0, "\r\n");

@@ -30,7 +30,7 @@ fn answer(plane: &SipHandle, leg: LegId) {
 
 #[tokio::test]
 async fn who_calls_whom_is_reported_and_names_are_clean() {
-    let (plane, mut events) = start(config()).await.unwrap();
+    let (plane, mut events) = start(config()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let call = peer.call("names");
     let text = call
@@ -51,7 +51,7 @@ async fn who_calls_whom_is_reported_and_names_are_clean() {
 
 #[tokio::test]
 async fn the_host_that_was_called_is_reported_where_it_is_a_name() {
-    let (plane, mut events) = start(config()).await.unwrap();
+    let (plane, mut events) = start(config()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let named = Some("calls.example.org");
     for (n, (host, expected)) in [
@@ -87,7 +87,7 @@ async fn the_host_that_was_called_is_reported_where_it_is_a_name() {
 
 #[tokio::test]
 async fn cancel_before_the_answer() {
-    let (plane, mut events) = start(quick()).await.unwrap();
+    let (plane, mut events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let mut call = peer.call("cancel");
     call.invite(1, "1", SDP).await;
@@ -109,7 +109,7 @@ async fn cancel_before_the_answer() {
 
 #[tokio::test]
 async fn cancel_after_the_answer_changes_nothing() {
-    let (plane, mut events) = start(quick()).await.unwrap();
+    let (plane, mut events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let mut call = peer.call("late-cancel");
     call.invite(1, "1", SDP).await;
@@ -132,7 +132,7 @@ async fn cancel_after_the_answer_changes_nothing() {
 /// Whatever comes first, both sides agree in the end: 487 and `Cancelled`, or 200 and a call.
 #[tokio::test]
 async fn cancel_and_answer_at_once_are_consistent() {
-    let (plane, mut events) = start(quick()).await.unwrap();
+    let (plane, mut events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let mut answered = 0;
     for round in 0..60 {
@@ -174,7 +174,7 @@ async fn cancel_and_answer_at_once_are_consistent() {
 
 #[tokio::test]
 async fn a_200_is_repeated_until_its_ack_and_given_up_without() {
-    let (plane, mut events) = start(quick()).await.unwrap();
+    let (plane, mut events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let call = peer.call("no-ack");
     call.invite(1, "1", SDP).await;
@@ -200,7 +200,7 @@ async fn a_200_is_repeated_until_its_ack_and_given_up_without() {
 
 #[tokio::test]
 async fn hanging_up_before_the_ack_waits_for_it() {
-    let (plane, mut events) = start(quick()).await.unwrap();
+    let (plane, mut events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let mut call = peer.call("early-bye");
     call.invite(1, "1", SDP).await;
@@ -219,7 +219,7 @@ async fn hanging_up_before_the_ack_waits_for_it() {
 
 #[tokio::test]
 async fn a_late_offer_is_answered_in_the_ack() {
-    let (plane, mut events) = start(quick()).await.unwrap();
+    let (plane, mut events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let mut call = peer.call("late-offer");
     call.invite(1, "1", "").await;
@@ -246,7 +246,7 @@ async fn a_late_offer_is_answered_in_the_ack() {
 
 #[tokio::test]
 async fn a_late_offer_without_a_usable_answer_ends() {
-    let (plane, mut events) = start(quick()).await.unwrap();
+    let (plane, mut events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let mut call = peer.call("late-none");
     call.invite(1, "1", "").await;
@@ -264,7 +264,7 @@ async fn a_late_offer_without_a_usable_answer_ends() {
 
 #[tokio::test]
 async fn refusals_carry_what_the_hub_said() {
-    let (plane, mut events) = start(quick()).await.unwrap();
+    let (plane, mut events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let mut call = peer.call("reject");
     call.invite(1, "1", SDP).await;
@@ -295,7 +295,7 @@ async fn refusals_carry_what_the_hub_said() {
 
 #[tokio::test]
 async fn ten_copies_and_a_merged_branch_are_one_call() {
-    let (plane, mut events) = start(quick()).await.unwrap();
+    let (plane, mut events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let call = peer.call("copies");
     for _ in 0..10 {
@@ -312,7 +312,7 @@ async fn ten_copies_and_a_merged_branch_are_one_call() {
 
 #[tokio::test]
 async fn a_copy_of_a_call_that_was_taken_is_not_refused_when_the_house_is_full() {
-    let (plane, mut events) = start(SipConfig { legs_max: 1, ..config() }).await.unwrap();
+    let (plane, mut events) = start(SipConfig { legs_max: 1, ..config() }).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let call = peer.call("patient");
     call.invite(1, "1", SDP).await;
@@ -330,7 +330,7 @@ async fn a_copy_of_a_call_that_was_taken_is_not_refused_when_the_house_is_full()
 #[tokio::test]
 async fn nobody_answers() {
     let config = SipConfig { ring_timeout: Duration::from_millis(200), ..quick() };
-    let (plane, mut events) = start(config).await.unwrap();
+    let (plane, mut events) = start(config).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let mut call = peer.call("nobody");
     call.invite(1, "1", SDP).await;
@@ -345,7 +345,7 @@ async fn nobody_answers() {
 
 #[tokio::test]
 async fn shutdown_refuses_and_hangs_up() {
-    let (plane, mut events) = start(quick()).await.unwrap();
+    let (plane, mut events) = start(quick()).unwrap();
     let address = plane.local_addr();
     let peer = Peer::new(address).await;
     let mut call = peer.call("shutdown");
@@ -372,9 +372,9 @@ async fn shutdown_refuses_and_hangs_up() {
 
 #[tokio::test]
 async fn a_taken_port_says_what_to_do() {
-    let (plane, _events) = start(config()).await.unwrap();
+    let (plane, _events) = start(config()).unwrap();
     let taken = SipConfig { bind: plane.local_addr(), ..config() };
-    let error = start(taken).await.err().unwrap().to_string();
+    let error = start(taken).err().unwrap().to_string();
     assert!(error.contains("in use") && error.contains("--sip"), "{error}");
     plane.shutdown().await;
 }
@@ -383,7 +383,7 @@ async fn a_taken_port_says_what_to_do() {
 async fn a_call_and_a_cancel_over_ipv6() {
     let Ok(_) = std::net::UdpSocket::bind("[::1]:0") else { return };
     let config = SipConfig { bind: "[::1]:0".parse().unwrap(), ..quick() };
-    let (plane, mut events) = start(config).await.unwrap();
+    let (plane, mut events) = start(config).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let mut call = peer.call("six");
     call.invite(1, "1", SDP).await;

@@ -7,7 +7,7 @@ use model::sip::{Caller, LegCause, SipCommand, SipEvent};
 use sip::{SipConfig, SipHandle, start};
 
 use crate::peer::{Peer, SDP};
-use crate::support::{desc, hang_up, leg_id, next, quick, target, until_idle};
+use crate::support::{desc, hang_up, leg_id, next, quick, target, until, until_idle};
 
 fn dial(plane: &SipHandle, peer: &Peer) -> LegId {
     let leg = leg_id();
@@ -24,7 +24,7 @@ fn hangup(plane: &SipHandle, leg: LegId) {
 
 #[tokio::test]
 async fn an_answered_call_follows_contact_and_routes() {
-    let (plane, mut events) = start(quick()).await.unwrap();
+    let (plane, mut events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let leg = dial(&plane, &peer);
     let invite = peer.request("INVITE").await;
@@ -67,7 +67,7 @@ async fn an_answered_call_follows_contact_and_routes() {
 
 #[tokio::test]
 async fn what_comes_before_the_answer_is_answered_in_order() {
-    let (plane, mut events) = start(quick()).await.unwrap();
+    let (plane, mut events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let leg = dial(&plane, &peer);
     let invite = peer.request("INVITE").await;
@@ -101,7 +101,7 @@ async fn what_comes_before_the_answer_is_answered_in_order() {
 
 #[tokio::test]
 async fn a_number_with_a_hash_is_escaped_once() {
-    let (plane, mut events) = start(quick()).await.unwrap();
+    let (plane, mut events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let leg = leg_id();
     let target = model::sip::SipTarget { user: "*21#".parse().unwrap(), address: peer.address };
@@ -119,7 +119,7 @@ async fn a_number_with_a_hash_is_escaped_once() {
 
 #[tokio::test]
 async fn the_second_answer_of_a_fork_is_thanked_and_sent_home() {
-    let (plane, mut events) = start(quick()).await.unwrap();
+    let (plane, mut events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let leg = dial(&plane, &peer);
     let invite = peer.request("INVITE").await;
@@ -140,7 +140,7 @@ async fn the_second_answer_of_a_fork_is_thanked_and_sent_home() {
 
 #[tokio::test]
 async fn cancel_waits_for_something_provisional() {
-    let (plane, mut events) = start(quick()).await.unwrap();
+    let (plane, mut events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let leg = dial(&plane, &peer);
     let invite = peer.request("INVITE").await;
@@ -163,7 +163,7 @@ async fn cancel_waits_for_something_provisional() {
 
 #[tokio::test]
 async fn an_answer_that_crosses_with_cancel_is_hung_up() {
-    let (plane, mut events) = start(quick()).await.unwrap();
+    let (plane, mut events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let leg = dial(&plane, &peer);
     let invite = peer.request("INVITE").await;
@@ -184,7 +184,7 @@ async fn an_answer_that_crosses_with_cancel_is_hung_up() {
 
 #[tokio::test]
 async fn refusals_have_a_cause() {
-    let (plane, mut events) = start(quick()).await.unwrap();
+    let (plane, mut events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     for (line, cause) in [
         ("486 Busy Here", LegCause::Busy),
@@ -215,7 +215,7 @@ async fn refusals_have_a_cause() {
 #[tokio::test]
 async fn nobody_there() {
     let (plane, mut events) =
-        start(SipConfig { t1: Duration::from_millis(10), ..quick() }).await.unwrap();
+        start(SipConfig { t1: Duration::from_millis(10), ..quick() }).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let leg = dial(&plane, &peer);
     let unreachable = SipEvent::Ended { leg, cause: LegCause::Unreachable, status: None };
@@ -224,10 +224,60 @@ async fn nobody_there() {
     plane.shutdown().await;
 }
 
+/// A 2xx that answers nothing of ours neither ends the call nor keeps it for ever.
+#[tokio::test]
+async fn a_wrong_answer_is_no_answer() {
+    let (plane, mut events) =
+        start(SipConfig { t1: Duration::from_millis(10), ..quick() }).unwrap();
+    let peer = Peer::new(plane.local_addr()).await;
+    let leg = dial(&plane, &peer);
+    let invite = peer.request("INVITE").await;
+    // Without a tag there is no dialog to be in.
+    let (call_id, cseq) = (invite.header("Call-ID"), invite.header("CSeq"));
+    let wrong = format!(
+        "SIP/2.0 200 OK\r\nVia: {}\r\nFrom: {}\r\nTo: {}\r\nCall-ID: {call_id}\r\n\
+         CSeq: {cseq}\r\nContent-Length: 0\r\n\r\n",
+        invite.header("Via"),
+        invite.header("From"),
+        invite.header("To"),
+    );
+    peer.send(&wrong).await;
+    let unreachable = SipEvent::Ended { leg, cause: LegCause::Unreachable, status: None };
+    assert_eq!(next(&mut events).await, unreachable);
+    // One that was given up before anything came goes as well.
+    let leg = dial(&plane, &peer);
+    hangup(&plane, leg);
+    next(&mut events).await;
+    until_idle(&plane).await;
+    plane.shutdown().await;
+}
+
+/// An answer in another transaction than ours is one all the same, and the INVITE is quiet then.
+#[tokio::test]
+async fn an_answer_with_a_branch_of_its_own_stands() {
+    let (plane, mut events) =
+        start(SipConfig { t1: Duration::from_millis(10), ..quick() }).unwrap();
+    let peer = Peer::new(plane.local_addr()).await;
+    let leg = dial(&plane, &peer);
+    let mut invite = peer.request("INVITE").await;
+    let branch = invite.header("Via").split("branch=").nth(1).unwrap().to_owned();
+    invite.0 = invite.0.replace(&branch, "z9hG4bKother");
+    peer.reply(&invite, "200 OK", "t1", &peer.contact(), SDP).await;
+    peer.request("ACK").await;
+    assert!(matches!(next(&mut events).await, SipEvent::Answered { .. }));
+    until("the INVITE is quiet", || plane.counters().unanswered == 0).await;
+    // Longer than its transaction would have lasted.
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    assert!(events.try_recv().is_err(), "the call stands");
+    hang_up(&plane, &mut events, &peer, leg).await;
+    until_idle(&plane).await;
+    plane.shutdown().await;
+}
+
 #[tokio::test]
 async fn ringing_has_an_end() {
     let config = SipConfig { ring_timeout: Duration::from_millis(200), ..quick() };
-    let (plane, mut events) = start(config).await.unwrap();
+    let (plane, mut events) = start(config).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let leg = dial(&plane, &peer);
     let invite = peer.request("INVITE").await;
@@ -244,7 +294,7 @@ async fn ringing_has_an_end() {
 
 #[tokio::test]
 async fn an_answer_without_a_usable_description_is_hung_up() {
-    let (plane, mut events) = start(quick()).await.unwrap();
+    let (plane, mut events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let leg = dial(&plane, &peer);
     let invite = peer.request("INVITE").await;
@@ -260,7 +310,7 @@ async fn an_answer_without_a_usable_description_is_hung_up() {
 
 #[tokio::test]
 async fn over_the_limit_of_legs_nothing_is_dialled() {
-    let (plane, mut events) = start(SipConfig { legs_max: 1, ..quick() }).await.unwrap();
+    let (plane, mut events) = start(SipConfig { legs_max: 1, ..quick() }).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let first = dial(&plane, &peer);
     let invite = peer.request("INVITE").await;

@@ -42,7 +42,7 @@ fn version(sdp: &str) -> u64 {
 
 #[tokio::test]
 async fn a_reinvite_is_offered_and_answered() {
-    let (plane, mut events) = start(quick()).await.unwrap();
+    let (plane, mut events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let (call, leg, first) = up(&peer, &plane, &mut events, "reinvite").await;
     let hold = format!("{SDP}a=sendonly\r\n");
@@ -75,7 +75,7 @@ async fn a_reinvite_is_offered_and_answered() {
 
 #[tokio::test]
 async fn an_update_and_a_reinvite_without_offer() {
-    let (plane, mut events) = start(quick()).await.unwrap();
+    let (plane, mut events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let (call, leg, _) = up(&peer, &plane, &mut events, "update").await;
     let moved = SDP.replace("6000", "6002");
@@ -99,7 +99,7 @@ async fn an_update_and_a_reinvite_without_offer() {
 
 #[tokio::test]
 async fn our_offer_in_a_session_keeps_its_media_lines() {
-    let (plane, mut events) = start(quick()).await.unwrap();
+    let (plane, mut events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let (call, leg, _) = up(&peer, &plane, &mut events, "shape").await;
     let video = format!("{SDP}m=video 6100 RTP/AVP 31\r\n");
@@ -120,7 +120,7 @@ async fn our_offer_in_a_session_keeps_its_media_lines() {
 
 #[tokio::test]
 async fn overlapping_changes_and_old_requests_are_refused() {
-    let (plane, mut events) = start(quick()).await.unwrap();
+    let (plane, mut events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let (call, leg, _) = up(&peer, &plane, &mut events, "overlap").await;
     let moved = SDP.replace("6000", "6002");
@@ -143,7 +143,7 @@ async fn overlapping_changes_and_old_requests_are_refused() {
 async fn a_change_that_nobody_answers_leaves_the_session_alone() {
     let mut config = quick();
     config.reanswer_timeout = std::time::Duration::from_millis(100);
-    let (plane, mut events) = start(config).await.unwrap();
+    let (plane, mut events) = start(config).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let (call, leg, _) = up(&peer, &plane, &mut events, "stuck").await;
     call.send("UPDATE", 2, "3", DESCRIBED, &SDP.replace("6000", "6002")).await;
@@ -165,7 +165,7 @@ async fn a_change_that_nobody_answers_leaves_the_session_alone() {
 
 #[tokio::test]
 async fn a_cancelled_reinvite_leaves_the_call_alone() {
-    let (plane, mut events) = start(quick()).await.unwrap();
+    let (plane, mut events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let (call, leg, _) = up(&peer, &plane, &mut events, "recancel").await;
     call.invite(2, "3", &SDP.replace("6000", "6002")).await;
@@ -188,7 +188,7 @@ async fn a_cancelled_reinvite_leaves_the_call_alone() {
 
 #[tokio::test]
 async fn keys_by_info() {
-    let (plane, mut events) = start(quick()).await.unwrap();
+    let (plane, mut events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let (call, leg, _) = up(&peer, &plane, &mut events, "info").await;
     let relay = "Content-Type: application/dtmf-relay\r\n";
@@ -212,7 +212,7 @@ async fn keys_by_info() {
 
 #[tokio::test]
 async fn methods_that_are_not_for_us() {
-    let (plane, mut events) = start(quick()).await.unwrap();
+    let (plane, mut events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let (call, _, _) = up(&peer, &plane, &mut events, "methods").await;
     for (method, status) in
@@ -234,7 +234,7 @@ async fn methods_that_are_not_for_us() {
 
 #[tokio::test]
 async fn unknown_dialogs_do_not_exist() {
-    let (plane, mut events) = start(quick()).await.unwrap();
+    let (plane, mut events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let (mut call, _, _) = up(&peer, &plane, &mut events, "known").await;
     let mut stranger = peer.call("unknown");
@@ -266,7 +266,7 @@ async fn unknown_dialogs_do_not_exist() {
 
 #[tokio::test]
 async fn an_open_change_is_answered_when_the_far_side_leaves() {
-    let (plane, mut events) = start(quick()).await.unwrap();
+    let (plane, mut events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     for method in ["UPDATE", "INVITE"] {
         let (call, _, _) = up(&peer, &plane, &mut events, method).await;
@@ -295,7 +295,7 @@ async fn an_open_change_is_answered_when_the_far_side_leaves() {
 
 #[tokio::test]
 async fn hanging_up_with_a_change_open_answers_both() {
-    let (plane, mut events) = start(quick()).await.unwrap();
+    let (plane, mut events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let (call, leg, _) = up(&peer, &plane, &mut events, "open-change").await;
     call.invite(2, "3", &SDP.replace("6000", "6002")).await;

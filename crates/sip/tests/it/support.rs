@@ -57,11 +57,11 @@ pub(crate) async fn until(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
-/// Everything is gone: no leg, no task.
+/// Everything is gone: no leg, nothing unanswered.
 pub(crate) async fn until_idle(plane: &SipHandle) {
     until("idle", || {
         let counters = plane.counters();
-        counters.legs == 0 && counters.tasks == 0
+        counters.legs == 0 && counters.unanswered == 0
     })
     .await;
 }

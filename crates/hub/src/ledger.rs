@@ -126,10 +126,13 @@ impl Ledger {
     /// When the next batch is to be taken; `None` while one is under way or nothing waits. An event
     /// seldom comes alone: without a promise the first waits a little for the others.
     pub(crate) fn due(&mut self, now: Timestamp) -> Option<Timestamp> {
-        if self.under_way.is_some() || self.waiting.is_empty() {
+        if self.waiting.is_empty() {
             return None;
         }
         let since = *self.waiting_since.get_or_insert(now);
+        if self.under_way.is_some() {
+            return None;
+        }
         let promised = !self.waiting.promises.is_empty();
         Some(if promised { now } else { since + Span::from_millis(limits::GATHER_MS) })
     }
@@ -256,8 +259,13 @@ mod tests {
         ledger.take(later);
         ledger.event(recorded(3));
         assert_eq!(ledger.due(later), None, "one batch at a time");
+        ledger.saved();
+        let after = later + Span::from_millis(limits::GATHER_MS);
+        assert_eq!(ledger.due(gathered + Span::from_secs(1)), Some(after), "the commit counts");
+        ledger.take(after);
+        ledger.event(recorded(4));
         ledger.failed();
-        assert_eq!(ledger.due(gathered), Some(later + Span::from_millis(limits::GATHER_MS)));
+        assert_eq!(ledger.due(gathered), Some(after + Span::from_millis(limits::GATHER_MS)));
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub(crate) const DOORS: u32 = 2;
 /// How long a lock is waited for. Only a backup or a foreign tool can hold one.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Texts the writer keeps prepared: [`crate::floor::group`] has some three hundred, of which a
+/// Texts the writer keeps prepared: [`crate::floor::group`] has some eight hundred, of which a
 /// house under a steady load uses few.
 const WRITER_STATEMENTS: usize = 200;
 

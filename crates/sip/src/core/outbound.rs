@@ -118,8 +118,8 @@ impl Core {
         if response.call_id() != state.dialog.call_id || response.cseq() != Some(1) {
             return;
         }
-        if let Some(call) = state.call.take_if(|_| !matches!(state.state, State::Up)) {
-            self.env.transactions.give_up(&call);
+        if let Some(call) = &state.call {
+            self.env.transactions.give_up(call);
         }
         match &state.state {
             State::Calling(_) if !state.ended => {}

@@ -324,3 +324,30 @@ async fn over_the_limit_of_legs_nothing_is_dialled() {
     assert_ne!(peer.status(503).await.header("Retry-After"), "");
     plane.shutdown().await;
 }
+
+/// Who called learns that it was the house; the legs that it dialled are of no more use then.
+#[tokio::test]
+async fn a_stop_tells_callers_first_and_why() {
+    let (plane, mut events) = start(quick()).unwrap();
+    let peer = Peer::new(plane.local_addr()).await;
+    dial(&plane, &peer);
+    let invite = peer.request("INVITE").await;
+    peer.reply(&invite, "200 OK", "t1", &peer.contact(), SDP).await;
+    peer.request("ACK").await;
+    next(&mut events).await;
+    let mut call = peer.call("caller");
+    call.invite(1, "1", SDP).await;
+    let SipEvent::Incoming { leg, .. } = next(&mut events).await else { panic!("no call") };
+    plane.send(SipCommand::Answer { leg, local: desc(9000) }).unwrap();
+    call.adopt(&peer.status(200).await);
+    call.ack(1, "2", "").await;
+    next(&mut events).await;
+    let hear = async {
+        for cause in ["cause=41", "cause=16"] {
+            let bye = peer.request("BYE").await;
+            assert!(bye.header("Reason").contains(cause), "{}", bye.0);
+            peer.reply(&bye, "200 OK", "", "", "").await;
+        }
+    };
+    tokio::join!(plane.shutdown(), hear);
+}

@@ -178,13 +178,14 @@ impl Group {
         PARTIES.write(&mut text, parties.len());
         CALLS.write(&mut text, calls.len());
         EVENTS.write(&mut text, events.len());
-        text.push_str("COMMIT");
+        text.push_str("COMMIT; SELECT 1");
         let script = sqlx::query(AssertSqlSafe(text)).persistent(kept);
         let script = PARTIES.bind(script, parties.into_iter().collect(), bind_party)?;
         let script = CALLS.bind(script, calls.into_iter().collect(), bind_call)?;
         let script = EVENTS.bind(script, events, bind_event)?;
-        script.execute(conn).await?;
-        Ok(())
+        // A thread of the database that ends in mid-script looks like the end of the script. Only the
+        // row behind `COMMIT` proves that it was reached; without it nobody knows.
+        script.fetch_optional(conn).await?.map(drop).ok_or(StoreError::Stopped)
     }
 }
 

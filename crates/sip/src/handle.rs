@@ -59,6 +59,9 @@ struct Running {
 ///
 /// # Errors
 /// When the address cannot be bound, or is a wildcard and nothing is advertised.
+///
+/// # Panics
+/// Outside a runtime of tokio.
 pub fn start(config: SipConfig) -> Result<(SipHandle, mpsc::Receiver<SipEvent>), SipError> {
     let bind = config.bind;
     if bind.ip().is_unspecified() && config.advertise.is_none() {

@@ -138,3 +138,16 @@ impl Message {
 fn tag(value: &str) -> Option<&str> {
     addr::param(addr::name_addr(value)?.params, "tag").filter(|tag| !tag.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_methods_is_in_the_order_of_the_enum() {
+        for (method, name) in Method::ALL {
+            assert_eq!((method.name(), Method::read(name)), (name, Some(method)));
+        }
+        assert_eq!(Method::read("invite"), None, "names have capital letters");
+    }
+}

@@ -46,9 +46,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// The repository's folder, wherever the command was typed.
+/// The folder of the checkout that cargo runs this for, wherever the command was typed: folders
+/// that share what they build have one program.
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
+    let here = std::env::var_os("CARGO_MANIFEST_DIR");
+    let here = here.map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    here.parent().map(Path::to_owned).unwrap_or_default()
 }
 
 fn run_tidy() -> anyhow::Result<bool> {

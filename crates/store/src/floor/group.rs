@@ -183,8 +183,8 @@ impl Group {
         let script = PARTIES.bind(script, parties.into_iter().collect(), bind_party)?;
         let script = CALLS.bind(script, calls.into_iter().collect(), bind_call)?;
         let script = EVENTS.bind(script, events, bind_event)?;
-        // A thread of the database that ends in mid-script looks like the end of the script. Only the
-        // row behind `COMMIT` proves that it was reached; without it nobody knows.
+        // A thread of the database that ends in mid-script looks like the end of the script. Only
+        // the row behind `COMMIT` proves that it was reached; without it nobody knows.
         script.fetch_optional(conn).await?.map(drop).ok_or(StoreError::Stopped)
     }
 }

@@ -5,6 +5,9 @@
 //! is asked for at once.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use model::{CallId, PartyId, TenantId};
 use sqlx::query::Query;
@@ -21,6 +24,9 @@ use crate::text::word;
 /// Transactions are to stay short.
 const EVENTS_MAX: usize = 256;
 const ROWS_MAX: usize = 64;
+
+/// How long a script is left alone before its answers are looked for.
+const NAP: Duration = Duration::from_millis(1);
 
 /// How many rows a statement has places for: the smallest that has room is taken, and the places
 /// that are left get rows of nulls, which it leaves out. So there are few texts, and SQLite keeps
@@ -185,8 +191,20 @@ impl Group {
         let script = EVENTS.bind(script, events, bind_event)?;
         // A thread of the database that ends in mid-script looks like the end of the script. Only
         // the row behind `COMMIT` proves that it was reached; without it nobody knows.
-        script.fetch_optional(conn).await?.map(drop).ok_or(StoreError::Stopped)
+        asleep(script.fetch_optional(conn)).await?.map(drop).ok_or(StoreError::Stopped)
     }
+}
+
+/// Waits for a script without being woken by the answer to each statement of it: what is awaited
+/// is the last, a disk's work away. The nap is shorter than that.
+async fn asleep<F: Future>(script: F) -> F::Output {
+    let mut script = pin!(script);
+    // Asks, and has nobody woken by the first answer. Those that follow find nobody to wake.
+    if let Poll::Ready(answer) = script.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        return answer;
+    }
+    tokio::time::sleep(NAP).await;
+    script.await
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "one shape for every table")]

@@ -111,6 +111,7 @@ impl CellTask {
     /// Runs until it is told to stop and everything is saved.
     pub(crate) async fn run(mut self) {
         self.publish(Topic::Record);
+        let mut open = true;
         loop {
             self.commit();
             if self.may_stop() {
@@ -120,9 +121,13 @@ impl CellTask {
             tokio::select! {
                 biased;
                 saved = join(&mut self.committing) => self.committed(saved),
-                message = self.inbox.receive() => match message {
+                message = self.inbox.receive(), if open => match message {
                     Some(message) => self.turn(message),
-                    None => break,
+                    // Nobody says so, but this is the end: what happened is saved all the same.
+                    None => {
+                        open = false;
+                        self.stop(oneshot::channel().0);
+                    }
                 },
                 () = tokio::time::sleep(wake) => self.woken(),
             }
@@ -168,8 +173,12 @@ impl CellTask {
             Message::ClipsGone(clips) => {
                 let _ = self.switchboard.send(Request::ClipsGone(clips));
             }
-            Message::Stop(done) => self.stopping = Some((done, Instant::now() + STOP_PATIENCE)),
+            Message::Stop(done) => self.stop(done),
         }
+    }
+
+    fn stop(&mut self, done: oneshot::Sender<()>) {
+        self.stopping = Some((done, Instant::now() + STOP_PATIENCE));
     }
 
     fn woken(&mut self) {

@@ -75,7 +75,7 @@ impl Store {
         Ok(Self {
             inner: Arc::new(Inner {
                 dir: dir.to_owned(),
-                writer: Writer::start(conn, keeper, file)?,
+                writer: Writer::start(conn, keeper, file).await?,
                 readers,
                 doors,
                 configs: Mutex::default(),

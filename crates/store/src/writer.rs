@@ -98,7 +98,7 @@ impl Writer {
     ///
     /// # Errors
     /// The operating system has no thread or no event queue left.
-    pub(crate) fn start(
+    pub(crate) async fn start(
         conn: SqliteConnection,
         keeper: SqliteConnection,
         file: PathBuf,
@@ -121,11 +121,18 @@ impl Writer {
             stopped: stopped.clone(),
             counters: Arc::clone(&counters),
         };
-        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let (began, begins) = oneshot::channel();
         std::thread::Builder::new().name("record".to_owned()).spawn(move || {
+            let runtime = match Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime,
+                Err(error) => return drop(began.send(Err(error))),
+            };
+            // Whoever opens the store may have given up; then the lanes are closed already.
+            let _ = began.send(Ok(()));
             runtime.spawn(checkpoint::run(keeper, log));
             runtime.block_on(task.run());
         })?;
+        begins.await.unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))?;
         Ok(Self { floor, work, stopped, counters })
     }
 

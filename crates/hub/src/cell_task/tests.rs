@@ -294,3 +294,16 @@ async fn a_poison_input_ends_its_call_and_everybody_else_is_answered() {
     let queued = |event: &Event| matches!(event, Event::Queued { call, .. } if *call == good);
     assert!(saved.iter().any(|recorded| queued(&recorded.event)), "the other call goes on");
 }
+
+#[tokio::test]
+async fn what_happened_is_saved_also_when_nobody_says_stop() {
+    let mut bench = Bench::new(&[]).await;
+    bench.ring("111", "200");
+    let Bench { task, mailbox, store, _requests, _dir, .. } = bench;
+    let tenant = task.tenant;
+    drop(mailbox);
+    task.run().await;
+    let saved = store.tenant(Ctx::system(tenant)).events(1, 1_000).await.expect("readable");
+    let started = |event: &Event| matches!(event, Event::CallStarted { .. });
+    assert!(saved.iter().any(|recorded| started(&recorded.event)));
+}

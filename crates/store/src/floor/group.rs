@@ -79,27 +79,23 @@ const CALLS: Table = Table {
 };
 
 impl Table {
-    /// Rows per statement, for so many rows.
-    fn portions(&self, rows: usize) -> impl Iterator<Item = usize> {
-        (0..rows).step_by(self.rows_max).map(move |done| (rows - done).min(self.rows_max))
-    }
-
-    /// Adds the statements for so many rows to a script.
+    /// Adds the statement for so many rows to a script, `rows_max` at most.
     fn write(&self, script: &mut String, rows: usize) {
+        if rows == 0 {
+            return;
+        }
         // Numbered places have names, and each that is bound is looked for among all of them.
         let row = format!("({})", vec!["?"; self.columns].join(", "));
-        for portion in self.portions(rows) {
-            let values = vec![row.as_str(); places(portion)].join(", ");
-            // The first column of every table here names the tenant and is never null.
-            script.extend([
-                self.head,
-                " SELECT * FROM (VALUES ",
-                &values,
-                ") WHERE column1 IS NOT NULL ",
-                self.newer,
-                ";",
-            ]);
-        }
+        let values = vec![row.as_str(); places(rows)].join(", ");
+        // The first column of every table here names the tenant and is never null.
+        script.extend([
+            self.head,
+            " SELECT * FROM (VALUES ",
+            &values,
+            ") WHERE column1 IS NOT NULL ",
+            self.newer,
+            ";",
+        ]);
     }
 
     /// Binds the rows in the order of [`Self::write`].
@@ -110,16 +106,33 @@ impl Table {
         bind: impl Fn(Script<'q>, T) -> Result<Script<'q>, StoreError>,
     ) -> Result<Script<'q>, StoreError> {
         let count = rows.len();
-        let mut rows = rows.into_iter();
-        for portion in self.portions(count) {
-            for row in rows.by_ref().take(portion) {
-                script = bind(script, row)?;
-            }
-            for _ in portion * self.columns..places(portion) * self.columns {
-                script = script.bind(None::<i64>);
-            }
+        for row in rows {
+            script = bind(script, row)?;
+        }
+        let empty = if count == 0 { 0 } else { places(count) - count };
+        for _ in 0..empty * self.columns {
+            script = script.bind(None::<i64>);
         }
         Ok(script)
+    }
+
+    /// Writes the rows that one statement has no room for, each `rows_max` by a statement of their
+    /// own; gives back the rest.
+    async fn write_excess<T>(
+        &self,
+        conn: &mut SqliteConnection,
+        mut rows: Vec<T>,
+        bind: impl for<'q> Fn(Script<'q>, T) -> Result<Script<'q>, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        while rows.len() > self.rows_max {
+            let rest = rows.split_off(self.rows_max);
+            let mut text = String::new();
+            self.write(&mut text, self.rows_max);
+            let script = self.bind(sqlx::query(AssertSqlSafe(text)), rows, &bind)?;
+            script.execute(&mut *conn).await?;
+            rows = rest;
+        }
+        Ok(rows)
     }
 }
 
@@ -170,8 +183,9 @@ impl Group {
     /// Begins, writes and commits.
     pub(crate) async fn write(self, conn: &mut SqliteConnection) -> Result<(), StoreError> {
         let Self { events, parties, calls, singles } = self;
+        let fits = events.len() <= EVENTS_MAX && parties.len().max(calls.len()) <= ROWS_MAX;
         let mut text = String::new();
-        if singles.is_empty() {
+        if singles.is_empty() && fits {
             text.push_str("BEGIN IMMEDIATE;");
         } else {
             sqlx::query("BEGIN IMMEDIATE").execute(&mut *conn).await?;
@@ -179,15 +193,18 @@ impl Group {
         for (tenant, row) in singles {
             single::write(conn, tenant, &row).await?;
         }
-        // A text that hardly another group has is not kept prepared.
-        let kept = events.len() <= EVENTS_MAX && parties.len().max(calls.len()) <= ROWS_MAX;
+        // After a disk that was full for minutes one batch has thousands of rows.
+        let parties = parties.into_iter().collect();
+        let parties = PARTIES.write_excess(conn, parties, bind_party).await?;
+        let calls = CALLS.write_excess(conn, calls.into_iter().collect(), bind_call).await?;
+        let events = EVENTS.write_excess(conn, events, bind_event).await?;
         PARTIES.write(&mut text, parties.len());
         CALLS.write(&mut text, calls.len());
         EVENTS.write(&mut text, events.len());
         text.push_str("COMMIT; SELECT 1");
-        let script = sqlx::query(AssertSqlSafe(text)).persistent(kept);
-        let script = PARTIES.bind(script, parties.into_iter().collect(), bind_party)?;
-        let script = CALLS.bind(script, calls.into_iter().collect(), bind_call)?;
+        let script = sqlx::query(AssertSqlSafe(text));
+        let script = PARTIES.bind(script, parties, bind_party)?;
+        let script = CALLS.bind(script, calls, bind_call)?;
         let script = EVENTS.bind(script, events, bind_event)?;
         // A thread of the database that ends in mid-script looks like the end of the script. Only
         // the row behind `COMMIT` proves that it was reached; without it nobody knows.

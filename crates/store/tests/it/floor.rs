@@ -92,7 +92,7 @@ async fn groups_of_every_size_come_back_whole() {
     let mut seq = 1;
     let mut sent = Vec::new();
     // One batch beside each border of a statement, with as many calls as events.
-    for calls in [1_usize, 2, 4, 5, 16, 17, 63, 64, 65, 129, 255, 256, 257, 300] {
+    for calls in [1_usize, 2, 4, 5, 8, 9, 16, 17, 32, 33, 63, 64, 65, 129, 255, 256, 257, 600] {
         let mut whole = FloorBatch { tenant: house.tenant, events: Vec::new(), rows: Vec::new() };
         for _ in 0..calls {
             let (_, batch) = house::arrival(&house, seq, NOW, "+302105550142");

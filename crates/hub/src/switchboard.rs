@@ -360,7 +360,8 @@ impl Switchboard {
             name: caller.name,
         });
         let message = Message::Input { input, rows: rows.into_iter().collect(), reply: None };
-        let taken = self.cells.get(&tenant).is_some_and(|mailbox| mailbox.offer(message));
+        let cell = self.cells.get(&tenant).filter(|mailbox| !mailbox.is_late());
+        let taken = cell.is_some_and(|mailbox| mailbox.offer(message));
         if !taken {
             let outputs = self.machine(leg).map(|machine| machine.refuse(503));
             self.carry_out(tenant, leg, outputs.unwrap_or_default());
@@ -437,8 +438,10 @@ impl Switchboard {
                 self.with_leg(leg, |machine| machine.prepare_failed(why));
             }
             MediaEvent::BrowserAnswer { offer, sdp, .. } => self.phones.answered(offer, sdp),
-            MediaEvent::BrowserRefused { offer, .. } => {
-                self.phones.refused(offer, Refusal::NoDevice);
+            MediaEvent::BrowserRefused { offer, why, .. } => {
+                let overloaded = why == MediaFault::Overloaded;
+                let refusal = if overloaded { Refusal::Overloaded } else { Refusal::NoDevice };
+                self.phones.refused(offer, refusal);
             }
             MediaEvent::BrowserUp { leg } => {
                 if let Some((tenant, agent)) = self.phones.up(leg) {

@@ -26,6 +26,8 @@ pub(crate) enum Why {
     Loop,
     Merged,
     Full,
+    /// A new call while more arrives than is served.
+    Late,
     ShuttingDown,
     NotOurResponse,
     Sequence,
@@ -36,7 +38,7 @@ pub(crate) enum Why {
     Answered,
 }
 
-const WHYS: [(Why, &str); 27] = [
+const WHYS: [(Why, &str); 28] = [
     (Why::TooLong, "too_long"),
     (Why::NotSip, "not_sip"),
     (Why::Malformed, "malformed"),
@@ -57,6 +59,7 @@ const WHYS: [(Why, &str); 27] = [
     (Why::Loop, "loop"),
     (Why::Merged, "merged"),
     (Why::Full, "full"),
+    (Why::Late, "late"),
     (Why::ShuttingDown, "shutting_down"),
     (Why::NotOurResponse, "not_our_response"),
     (Why::Sequence, "sequence"),

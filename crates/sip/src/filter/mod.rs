@@ -40,6 +40,15 @@ pub(crate) enum Verdict {
     Drop,
 }
 
+/// What is known of a datagram besides its bytes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Moment {
+    /// The same one passed shortly before.
+    pub(crate) is_copy: bool,
+    /// More arrives than is served: what is read now has waited.
+    pub(crate) is_late: bool,
+}
+
 /// Why a datagram goes no further, and what the sender hears.
 enum Stop {
     Silent(Why),
@@ -93,8 +102,8 @@ impl Filter {
         Self { shared, sources, started: Instant::now() }
     }
 
-    /// Judges a datagram. `is_copy` says that the same one passed shortly before.
-    pub(crate) fn judge(&mut self, datagram: &[u8], source: SocketAddr, is_copy: bool) -> Verdict {
+    /// Judges a datagram.
+    pub(crate) fn judge(&mut self, datagram: &[u8], source: SocketAddr, moment: Moment) -> Verdict {
         let second = self.started.elapsed().as_secs();
         let (ip, trusted) = (source.ip().to_canonical(), self.is_trusted(source));
         let banned = !trusted && self.sources.bans.is_banned(ip, second);
@@ -116,7 +125,7 @@ impl Filter {
         let (judged, reply_to) = if head.start().starts_with("SIP/") {
             (self.response(&head, datagram.len()), source)
         } else {
-            let judged = self.request(&head, datagram, source, is_copy);
+            let judged = self.request(&head, datagram, source, moment);
             (judged, via::reply_to(&head, source))
         };
         let why = match &judged {
@@ -212,7 +221,7 @@ impl Filter {
         head: &Head<'_>,
         datagram: &[u8],
         source: SocketAddr,
-        is_copy: bool,
+        Moment { is_copy, is_late }: Moment,
     ) -> Check<usize> {
         let ours = self.has_our_tag(head, Name::To);
         // What ends a call or a refusal has no tag of ours yet.
@@ -244,7 +253,7 @@ impl Filter {
             "BYE" | "INFO" | "UPDATE" if !ours => {
                 return answer(Why::NoDialog, 481, "Call/Transaction Does Not Exist");
             }
-            "INVITE" if !ours => self.new_call(&request)?,
+            "INVITE" if !ours => self.new_call(&request, is_late)?,
             _ => {}
         }
         if matches!(method, "INVITE" | "UPDATE") {
@@ -292,7 +301,7 @@ impl Filter {
     }
 
     /// What only an INVITE outside a dialog must pass.
-    fn new_call(&self, request: &Request<'_>) -> Check {
+    fn new_call(&self, request: &Request<'_>, is_late: bool) -> Check {
         if !self.is_trusted(request.source) {
             return answer(Why::Untrusted, 403, "Forbidden");
         }
@@ -315,6 +324,10 @@ impl Filter {
             || self.shared.tally.events_waiting.load(Relaxed) > 0
         {
             return Err(Stop::Answer(Why::Full, busy(5)));
+        }
+        // Whoever is refused at once may try elsewhere; calls that stand are served first.
+        if is_late {
+            return Err(Stop::Answer(Why::Late, busy(5)));
         }
         Ok(())
     }

@@ -178,7 +178,8 @@ impl CellTask {
     }
 
     fn stop(&mut self, done: oneshot::Sender<()>) {
-        self.stopping = Some((done, Instant::now() + STOP_PATIENCE));
+        // Whoever asked first is told.
+        self.stopping.get_or_insert((done, Instant::now() + STOP_PATIENCE));
     }
 
     fn woken(&mut self) {

@@ -360,8 +360,7 @@ impl Switchboard {
             name: caller.name,
         });
         let message = Message::Input { input, rows: rows.into_iter().collect(), reply: None };
-        let cell = self.cells.get(&tenant).filter(|mailbox| !mailbox.is_late());
-        let taken = cell.is_some_and(|mailbox| mailbox.offer(message));
+        let taken = self.cells.get(&tenant).is_some_and(|mailbox| mailbox.offer(message));
         if !taken {
             let outputs = self.machine(leg).map(|machine| machine.refuse(503));
             self.carry_out(tenant, leg, outputs.unwrap_or_default());

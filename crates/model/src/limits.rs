@@ -14,9 +14,6 @@ pub const SKILLS_MAX: usize = 64;
 pub const PROFICIENCY_MAX: u8 = 10;
 /// Inputs that may wait for a cell; over it a call gets 503 and a command 503.
 pub const CELL_MAILBOX_INPUTS_MAX: usize = 8_192;
-/// When what a cell takes from its mailbox has waited for more than so many milliseconds, it takes
-/// no new calls until it has caught up; they get 503.
-pub const CELL_LATE_MS: u64 = 100;
 /// Messages that a cell takes before it looks at its commits and timers again, a count.
 pub const CELL_MESSAGES_PER_TURN_MAX: usize = 64;
 /// Inputs between two checkpoints of a cell: the most that a rebuild after a panic repeats, and
@@ -156,9 +153,6 @@ pub const SIP_BAN_OVER_RATE_S: u32 = 10;
 pub const SIP_BODY_PARTS_MAX: usize = 16;
 /// SIP legs at once in the whole process.
 pub const SIP_LEGS_MAX: usize = 20_000;
-/// When for so many milliseconds there always was another datagram to read, more arrives than is
-/// served, and new calls are refused until that is over.
-pub const SIP_LATE_MS: u64 = 50;
 /// SIP transactions that are remembered. Each stays for half a minute after its end, so this is
 /// what some 1,000 calls a second leave behind.
 pub const SIP_TRANSACTIONS_MAX: usize = 200_000;

@@ -26,8 +26,6 @@ pub(crate) enum Why {
     Loop,
     Merged,
     Full,
-    /// A new call while more arrives than is served.
-    Late,
     ShuttingDown,
     NotOurResponse,
     Sequence,
@@ -38,7 +36,7 @@ pub(crate) enum Why {
     Answered,
 }
 
-const WHYS: [(Why, &str); 28] = [
+const WHYS: [(Why, &str); 27] = [
     (Why::TooLong, "too_long"),
     (Why::NotSip, "not_sip"),
     (Why::Malformed, "malformed"),
@@ -59,7 +57,6 @@ const WHYS: [(Why, &str); 28] = [
     (Why::Loop, "loop"),
     (Why::Merged, "merged"),
     (Why::Full, "full"),
-    (Why::Late, "late"),
     (Why::ShuttingDown, "shutting_down"),
     (Why::NotOurResponse, "not_our_response"),
     (Why::Sequence, "sequence"),

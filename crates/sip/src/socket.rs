@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use model::limits;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::filter::{Filter, Moment, Verdict};
+use crate::filter::{Filter, Verdict};
 use crate::message::Message;
 use crate::shared::Shared;
 
@@ -86,8 +86,6 @@ pub(crate) struct Port {
     seen: Recent,
     sent: Recent,
     buffer: Box<[u8]>,
-    /// Since when there always was something to read.
-    busy_since: Option<Instant>,
 }
 
 /// What a look at the socket found.
@@ -107,8 +105,7 @@ impl Port {
         let filter = Filter::new(Arc::clone(&shared));
         let recent = || Recent::new(shared.config.t1);
         let buffer = vec![0; DATAGRAM_BYTES_MAX].into();
-        let (seen, sent) = (recent(), recent());
-        Self { socket, filter, seen, sent, shared, buffer, busy_since: None }
+        Self { socket, filter, seen: recent(), sent: recent(), shared, buffer }
     }
 
     /// Waits until there may be something to read. Cancelling it loses nothing.
@@ -123,10 +120,7 @@ impl Port {
     pub(crate) fn read(&mut self) -> Read {
         let (length, peer) = match self.socket.try_recv_from(&mut self.buffer) {
             Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.busy_since = None;
-                return Read::Empty;
-            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Read::Empty,
             Err(error) => {
                 tracing::debug!(%error, "reading a datagram failed");
                 return Read::Failed;
@@ -136,10 +130,7 @@ impl Port {
         let datagram = &self.buffer[..length];
         let hash = self.seen.hash(datagram, peer);
         let is_copy = self.seen.knows(hash);
-        let now = Instant::now();
-        let busy = now - *self.busy_since.get_or_insert(now);
-        let is_late = busy > Duration::from_millis(limits::SIP_LATE_MS);
-        match self.filter.judge(datagram, peer, Moment { is_copy, is_late }) {
+        match self.filter.judge(datagram, peer, is_copy) {
             Verdict::Pass(message) => {
                 if is_copy {
                     self.shared.tally.retransmissions_in.fetch_add(1, Relaxed);

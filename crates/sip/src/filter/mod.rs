@@ -40,15 +40,6 @@ pub(crate) enum Verdict {
     Drop,
 }
 
-/// What is known of a datagram besides its bytes.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Moment {
-    /// The same one passed shortly before.
-    pub(crate) is_copy: bool,
-    /// More arrives than is served: what is read now has waited.
-    pub(crate) is_late: bool,
-}
-
 /// Why a datagram goes no further, and what the sender hears.
 enum Stop {
     Silent(Why),
@@ -102,8 +93,8 @@ impl Filter {
         Self { shared, sources, started: Instant::now() }
     }
 
-    /// Judges a datagram.
-    pub(crate) fn judge(&mut self, datagram: &[u8], source: SocketAddr, moment: Moment) -> Verdict {
+    /// Judges a datagram. `is_copy` says that the same one passed shortly before.
+    pub(crate) fn judge(&mut self, datagram: &[u8], source: SocketAddr, is_copy: bool) -> Verdict {
         let second = self.started.elapsed().as_secs();
         let (ip, trusted) = (source.ip().to_canonical(), self.is_trusted(source));
         let banned = !trusted && self.sources.bans.is_banned(ip, second);
@@ -125,7 +116,7 @@ impl Filter {
         let (judged, reply_to) = if head.start().starts_with("SIP/") {
             (self.response(&head, datagram.len()), source)
         } else {
-            let judged = self.request(&head, datagram, source, moment);
+            let judged = self.request(&head, datagram, source, is_copy);
             (judged, via::reply_to(&head, source))
         };
         let why = match &judged {
@@ -221,7 +212,7 @@ impl Filter {
         head: &Head<'_>,
         datagram: &[u8],
         source: SocketAddr,
-        Moment { is_copy, is_late }: Moment,
+        is_copy: bool,
     ) -> Check<usize> {
         let ours = self.has_our_tag(head, Name::To);
         // What ends a call or a refusal has no tag of ours yet.
@@ -253,7 +244,7 @@ impl Filter {
             "BYE" | "INFO" | "UPDATE" if !ours => {
                 return answer(Why::NoDialog, 481, "Call/Transaction Does Not Exist");
             }
-            "INVITE" if !ours => self.new_call(&request, is_late)?,
+            "INVITE" if !ours => self.new_call(&request)?,
             _ => {}
         }
         if matches!(method, "INVITE" | "UPDATE") {
@@ -301,7 +292,7 @@ impl Filter {
     }
 
     /// What only an INVITE outside a dialog must pass.
-    fn new_call(&self, request: &Request<'_>, is_late: bool) -> Check {
+    fn new_call(&self, request: &Request<'_>) -> Check {
         if !self.is_trusted(request.source) {
             return answer(Why::Untrusted, 403, "Forbidden");
         }
@@ -324,10 +315,6 @@ impl Filter {
             || self.shared.tally.events_waiting.load(Relaxed) > 0
         {
             return Err(Stop::Answer(Why::Full, busy(5)));
-        }
-        // Whoever is refused at once may try elsewhere; calls that stand are served first.
-        if is_late {
-            return Err(Stop::Answer(Why::Late, busy(5)));
         }
         Ok(())
     }

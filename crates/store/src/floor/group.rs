@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+use std::vec;
 
 use model::{CallId, PartyId, TenantId};
 use sqlx::query::Query;
@@ -24,6 +25,10 @@ use crate::text::word;
 /// Transactions are to stay short.
 const EVENTS_MAX: usize = 256;
 const ROWS_MAX: usize = 64;
+
+/// The end of a script. A thread of the database that ends in mid-script looks like the end of the
+/// script: only the row of this proves that it was reached, without it nobody knows.
+const PROOF: &str = "SELECT 1";
 
 /// How long a script is left alone before its answers are looked for.
 const NAP: Duration = Duration::from_millis(1);
@@ -102,7 +107,7 @@ impl Table {
     fn bind<'q, T>(
         &self,
         mut script: Script<'q>,
-        rows: Vec<T>,
+        rows: impl ExactSizeIterator<Item = T>,
         bind: impl Fn(Script<'q>, T) -> Result<Script<'q>, StoreError>,
     ) -> Result<Script<'q>, StoreError> {
         let count = rows.len();
@@ -121,16 +126,16 @@ impl Table {
     async fn write_excess<T>(
         &self,
         conn: &mut SqliteConnection,
-        mut rows: Vec<T>,
+        rows: Vec<T>,
         bind: impl for<'q> Fn(Script<'q>, T) -> Result<Script<'q>, StoreError>,
-    ) -> Result<Vec<T>, StoreError> {
+    ) -> Result<vec::IntoIter<T>, StoreError> {
+        let mut rows = rows.into_iter();
         while rows.len() > self.rows_max {
-            let rest = rows.split_off(self.rows_max);
             let mut text = String::new();
             self.write(&mut text, self.rows_max);
-            let script = self.bind(sqlx::query(AssertSqlSafe(text)), rows, &bind)?;
-            script.execute(&mut *conn).await?;
-            rows = rest;
+            text.push_str(PROOF);
+            let portion = rows.by_ref().take(self.rows_max);
+            proved(self.bind(sqlx::query(AssertSqlSafe(text)), portion, &bind)?, conn).await?;
         }
         Ok(rows)
     }
@@ -201,27 +206,30 @@ impl Group {
         PARTIES.write(&mut text, parties.len());
         CALLS.write(&mut text, calls.len());
         EVENTS.write(&mut text, events.len());
-        text.push_str("COMMIT; SELECT 1");
+        text.push_str("COMMIT;");
+        text.push_str(PROOF);
         let script = sqlx::query(AssertSqlSafe(text));
         let script = PARTIES.bind(script, parties, bind_party)?;
         let script = CALLS.bind(script, calls, bind_call)?;
         let script = EVENTS.bind(script, events, bind_event)?;
-        // A thread of the database that ends in mid-script looks like the end of the script. Only
-        // the row behind `COMMIT` proves that it was reached; without it nobody knows.
-        asleep(script.fetch_optional(conn)).await?.map(drop).ok_or(StoreError::Stopped)
+        proved(script, conn).await
     }
 }
 
-/// Waits for a script without being woken by the answer to each statement of it: what is awaited
-/// is the last, a disk's work away. The nap is shorter than that.
-async fn asleep<F: Future>(script: F) -> F::Output {
-    let mut script = pin!(script);
-    // Asks, and has nobody woken by the first answer. Those that follow find nobody to wake.
-    if let Poll::Ready(answer) = script.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-        return answer;
-    }
-    tokio::time::sleep(NAP).await;
-    script.await
+/// Runs a script whose last statement is [`PROOF`].
+///
+/// The answer to each statement of it would wake this thread, so it is asked for and then left
+/// alone for [`NAP`]: the first answer wakes nobody, and those that follow find nobody to wake.
+async fn proved(script: Script<'_>, conn: &mut SqliteConnection) -> Result<(), StoreError> {
+    let mut row = pin!(script.fetch_optional(conn));
+    let row = match row.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(row) => row,
+        Poll::Pending => {
+            tokio::time::sleep(NAP).await;
+            row.await
+        }
+    };
+    row?.map(drop).ok_or(StoreError::Stopped)
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "one shape for every table")]

@@ -222,7 +222,8 @@ fn every_statement_names_the_tenant() {
                 let verb = ["SELECT ", "INSERT INTO ", "UPDATE ", "DELETE FROM "]
                     .iter()
                     .any(|verb| text.starts_with(verb));
-                if !verb {
+                // Reads no table.
+                if !verb || text == "SELECT 1" {
                     continue;
                 }
                 seen += 1;

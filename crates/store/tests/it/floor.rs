@@ -157,6 +157,30 @@ async fn one_bad_batch_costs_the_others_nothing() {
 }
 
 #[tokio::test]
+async fn a_batch_of_many_statements_is_kept_whole_or_not_at_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).await.unwrap();
+    let house = house::found(&store, "100").await.unwrap();
+    let mut whole = FloorBatch { tenant: house.tenant, events: Vec::new(), rows: Vec::new() };
+    for seq in 1..=600 {
+        let (_, batch) = house::arrival(&house, seq, NOW, "+302105550142");
+        whole.events.extend(batch.events);
+        whole.rows.extend(batch.rows);
+    }
+    let mut spoilt = whole.clone();
+    spoilt.events[599].seq = 1;
+    let answer = store.floor().commit(spoilt).await;
+    assert!(matches!(answer, Err(StoreError::Conflict { .. })), "{answer:?}");
+    let db = store.system(house.tenant);
+    assert!(
+        db.events(1, 1).await.unwrap().is_empty()
+            && db.unfinished_calls().await.unwrap().is_empty()
+    );
+    store.floor().commit(whole).await.unwrap();
+    assert_eq!(db.events(1, 1_000).await.unwrap().len(), 600);
+}
+
+#[tokio::test]
 async fn the_list_is_filtered_and_paged() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).await.unwrap();

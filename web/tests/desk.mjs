@@ -4,11 +4,12 @@ import { launch, telephoneOnly } from '../dev/browser.mjs';
 import { start } from '../dev/mock/server.mjs';
 import { account } from './desk/account.mjs';
 import { call } from './desk/call.mjs';
+import { lost } from './desk/lost.mjs';
 import { keyboard } from './desk/keyboard.mjs';
 
 const STATE_MS = 15_000;
 const browser = await launch();
-const tests = Object.entries({ call, keyboard, account }).filter(([name]) => name.includes(process.argv[2] ?? ''));
+const tests = Object.entries({ call, keyboard, account, lost }).filter(([name]) => name.includes(process.argv[2] ?? ''));
 let passed = 0;
 
 async function run(name, test) {

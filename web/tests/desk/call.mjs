@@ -22,6 +22,8 @@ export async function call({ page, mock, state, signIn }) {
 
   await page.locator('#note').fill('hold me m h');
   await state('Talking'); // letters in the note are no commands
+  const notes = [];
+  page.on('request', (request) => request.url().endsWith('/note') && notes.push(request.method()));
   await page.locator('h1').click();
   await page.keyboard.press('h');
   await state('Hold');
@@ -51,6 +53,7 @@ export async function call({ page, mock, state, signIn }) {
   await page.getByRole('button', { name: 'Yes' }).click();
   await page.keyboard.press('Control+Enter');
   await state('Ready');
+  assert.deepEqual(notes, [], 'a note goes with its wrap-up, not once more by itself');
 
   await page.keyboard.press('Control+k');
   await page.keyboard.type('lunch');

@@ -98,9 +98,10 @@ class Desk {
     if (!contact) return;
     const draft = drafts.of(contact.call);
     const body = { disposition: draft.disposition, resolved: draft.resolved, note: draft.note };
-    const done = await this.#run('wrap-up', `/calls/${contact.call}/wrap-up`, body);
-    // What was typed meanwhile is handed in behind it, as a note.
-    if (done && drafts.of(contact.call).note === body.note) drafts.drop(contact.call);
+    await this.#run('wrap-up', `/calls/${contact.call}/wrap-up`, body, () => {
+      // What was typed meanwhile is handed in behind it, as a note.
+      if (drafts.of(contact.call).note === body.note) drafts.drop(contact.call);
+    });
   }
 
   /** Hands in notes whose call is off the desk; says whether some are to be tried again. */
@@ -115,11 +116,13 @@ class Desk {
     if (contact) await this.#run('extend', `/calls/${contact.call}/wrap-up/extend`, { seconds });
   }
 
-  async #run(command: Command, path: string, body?: unknown): Promise<boolean> {
+  /** `done` runs while the command still counts as pending. */
+  async #run(command: Command, path: string, body?: unknown, done?: () => void): Promise<boolean> {
     if (this.busy(command)) return false;
     this.pending = [...this.pending, command];
     try {
       await api.command(path, body);
+      done?.();
       return true;
     } catch (thrown) {
       const problem = Problem.of(thrown);

@@ -46,12 +46,13 @@ export async function watch(pid, folder) {
 
 const LINE = /^(\d+) +(\d+\.\d+) (.*)$/;
 const WHOLE = /^(\w+)\((.*)\) += (-?\d+)(?: .*)?$/;
-const BEGUN = /^(\w+)\((.*) <unfinished \.\.\.>$/;
+const BEGUN = /^(\w+)\((.*) <(?:unfinished|detached) \.\.\.>$/;
 const RESUMED = /^<\.\.\. (\w+) resumed>(.*)\) += (-?\d+)(?: .*)?$/;
 
 /**
  * The calls of a trace: name, arguments, result, and where in the order of the trace each began and
- * returned. A call that another thread interrupts has two lines.
+ * returned. A call that another thread interrupts has two lines; one that had not returned when the
+ * trace was let go of has begun: who hears an answer hears it before the tracer does.
  */
 export function parse(text) {
   const calls = [];

@@ -33,6 +33,9 @@ const WRONG = {
 async function theJudge() {
   const judge = (lines) => brokenPromise(parse(lines.join('\n')), { asked: 'PUT /x', saved: 'page mark' });
   assert.equal(judge(RIGHT), null);
+  const cut = answered.replace(/\) += 100$/, ' <detached ...>');
+  assert.equal(judge([...RIGHT.slice(0, -1), cut]), null, 'let go of before the answer returned');
+  assert.notEqual(judge([begun, asked, kept, sync, cut]), null, 'let go of while it is synced');
   for (const [what, lines] of Object.entries(WRONG)) assert.notEqual(judge([begun, ...lines]), null, what);
 }
 

@@ -358,8 +358,7 @@ impl CellTask {
     fn log(&mut self, now: Timestamp, input: &Input, outputs: &[Output]) {
         let Some((_, inputs)) = &mut self.segment else { return };
         *inputs += 1;
-        let step = Step { at: now, input: input.clone(), outputs: outputs.to_vec() };
-        if !self.flight.step(self.tenant, &step) {
+        if !self.flight.step(self.tenant, &Step { at: now, input, outputs }) {
             self.segment = None;
         }
     }

@@ -42,6 +42,9 @@ pub(crate) const SEGMENT_SPAN: Span = Span::from_millis(limits::FLIGHT_SEGMENT_M
 const KEEP: Duration = Duration::from_secs(limits::FLIGHT_KEEP_S);
 /// How often old segments are looked for.
 const PRUNE_EVERY: Duration = Duration::from_secs(3_600);
+/// Room for most steps.
+const STEP_BYTES: usize = 2_048;
+
 /// How long a stop waits for the disk.
 const FINISH_PATIENCE: Duration = Duration::from_millis(limits::FLIGHT_FINISH_MS_MAX);
 
@@ -61,10 +64,10 @@ pub(crate) struct Header<Cell = serde_json::Value> {
 
 /// One step: what came and what the cell made of it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Step {
+pub(crate) struct Step<In = Input, Out = Vec<Output>> {
     pub(crate) at: Timestamp,
-    pub(crate) input: Input,
-    pub(crate) outputs: Vec<Output>,
+    pub(crate) input: In,
+    pub(crate) outputs: Out,
 }
 
 enum Line {
@@ -155,10 +158,11 @@ impl FlightLog {
 
     /// Adds a step. False when it was lost, or the segment broke before it: the segment has a hole
     /// and must be begun anew.
-    pub(crate) fn step(&self, tenant: TenantId, step: &Step) -> bool {
+    pub(crate) fn step(&self, tenant: TenantId, step: &Step<&Input, &[Output]>) -> bool {
+        let mut line = Vec::with_capacity(STEP_BYTES);
         let kept = !self.faults.take(tenant)
-            && serde_json::to_vec(step)
-                .is_ok_and(|step| self.lines.try_send(Line::Step { tenant, step }).is_ok());
+            && serde_json::to_writer(&mut line, step).is_ok()
+            && self.lines.try_send(Line::Step { tenant, step: line }).is_ok();
         if !kept {
             self.faults.lost.fetch_add(1, Ordering::Relaxed);
         }
@@ -327,7 +331,7 @@ mod tests {
         let at = Timestamp::from_micros(7);
         let tenant = IdMint::new(1).mint(at);
         assert!(log.begin(tenant, at, &()));
-        let step = Step { at, input: Input::Wake, outputs: Vec::new() };
+        let step = Step { at, input: &Input::Wake, outputs: [].as_slice() };
         (0..10).for_each(|_| assert!(log.step(tenant, &step)));
         assert!(log.finish());
         thread.join().expect("the thread ended in good order");
@@ -375,7 +379,7 @@ mod tests {
         let obstacle = flight.join(tenant.to_string());
         File::create(&obstacle).expect("a file");
         let (log, thread) = FlightLog::start(flight, key.clone(), BUILD).expect("starts");
-        let step = Step { at, input: Input::Wake, outputs: Vec::new() };
+        let step = Step { at, input: &Input::Wake, outputs: [].as_slice() };
         assert!(log.begin(tenant, at, &()), "it is only on its way");
         let patience = Instant::now() + 5 * FINISH_PATIENCE;
         let mut sent = 0;

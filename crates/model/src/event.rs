@@ -159,42 +159,6 @@ impl Event {
             | Self::ClockJumped { .. } => None,
         }
     }
-
-    /// The agent it is about, if it is about one.
-    #[must_use]
-    pub fn agent(&self) -> Option<AgentId> {
-        match self {
-            Self::Offered { agent, .. }
-            | Self::OfferEnded { agent, .. }
-            | Self::Connected { agent, .. }
-            | Self::Disconnected { agent, .. }
-            | Self::HoldStarted { agent, .. }
-            | Self::HoldEnded { agent, .. }
-            | Self::AgentLost { agent, .. }
-            | Self::AgentRegained { agent, .. }
-            | Self::WrapUpStarted { agent, .. }
-            | Self::WrapUpExtended { agent, .. }
-            | Self::WrapUpEnded { agent, .. }
-            | Self::AgentState { agent, .. }
-            | Self::DeviceUp { agent, .. }
-            | Self::DeviceDown { agent, .. } => Some(*agent),
-            Self::CallStarted { .. }
-            | Self::CallAnswered { .. }
-            | Self::NodeEntered { .. }
-            | Self::Chosen { .. }
-            | Self::Collected { .. }
-            | Self::ConsentTaken { .. }
-            | Self::LanguageSet { .. }
-            | Self::Queued { .. }
-            | Self::QueueLeft { .. }
-            | Self::RecordingStarted { .. }
-            | Self::RecordingEnded { .. }
-            | Self::CallEnded { .. }
-            | Self::CallbackListed { .. }
-            | Self::RecordGap { .. }
-            | Self::ClockJumped { .. } => None,
-        }
-    }
 }
 
 /// Whether the caller agreed to be recorded.

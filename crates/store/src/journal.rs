@@ -73,18 +73,21 @@ impl TenantDb {
         self.recorded(&rows)
     }
 
-    /// Every event about one agent since a time, in the order of the journal.
+    /// Every event of the calls that left one agent since a time, a conversation being over or an
+    /// offer in vain, in the order of the journal.
     ///
     /// # Errors
     /// Faults of the database; damaged rows.
-    pub async fn agent_events(
+    pub async fn events_of_contacts(
         &self,
         agent: AgentId,
         since: Timestamp,
     ) -> Result<Vec<Recorded>, StoreError> {
         let rows = sqlx::query(
             "SELECT seq, at, config_n, body FROM event
-             WHERE tenant_id = $1 AND agent_id = $2 AND at >= $3 ORDER BY seq",
+             WHERE tenant_id = $1 AND call_id IN (
+                 SELECT call_id FROM event WHERE tenant_id = $1 AND agent_id = $2 AND at >= $3
+             ) ORDER BY seq",
         )
         .bind(self.id())
         .bind(agent.to_string())

@@ -85,7 +85,9 @@ async fn today(
 ) -> Result<Today, Problem> {
     // The same fold as reports use: every number has one definition.
     let mut fold = AgentFold::default();
-    for recorded in app.store.system(tenant).agent_events(agent, start).await? {
+    // A conversation of yesterday may have been wrapped up today.
+    let since = start - Span::from_millis(limits::WRAP_UP_MS_MAX);
+    for recorded in app.store.system(tenant).events_of_contacts(agent, since).await? {
         fold.apply(&recorded);
     }
     let facts = fold.figures(agent, start, start + Span::from_secs(2 * 86_400));

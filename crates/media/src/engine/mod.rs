@@ -246,7 +246,9 @@ fn is_urgent(order: &Order) -> bool {
         order,
         Order::Leg(_)
             | Order::Command(
-                MediaCommand::Close { .. }
+                // What is heard is told by a graph, which follows.
+                MediaCommand::Remote { .. }
+                    | MediaCommand::Close { .. }
                     | MediaCommand::CallEnded { .. }
                     | MediaCommand::ClipGone { .. }
             )

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use model::TenantId;
+use model::event::{Event, OfferOutcome};
+use model::{AgentId, TenantId};
 use serde::Serialize;
 
 use super::row::{FloorBatch, FloorRow};
@@ -42,11 +43,26 @@ impl Encoded {
                 at: recorded.at.micros(),
                 config: number(recorded.config)?,
                 call: recorded.event.call().map(|call| call.to_string().into()),
-                agent: recorded.event.agent().map(|agent| agent.to_string().into()),
+                agent: contact_of(&recorded.event).map(|agent| agent.to_string().into()),
                 body: json(&recorded.event)?.into(),
             });
         }
         Ok(Self { tenant: batch.tenant, events, rows: batch.rows })
+    }
+}
+
+/// The agent in whose list of contacts the call is found through this event: one for each contact
+/// that the agent had or was offered in vain. The place in the list is another page of the index
+/// with every event.
+fn contact_of(event: &Event) -> Option<AgentId> {
+    match event {
+        Event::Disconnected { agent, .. }
+        | Event::OfferEnded {
+            agent,
+            outcome: OfferOutcome::NoAnswer | OfferOutcome::Declined,
+            ..
+        } => Some(*agent),
+        _ => None,
     }
 }
 

@@ -71,7 +71,7 @@ const CALLS: Table = Table {
         finished)",
     columns: 25,
     newer: "ON CONFLICT (tenant_id, id) DO UPDATE SET
-        party_id = excluded.party_id, language = excluded.language,
+        language = excluded.language,
         consent = excluded.consent, answered_at = excluded.answered_at,
         ended_at = excluded.ended_at, queue_id = excluded.queue_id,
         waiting_since = excluded.waiting_since, agent_id = excluded.agent_id,

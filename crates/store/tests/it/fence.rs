@@ -48,7 +48,7 @@ async fn ids_of_the_twin_lead_nowhere() {
     assert!(matches!(session, Err(StoreError::Conflict { .. })));
     assert!(ours.calls(&CallFilter::default(), 10).await.unwrap().is_empty());
     assert!(ours.call_events(call).await.unwrap().is_empty());
-    assert!(ours.agent_events(b.agent, NOW).await.unwrap().is_empty());
+    assert!(ours.events_of_contacts(b.agent, NOW).await.unwrap().is_empty());
     assert!(ours.events(0, 10).await.unwrap().is_empty());
     assert!(ours.unfinished_calls().await.unwrap().is_empty());
     assert!(ours.unfinished_calls().await.unwrap().is_empty());

@@ -1,9 +1,9 @@
 //! What cells hand in comes back as it was, whole or not at all.
 
 use model::effect::{Fact, FactKind};
-use model::event::{AgentState, CallOutcome};
+use model::event::{AgentState, CallOutcome, OfferOutcome};
 use model::sip::LegCause;
-use model::{Event, RecordingId, Span};
+use model::{AgentId, CallId, Event, Recorded, RecordingId, Span};
 use store::{
     CallFilter, CallPlace, FloorBatch, FloorRow, RecordingRow, Store, StoreError, fresh_id,
 };
@@ -127,6 +127,59 @@ async fn groups_of_every_size_come_back_whole() {
     assert!(calls == wanted, "{} of {} calls", calls.len(), wanted.len());
 }
 
+/// The calls that left an agent since a time come whole, and no others.
+#[tokio::test]
+async fn the_contacts_of_an_agent() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).await.unwrap();
+    let house = house::found(&store, "100").await.unwrap();
+    let other: AgentId = fresh_id(NOW);
+    let calls: [CallId; 6] = std::array::from_fn(|_| fresh_id(NOW));
+    let [talked, missed, declined, lost, taken, early] = calls;
+    let parted = |call, agent| Event::Disconnected {
+        call,
+        queue: house.queue,
+        agent,
+        leg: fresh_id(NOW),
+        cause: LegCause::Hangup,
+    };
+    let offered = |call, outcome| Event::OfferEnded {
+        call,
+        offer: fresh_id(NOW),
+        agent: house.agent,
+        outcome,
+        reason: None,
+    };
+    let mut events = vec![(NOW - Span::from_secs(1), parted(early, house.agent))];
+    events.extend(calls.map(|call| (NOW, Event::CallAnswered { call })));
+    let later = [
+        offered(missed, OfferOutcome::NoAnswer),
+        offered(declined, OfferOutcome::Declined),
+        offered(lost, OfferOutcome::DeviceLost),
+        offered(talked, OfferOutcome::Accepted),
+        parted(talked, house.agent),
+        parted(taken, other),
+    ];
+    events.extend(later.map(|event| (NOW, event)));
+    let number = |(n, (at, event))| house::recorded(house.tenant, n as u64 + 1, at, event);
+    let events: Vec<_> = events.into_iter().enumerate().map(number).collect();
+    let rows = Vec::new();
+    let batch = FloorBatch { tenant: house.tenant, events: events.clone(), rows };
+    store.floor().commit(batch).await.unwrap();
+
+    let db = store.system(house.tenant);
+    let of = |wanted: &[CallId]| -> Vec<_> {
+        let is_of = |recorded: &&Recorded| wanted.contains(&recorded.event.call().unwrap());
+        events.iter().filter(is_of).cloned().collect()
+    };
+    let mine = db.events_of_contacts(house.agent, NOW).await.unwrap();
+    assert_eq!(mine, of(&[talked, missed, declined]));
+    assert_eq!(db.events_of_contacts(other, NOW).await.unwrap(), of(&[taken]));
+    let all_day = db.events_of_contacts(house.agent, NOW - Span::from_secs(1)).await.unwrap();
+    assert_eq!(all_day, of(&[talked, missed, declined, early]));
+    store.close().await;
+}
+
 #[tokio::test]
 async fn one_bad_batch_costs_the_others_nothing() {
     let dir = tempfile::tempdir().unwrap();
@@ -150,7 +203,6 @@ async fn one_bad_batch_costs_the_others_nothing() {
     assert!(matches!(kept[2], Err(StoreError::Conflict { .. })), "{kept:?}");
     let db = store.system(house.tenant);
     assert_eq!(db.events(1, 10).await.unwrap().len(), 3);
-    assert_eq!(db.agent_events(house.agent, NOW).await.unwrap().len(), 3);
     assert_eq!(store.figures().events, 3);
     store.close().await;
     assert!(matches!(floor.commit(state(4)).await, Err(StoreError::Closed)));

@@ -32,8 +32,8 @@ use segment::Segment;
 const MAGIC: &[u8; 8] = b"ANTFLT1\n";
 /// How the name of a segment ends.
 const EXTENSION: &str = "flight";
-/// Pause after lines were taken.
-const GATHER: Duration = Duration::from_millis(20);
+/// Pause after lines were taken: the cells wake this thread ten times a second at most.
+const GATHER: Duration = Duration::from_millis(100);
 /// A chunk that is not full is written after this time.
 const FLUSH_EVERY: Duration = Duration::from_millis(200);
 /// Length of one segment.

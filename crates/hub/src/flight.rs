@@ -34,7 +34,7 @@ const MAGIC: &[u8; 8] = b"ANTFLT1\n";
 const EXTENSION: &str = "flight";
 /// Pause after lines were taken: the cells wake this thread ten times a second at most.
 const GATHER: Duration = Duration::from_millis(100);
-/// A chunk that is not full is written after this time.
+/// A chunk that is not full is written after this time and the pause.
 const FLUSH_EVERY: Duration = Duration::from_millis(200);
 /// Length of one segment.
 pub(crate) const SEGMENT_SPAN: Span = Span::from_millis(limits::FLIGHT_SEGMENT_MS_MAX);

@@ -351,7 +351,7 @@ mod tests {
     use sqlx::Row;
 
     use super::*;
-    use crate::journal::{CALL_EVENTS, LAST_SEQ};
+    use crate::journal::{CALL_EVENTS, CONTACT_EVENTS, LAST_SEQ};
     use crate::tenant::Ctx;
     use crate::{Actor, ConfigDraft, NewTenant, Store};
 
@@ -391,8 +391,10 @@ mod tests {
     async fn plan(db: &TenantDb, sql: &str) -> String {
         let query = format!("EXPLAIN QUERY PLAN {sql}");
         let mut query = sqlx::query(sqlx::AssertSqlSafe(query)).bind(db.id());
-        if sql.contains("$2") {
-            query = query.bind("x");
+        for place in ["$2", "$3"] {
+            if sql.contains(place) {
+                query = query.bind("x");
+            }
         }
         let rows = query.fetch_all(db.readers()).await.unwrap();
         rows.iter().map(|row| row.get::<String, _>("detail")).collect::<Vec<_>>().join("; ")
@@ -428,6 +430,14 @@ mod tests {
             assert!(plan.contains(index) && !plan.contains("SCAN"), "{sql}: {plan}");
             assert!(!plan.contains("TEMP B-TREE"), "nothing is sorted: {plan}");
         }
+        let contacts = plan(&db, CONTACT_EVENTS).await;
+        let mut several = db.of_calls("EXPLAIN QUERY PLAN ", &[1, 2].map(|_| crate::fresh_id(at)));
+        let rows = several.build().fetch_all(db.readers()).await.unwrap();
+        let several: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
+        for plan in [&contacts, &several.join("; ")] {
+            assert!(plan.contains("event_by_call") && !plan.contains("autoindex"), "{plan}");
+        }
+        assert!(contacts.contains("event_by_agent"), "{contacts}");
         assert!(db.unfinished_calls().await.unwrap().is_empty());
         assert!(db.open_recordings().await.unwrap().is_empty());
         assert_eq!(db.last_seq().await.unwrap(), 50_000);

@@ -15,6 +15,14 @@ pub(crate) const LAST_SEQ: &str =
 pub(crate) const CALL_EVENTS: &str = "SELECT seq, at, config_n, body FROM event
      WHERE tenant_id = $1 AND call_id = $2 ORDER BY seq";
 
+/// The events of the calls that are in an agent's list of contacts since a time: by the indexes
+/// `event_by_agent` and `event_by_call`. The sign keeps the planner from reading the whole journal
+/// of the tenant for the sake of the order.
+pub(crate) const CONTACT_EVENTS: &str = "SELECT seq, at, config_n, body FROM event
+     WHERE tenant_id = $1 AND call_id IN (
+         SELECT call_id FROM event WHERE tenant_id = $1 AND agent_id = $2 AND at >= $3
+     ) ORDER BY +seq";
+
 impl TenantDb {
     /// The place of the newest event, 0 when there is none.
     ///
@@ -60,21 +68,26 @@ impl TenantDb {
         if calls.is_empty() {
             return Ok(Vec::new());
         }
-        let mut sql = QueryBuilder::<Sqlite>::new(
-            "SELECT seq, at, config_n, body FROM event WHERE tenant_id = ",
-        );
+        let rows = self.of_calls("", calls).build().fetch_all(self.readers()).await?;
+        self.recorded(&rows)
+    }
+
+    /// The query of [`Self::events_of_calls`], with a word before it.
+    pub(crate) fn of_calls(&self, before: &str, calls: &[CallId]) -> QueryBuilder<Sqlite> {
+        let mut sql = QueryBuilder::<Sqlite>::new(before);
+        sql.push("SELECT seq, at, config_n, body FROM event WHERE tenant_id = ");
         sql.push_bind(self.id()).push(" AND call_id IN (");
         let mut ids = sql.separated(", ");
         for call in calls {
             ids.push_bind(call.to_string());
         }
-        sql.push(") ORDER BY seq");
-        let rows = sql.build().fetch_all(self.readers()).await?;
-        self.recorded(&rows)
+        // The sign as in [`CONTACT_EVENTS`].
+        sql.push(") ORDER BY +seq");
+        sql
     }
 
-    /// Every event of the calls that left one agent since a time, a conversation being over or an
-    /// offer in vain, in the order of the journal.
+    /// Every event of the calls in which an agent left a conversation, declined or did not answer
+    /// since a time, in the order of the journal. Rows of earlier releases may give more calls.
     ///
     /// # Errors
     /// Faults of the database; damaged rows.
@@ -83,17 +96,9 @@ impl TenantDb {
         agent: AgentId,
         since: Timestamp,
     ) -> Result<Vec<Recorded>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT seq, at, config_n, body FROM event
-             WHERE tenant_id = $1 AND call_id IN (
-                 SELECT call_id FROM event WHERE tenant_id = $1 AND agent_id = $2 AND at >= $3
-             ) ORDER BY seq",
-        )
-        .bind(self.id())
-        .bind(agent.to_string())
-        .bind(since.micros())
-        .fetch_all(self.readers())
-        .await?;
+        let query = sqlx::query(CONTACT_EVENTS).bind(self.id());
+        let query = query.bind(agent.to_string()).bind(since.micros());
+        let rows = query.fetch_all(self.readers()).await?;
         self.recorded(&rows)
     }
 

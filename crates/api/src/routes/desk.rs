@@ -85,8 +85,8 @@ async fn today(
 ) -> Result<Today, Problem> {
     // The same fold as reports use: every number has one definition.
     let mut fold = AgentFold::default();
-    // A conversation of yesterday may have been wrapped up today.
-    let since = start - Span::from_millis(limits::WRAP_UP_MS_MAX);
+    // A conversation of yesterday may have been wrapped up today; what is too much falls out below.
+    let since = start - Span::from_millis(2 * limits::WRAP_UP_MS_MAX);
     for recorded in app.store.system(tenant).events_of_contacts(agent, since).await? {
         fold.apply(&recorded);
     }

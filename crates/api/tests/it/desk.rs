@@ -175,6 +175,59 @@ async fn a_command_sent_twice_is_carried_out_once() {
     assert_eq!(send(session, "k1", "lunch").await.code(), "no_session");
 }
 
+/// What a contact was counts on the day it ended, its wrap-up included.
+#[tokio::test]
+async fn a_contact_over_midnight_is_of_the_day_it_ended() {
+    let house = House::open().await;
+    let company = house.found("100").await;
+    let agent = AgentId::of_user(company.people["agent"]);
+    let queue = company.queue;
+    // It is 17:13:20 in Athens.
+    let midnight = NOW + Span::from_secs(24_400);
+    let talk = |from_s: i64, until_s: i64, wrapped_s: Option<i64>| {
+        let (call, entry, leg) = (fresh_id::<CallId>(NOW), fresh_id(NOW), fresh_id(NOW));
+        let mut story = vec![
+            (from_s, Event::Connected { call, entry, queue, agent, leg }),
+            (until_s, Event::Disconnected { call, queue, agent, leg, cause: LegCause::FarHangup }),
+        ];
+        if let Some(at_s) = wrapped_s {
+            let until = midnight + Span::from_secs(at_s);
+            story.push((until_s, Event::WrapUpStarted { call, queue, agent, until }));
+            let over = Event::WrapUpEnded { call, queue, agent, disposition: None, resolved: None };
+            story.push((at_s, over));
+        }
+        story
+    };
+    let mut story = [
+        talk(-5_000, -4_000, Some(-3_990)),
+        // The longest wrap-up, a little late.
+        talk(-3_701, -3_601, Some(1)),
+        talk(-60, 30, None),
+        talk(40, 50, Some(60)),
+    ]
+    .concat();
+    story.sort_by_key(|(at_s, _)| *at_s);
+    let events = story.into_iter().zip(1..).map(|((at_s, event), seq)| Recorded {
+        tenant: company.tenant,
+        seq,
+        at: midnight + Span::from_secs(at_s),
+        config: 1,
+        event,
+    });
+    let batch = FloorBatch { tenant: company.tenant, events: events.collect(), rows: Vec::new() };
+    house.store.floor().commit(batch).await.unwrap();
+
+    house.floor.pass(Span::from_secs(24_400 + 120));
+    let session = house
+        .store
+        .system(company.tenant)
+        .create_session(company.people["agent"], NOW, Span::from_secs(200_000))
+        .await
+        .unwrap();
+    let desk = house.ask(session.reveal(), Method::GET, "/api/v1/desk").await.json();
+    assert_eq!(desk["today"], json!({"handled": 3, "talk_s": 200.0, "missed": 0}));
+}
+
 #[tokio::test]
 async fn the_desk_shows_my_day() {
     let house = House::open().await;

@@ -246,7 +246,8 @@ fn is_urgent(order: &Order) -> bool {
         order,
         Order::Leg(_)
             | Order::Command(
-                // What is heard is told by a graph, which follows.
+                // A graph follows when a leg comes up. After a re-INVITE a packet or two still go
+                // where those did that were on their way when it came.
                 MediaCommand::Remote { .. }
                     | MediaCommand::Close { .. }
                     | MediaCommand::CallEnded { .. }

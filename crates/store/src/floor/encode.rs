@@ -51,9 +51,9 @@ impl Encoded {
     }
 }
 
-/// The agent in whose list of contacts the call is found through this event: one for each contact
-/// that the agent had or was offered in vain. The place in the list is another page of the index
-/// with every event.
+/// The agent whose contact this event ended: a conversation, or an offer that was declined or not
+/// answered. An agent's calls are found by these alone, and then whole; an index entry for each of
+/// their events would cost each commit a page per agent.
 fn contact_of(event: &Event) -> Option<AgentId> {
     match event {
         Event::Disconnected { agent, .. }

@@ -35,7 +35,7 @@ const NAP: Duration = Duration::from_millis(1);
 
 /// How many rows a statement has places for: the smallest that has room is taken, and the places
 /// that are left get rows of nulls, which it leaves out. So there are few texts, and SQLite keeps
-/// them prepared. With [`CALLS`] the largest has 1,600 parameters; SQLite allows 32,766 and
+/// them prepared. The largest, of [`EVENTS`], has 1,792 parameters; SQLite allows 32,766 and
 /// PostgreSQL 65,535.
 const PLACES: [usize; 7] = [1, 4, 8, 16, 32, ROWS_MAX, EVENTS_MAX];
 
@@ -135,7 +135,8 @@ impl Table {
             self.write(&mut text, self.rows_max);
             text.push_str(PROOF);
             let portion = rows.by_ref().take(self.rows_max);
-            proved(self.bind(sqlx::query(AssertSqlSafe(text)), portion, &bind)?, conn).await?;
+            let script = self.bind(sqlx::query(AssertSqlSafe(text)), portion, &bind)?;
+            script.fetch_optional(&mut *conn).await?.ok_or(StoreError::Stopped)?;
         }
         Ok(rows)
     }

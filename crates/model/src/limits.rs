@@ -63,8 +63,8 @@ pub const FLIGHT_KEEP_S: u64 = 24 * 3_600;
 /// Time that a stop waits for the end of the flight log, in milliseconds.
 pub const FLIGHT_FINISH_MS_MAX: u64 = 2_000;
 /// Time an event for whose record nobody waits is held for others to join its commit, in
-/// milliseconds. With the steps of timers it makes 10 at most.
-pub const GATHER_MS: i64 = 8;
+/// milliseconds. With the writer's pause and the steps of timers it makes 50 at most (ADR 0016).
+pub const GATHER_MS: i64 = 36;
 /// Time a commit may take before the house is degraded, in milliseconds.
 pub const COMMIT_LATE_MS: i64 = 500;
 

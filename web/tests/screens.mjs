@@ -29,7 +29,7 @@ function inspect(lang) {
     const box = element.getBoundingClientRect();
     if (box.width === 0 || box.height === 0 || style.opacity === '0') continue;
     if ((box.left < -1 || box.right > innerWidth + 1) && !scrolls(element.parentElement)) faults.push(`outside: ${name(element)} ${Math.round(box.left)}..${Math.round(box.right)}`);
-    if (element.matches('.menu') && element.scrollHeight > element.clientHeight + 1 && box.height < innerHeight * 0.6) faults.push(`hides its end though there is room: ${name(element)}`);
+    if (element.matches('.menu:not([role="listbox"])') && element.scrollHeight > element.clientHeight + 1 && box.height < innerHeight * 0.6) faults.push(`hides its end though there is room: ${name(element)}`);
     const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
     const ellipsis = style.textOverflow === 'ellipsis' || element.closest('.cut');
     if (own && !ellipsis && style.overflowX !== 'visible' && !/(auto|scroll)/.test(style.overflowX) && element.scrollWidth > element.clientWidth + 1) faults.push(`clipped: ${name(element)}`);

@@ -15,7 +15,7 @@ export async function account({ page, mock, signIn }) {
   assert.equal(await page.evaluate(() => document.activeElement?.getAttribute('autocomplete')), 'current-password', 'the first field has the focus');
   await field('Present password').fill('wrong');
   await field('New password').fill('short');
-  await dialog.getByText('At least 12 characters.', { exact: true }).waitFor();
+  await dialog.getByText('At least 12 characters, and not all the same.', { exact: true }).waitFor();
   assert.equal(await send.isDisabled(), true);
   await field('New password').fill('a new sentence');
   await field('New password again').fill('a now');

@@ -10,7 +10,7 @@ use model::id::{AgentId, TenantId};
 use model::input::Command;
 use model::limits;
 use model::media::{ClipId, MediaCommand};
-use model::time::Timestamp;
+use model::time::{Span, Timestamp};
 use model::{Input, TenantConfig};
 use store::{Ctx, FloorBatch, Store, StoreError, TenantDb};
 use tokio::runtime::Handle;
@@ -225,6 +225,26 @@ fn samples(bytes: &[u8]) -> Arc<[i16]> {
     bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
 }
 
+/// When the process died, as far as anything knows that it left behind: the last event of the
+/// journal, or the end of a recording that was growing. A conversation may go on for an hour
+/// without an event.
+async fn died_at(
+    store: &Store,
+    db: &TenantDb,
+    last_seq: u64,
+) -> Result<Option<Timestamp>, StoreError> {
+    let mut last = db.events(last_seq, 1).await?.first().map(|recorded| recorded.at);
+    for row in db.open_recordings().await? {
+        // A file that is gone knows nothing; what is wrong with a path is told when it is salvaged.
+        let Ok(file) = store.recording_file(&row) else { continue };
+        let Ok(found) = tokio::fs::metadata(file).await else { continue };
+        let length_ms = media::recording::length_by_size(found.len());
+        let length = Span::from_millis(i64::try_from(length_ms).unwrap_or(0));
+        last = last.max(Some(row.started_at + length));
+    }
+    Ok(last)
+}
+
 /// Closes the journal of a process that died. Gives the number of the next event.
 async fn close_what_is_open(
     store: &Store,
@@ -234,9 +254,7 @@ async fn close_what_is_open(
     intents: &[(AgentId, serde_json::Value)],
 ) -> Result<u64, StoreError> {
     let last_seq = db.last_seq().await?;
-    // What was open ended when the process did, as far as the journal knows, not at this start.
-    let last = db.events(last_seq, 1).await?.first().map(|recorded| recorded.at);
-    let ended_at = last.map_or(now, |at| at.min(now));
+    let ended_at = died_at(store, db, last_seq).await?.map_or(now, |at| at.min(now));
     let mut closing = Closing::new(config.tenant, ended_at, now, config.n, last_seq + 1);
     for row in db.unfinished_calls().await? {
         let events = db.call_events(row.call).await?;

@@ -183,7 +183,10 @@ impl House {
 
     /// The row of a recording that was under way, the nth of its call. There is no file.
     pub(crate) async fn cut_off_recording(&self, n: u32) -> RecordingRow {
-        let started_at = Timestamp::from_micros(i64::from(n));
+        self.recording_since(n, Timestamp::from_micros(i64::from(n))).await
+    }
+
+    pub(crate) async fn recording_since(&self, n: u32, started_at: Timestamp) -> RecordingRow {
         let call: CallId = IdMint::new(1).mint(Timestamp::default());
         let row = RecordingRow {
             recording: store::fresh_id(started_at),

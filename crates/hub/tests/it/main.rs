@@ -126,6 +126,22 @@ async fn after_a_crash_the_waiting_are_on_the_list_and_every_call_is_closed() {
     house.stop().await;
 }
 
+/// A conversation may go on for an hour without an event: what was heard of it counts.
+#[tokio::test]
+async fn after_a_crash_a_call_lasts_as_long_as_anything_was_recorded() {
+    let mut house = House::start().await;
+    let leg = house.ring("100").await;
+    let call = house.waiting_call(leg).await;
+    let events = house.db().events(1, 10_000).await.expect("events");
+    let last = events.iter().map(|recorded| recorded.at).max();
+    let recording = house.recording_since(1, last.expect("an event")).await;
+    let minute = vec![0; 1_000_000];
+    let house = house.crash_and_start_with(&recording.path, &minute).await;
+    let row = house.row_until(call, |row| row.ended_at.is_some()).await;
+    assert!(row.ended_at > last, "{:?} is not after {last:?}", row.ended_at);
+    house.stop().await;
+}
+
 #[tokio::test]
 async fn an_agent_who_was_ready_is_ready_again_after_a_restart() {
     let mut house = House::start().await;

@@ -39,6 +39,15 @@ pub const BLOCK_SAMPLES_MAX: usize = RECORDING_BLOCK_MS as usize * 8;
 /// Samples of one side that our writer puts into a block: 0.6 s.
 pub const BLOCK_SAMPLES: usize = 30 * FRAME_SAMPLES;
 
+/// How much sound a file of so many bytes holds, in milliseconds: told without reading it, counting
+/// whole blocks of our writer.
+#[must_use]
+pub fn length_by_size(bytes: u64) -> u64 {
+    let blocks =
+        bytes.saturating_sub(HEADER_BYTES as u64) / (BLOCK_HEADER_BYTES + 2 * BLOCK_SAMPLES) as u64;
+    blocks * BLOCK_SAMPLES as u64 * 1_000 / u64::from(SAMPLES_PER_SECOND)
+}
+
 const FILE_MAGIC: &[u8; 8] = b"ANTIPHON";
 const BLOCK_MAGIC: &[u8; 4] = b"blk1";
 const VERSION: u16 = 1;

@@ -118,6 +118,7 @@ fn cut_at_any_byte_it_is_whole_to_the_last_block() {
         };
         let whole = (length - HEADER_BYTES) / block_bytes;
         assert_eq!(recording.length_ms(), whole.min(3) as u64 * 600, "{length}");
+        assert_eq!(super::length_by_size(length as u64), whole as u64 * 600, "{length}");
         assert_eq!(recording.finished(), length >= bytes.len());
         let view = WavView::open(&cut).expect("a recording");
         assert_eq!(read_whole(&view).len(), 44 + whole.min(3) * BLOCK_SAMPLES * 4);

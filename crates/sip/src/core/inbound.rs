@@ -221,11 +221,19 @@ fn domain(request: &Message) -> Option<Domain> {
     addr::sip_uri(request.uri())?.host.parse().ok()
 }
 
-/// Who calls, by From.
+/// What stands for a number that is withheld (RFC 3323 section 4.1.1.3, and what gateways write).
+const WITHHELD: [&str; 6] =
+    ["anonymous", "unavailable", "unknown", "restricted", "private", "withheld"];
+
+/// Who calls, by From. All who withhold their number share one name: it is nobody's.
 fn caller(request: &Message) -> Caller {
     let Some(from) = addr::name_addr(request.from()) else {
         return Caller::default();
     };
+    let withholds = |user: String| WITHHELD.iter().any(|word| user.eq_ignore_ascii_case(word));
+    if addr::user(from.uri).is_some_and(withholds) {
+        return Caller::default();
+    }
     let number = addr::user(from.uri).and_then(|user| user.parse().ok());
     Caller { number, name: addr::plain_name(from.display, limits::NAME_CHARS_MAX) }
 }

@@ -155,7 +155,9 @@ async fn numbers_are_read_in_every_spelling() {
         ),
         ("*21%23", "tel:+30(210)5550142;phone-context=x", "*21#", "+302105550142"),
         ("100;phone-context=x.org;npdi", "sips:%23200:pw@x:5061;user=phone", "100", "#200"),
-        ("100", "sip:anonymous@anonymous.invalid", "100", "anonymous"),
+        ("100", "sip:anonymous@anonymous.invalid", "100", ""),
+        ("100", "sip:Unavailable@10.0.0.1:5060", "100", ""),
+        ("100", "sip:anonymous.caller@x", "100", "anonymous.caller"),
         ("100", "urn:service:sos", "100", ""),
     ]
     .into_iter()

@@ -9,7 +9,7 @@ import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { judged, medians, table } from './lib/figures.mjs';
+import { FAR, judged, medians, missesFar, table } from './lib/figures.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -29,6 +29,8 @@ const { loadAverage, quiet } = await import('./lib/host.mjs');
 const parts = {
   ...(await import('./parts/examples.mjs')),
   ...(await import('./parts/soak.mjs')),
+  ...(await import('./parts/browsers.mjs')),
+  ...(await import('./parts/refused.mjs')),
   ...(await import('./parts/calls.mjs')),
   ...(await import('./parts/click.mjs')),
   ...(await import('./parts/queue.mjs')),
@@ -95,5 +97,9 @@ function report() {
   mkdirSync(join(root, 'target'), { recursive: true });
   const build = development ? 'development' : 'release';
   writeFileSync(file, `${JSON.stringify({ at: new Date().toISOString(), machine, build, quick: options.quick, repeats, hosts, figures: results }, null, 2)}\n`);
+  // What the design stands or falls with.
+  const far = results.filter((figure) => ['G1', 'G2', 'G3'].includes(figure.goal) && missesFar(figure));
+  for (const { goal, name } of far) console.log(`${goal} ${name} misses by more than ${100 * FAR} %.`);
+  if (far.length) process.exitCode = 1;
   console.log(`${count('met')} goals met, ${count('MISSED')} missed, ${count('not judged')} not judged, ${count('not measured')} not measured; ${file}`);
 }

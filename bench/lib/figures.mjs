@@ -42,6 +42,14 @@ export function judged(figure, doubt) {
   return { ...figure, ratio, verdict };
 }
 
+/** The share by which G1, G2 and G3 may miss before the design is in question. */
+export const FAR = 0.25;
+
+/** Whether a figure that is judged misses its upper bound by more than that. */
+export function missesFar({ verdict, value, ratio, by, most }) {
+  return verdict === 'MISSED' && most !== undefined && (by === 'ratio' ? ratio : value) > most * (1 + FAR);
+}
+
 export function table(figures) {
   const head = ['goal', 'figure', 'value', 'floor', 'ratio', 'goal is', 'verdict'];
   const rows = figures.map((figure) => [

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { PHONE, Program, ROOT } from '../../e2e/lib/program.mjs';
 import { within } from '../../e2e/lib/wait.mjs';
 import { elsewhere, meter } from './host.mjs';
@@ -81,7 +81,7 @@ export class Sipp {
     const sipp = new Sipp();
     sipp.folder = mkdtempSync(join(tmpdir(), 'antiphon-sipp-'));
     const [sip, control] = [await freePort(), await freePort()];
-    const args = ['-sf', join(ROOT, 'testdata/sipp', scenario), '-i', '127.0.0.1', '-mi', '127.0.0.1'];
+    const args = ['-sf', resolve(ROOT, 'testdata/sipp', scenario), '-i', '127.0.0.1', '-mi', '127.0.0.1'];
     args.push('-p', String(sip), '-ci', '127.0.0.1', '-cp', String(control), '-nostdin', '-trace_stat', '-fd', '1');
     sipp.address = `127.0.0.1:${sip}`;
     sipp.program = new Program(...elsewhere('sipp', [...args, ...more, ...target]), { cwd: sipp.folder });

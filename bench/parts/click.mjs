@@ -1,22 +1,12 @@
 // From the click on Accept to both hearing the other: a real browser, a caller, the way between them.
 
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { CLICK_MS_GOAL, clickToAudio, figures, silentHouse, told } from '../../e2e/lib/click.mjs';
 import { House } from '../../e2e/lib/house.mjs';
 import { Caller } from '../../e2e/lib/phone.mjs';
-import { ROOT } from '../../e2e/lib/program.mjs';
 import { pin } from '../lib/host.mjs';
+import { noPage } from '../lib/page.mjs';
 
 const NAME = 'click to audio both ways, p95';
-
-/** Why no page can be opened here, if so. */
-async function noPage(house) {
-  if (!existsSync(process.env.CHROMIUM ?? '/usr/bin/chromium')) return 'there is no Chromium';
-  if (!existsSync(join(ROOT, 'web/node_modules/playwright-core'))) return 'the browser has no driver: npm ci in web';
-  const page = await (await fetch(house.http)).text();
-  return page.includes('_app/') ? null : 'the program was built without its screens';
-}
 
 export const click = {
   goals: ['-'],

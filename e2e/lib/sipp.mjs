@@ -102,6 +102,6 @@ export function sipp(house, number, { listenMs = 3_000, keys = '1' } = {}) {
   const numbers = join(house.folder, 'sipp.csv');
   writeFileSync(file, scenario(listenMs, [...keys].map((key, n) => keyFile(house.folder, key, n))));
   writeFileSync(numbers, `SEQUENTIAL\n${number};\n`);
-  const args = [house.sip, '-sf', file, '-inf', numbers, '-s', house.number, '-m', '1', '-l', '1', '-i', '127.0.0.1', '-mi', '127.0.0.1', '-nostdin', '-trace_err', '-error_file', join(house.folder, 'sipp.err')];
+  const args = [house.sip, '-sf', file, '-inf', numbers, '-s', house.number, '-m', '1', '-l', '1', '-i', '127.0.0.1', '-mi', '127.0.0.1', '-rtp_echo', '-nostdin', '-trace_err', '-error_file', join(house.folder, 'sipp.err')];
   return new Program('/usr/bin/sipp', args, { cwd: house.folder, env: { ...process.env, TERM: 'dumb' } });
 }

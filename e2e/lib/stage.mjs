@@ -17,8 +17,8 @@ export class Stage {
   /** The house of this test. */
   async house(options = {}) {
     if (!this.#house) {
-      const { data, disk_mb, ...flow } = options;
-      this.#house = await House.start({ data, disk_mb });
+      const { data, disk_mb, env, ...flow } = options;
+      this.#house = await House.start({ data, disk_mb, env });
       await this.#house.shorten(flow);
     }
     return this.#house;

@@ -114,6 +114,12 @@ async function figuresAgree(house, caller, diary, say) {
   const [customer, ours] = [await hear(house.folder, left), await hear(house.folder, right)];
   assert(customer.codes.includes(CODES.caller) && !customer.codes.includes(CODES.page), 'left is the customer alone');
   assert(ours.codes.includes(CODES.page) && !ours.codes.includes(CODES.caller), 'right is what the customer heard');
+  const [recording] = call.recordings;
+  const recordedFrom = Date.parse(recording.start_at);
+  const recordedFor = diary.ended_at / 1e6 - recordedFrom / 1e3;
+  assert(Math.abs(recording.length_s - recordedFor) <= 0.3, `the recording is ${recording.length_s} s of ${recordedFor} s`);
+  const inFile = recordedFrom + ours.periods.get(CODES.page)[0] - page;
+  assert(Math.abs(inFile) <= 150, `the page speaks in the file when the caller heard it (${inFile} ms)`);
 }
 
 /** The list and the page of the call. */

@@ -25,7 +25,11 @@ async function earlyLeavers(stage, say) {
   await inQueue.over();
   const third = await ended(house, inQueue);
   say(`prompt: ${first.outcome}, menu: ${second.outcome}, queue: ${third.outcome}`);
-  for (const row of [first, second]) {
+  for (const [row, node] of [[first, 'welcome'], [second, 'menu']]) {
+    assert.equal(row.outcome, 'left_in_flow');
+    const { ladder } = await house.call(row.id);
+    const passed = ladder.lanes.find(({ lane }) => lane === 'flow').segments.map(({ label }) => label);
+    assert.equal(passed.at(-1), node, `left in ${node}, not behind ${passed}`);
     assert(!row.queue && !row.agent, 'never waited');
     assert(!row.recorded, 'nothing was recorded before the consent');
   }

@@ -10,21 +10,32 @@ import { CODES, PERIOD_MS } from '../lib/voice.mjs';
 import { pause, until, within } from '../lib/wait.mjs';
 import { channels } from '../lib/wav.mjs';
 
+const WAIT_MS = 2_000;
+
 async function sippCalls(stage, say) {
   const house = await stage.house({ menu_s: 6 });
-  const desk = await stage.agent();
+  const desk = await stage.person();
+  await desk.signIn();
   const number = freshNumber();
   const caller = sipp(house, number);
   stage.also(caller);
+  // Nobody is ready yet: it waits.
+  await house.callOf(number, (call) => call.queue);
+  await pause(WAIT_MS);
+  await desk.ready();
   const card = await desk.offered(number);
   assert.match(card, /Sales/, 'the key was heard');
   await desk.accept();
   const heard = await desk.listen('remote', 4_000);
   assert.notEqual(firstSound(heard.samples, 0), null, 'the page hears what SIPp plays');
+  // What SIPp hears it sends back: the page hears itself once the recorded voice is over.
+  const { codes } = await desk.hears(CODES.page);
+  assert.deepEqual(codes, [CODES.page]);
   await desk.hangUp();
   await within('the end of sipp', caller.ended, 20_000);
   assert.equal(caller.exited, 0, caller.errors);
   const row = await house.callOf(number, (call) => call.outcome === 'handled');
+  assert(row.waited_s * 1_000 >= WAIT_MS, `it waited, not ${row.waited_s} s`);
   say(`waited ${row.waited_s} s, talked ${row.talk_s} s`);
 }
 

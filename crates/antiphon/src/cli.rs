@@ -94,6 +94,10 @@ pub(crate) struct ServeArgs {
     /// Address of the web interface; port 0 for a free one.
     #[arg(long)]
     http: Option<SocketAddr>,
+    /// Address of the web interface with TLS, for browsers on other machines. Without files of your
+    /// own (http.certificate, http.key) the house makes a certificate that browsers warn about.
+    #[arg(long)]
+    https: Option<SocketAddr>,
     /// UDP address for SIP; port 0 for a free one.
     #[arg(long)]
     sip: Option<SocketAddr>,
@@ -281,6 +285,7 @@ impl ServeArgs {
     pub(crate) fn settings(&self) -> anyhow::Result<Settings> {
         let mut settings = self.place.settings()?;
         settings.http.listen = self.http.unwrap_or(settings.http.listen);
+        settings.http.https = self.https.or(settings.http.https);
         settings.sip.listen = self.sip.unwrap_or(settings.sip.listen);
         if !self.behind_proxy.is_empty() {
             settings.http.behind_proxy.clone_from(&self.behind_proxy);

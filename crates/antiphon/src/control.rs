@@ -262,8 +262,7 @@ fn seat(draft: &mut ConfigDraft, user: &User, wanted: &[String]) -> anyhow::Resu
         queues.extend(all.iter().map(|(id, queue)| (*id, queue.name.clone())));
     }
     let said = if queues.is_empty() {
-        "it has a desk, but serves no queue yet: choose one with --queue, or on the page under \
-         Admin, Users"
+        "it has a desk, but serves no queue yet: give it one on the page under Admin, Users"
             .to_owned()
     } else {
         let names: Vec<&str> = queues.values().map(String::as_str).collect();

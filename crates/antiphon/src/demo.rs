@@ -56,13 +56,16 @@ async fn described(house: &House, founded: &Founded) -> anyhow::Result<String> {
     let db = house.store.tenant(Ctx::system(founded.tenant));
     let role = store::Role::Administrator;
     let key = keys::renew(&db, KEY_NAME, role, house.hub.now()).await?;
-    let line = json!({
+    let mut line = json!({
         "http": format!("http://{}", house.http),
         "sip": house.sip_address.to_string(),
         "numbers": [founded.number],
         "accounts": founded.accounts,
         "api_key": key,
     });
+    if let Some(https) = house.https {
+        line["https"] = format!("https://{https}").into();
+    }
     Ok(line.to_string())
 }
 
@@ -72,6 +75,7 @@ fn greeting(house: &House, founded: &Founded) -> String {
         format!("  web      http://{}", house.http),
         format!("  call     sip:{}@{}", founded.number, house.sip_address),
     ];
+    lines.extend(house.https.map(|https| format!("  web      https://{https}")));
     for account in &founded.accounts {
         lines.push(format!("  account  {:24} {}", account.mail, account.password));
     }

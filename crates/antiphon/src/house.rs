@@ -1,5 +1,7 @@
 //! Wiring: opens the record, starts the planes, the hub and the web server, and stops them again.
 
+mod doors;
+
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,7 +13,6 @@ use media::{MediaConfig, MediaHandle};
 use model::time::Timestamp;
 use sip::{SipConfig, SipHandle};
 use store::{SetupToken, Store};
-use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
@@ -23,6 +24,8 @@ use crate::floor_thread::FloorThread;
 use crate::ports::{Files, Running};
 use crate::settings::Settings;
 use crate::{BUILD, tell};
+
+use doors::Doors;
 
 /// Events of the media plane that may wait for the hub.
 const MEDIA_EVENTS_WAITING: usize = 65_536;
@@ -47,10 +50,12 @@ pub(crate) struct House {
     pub(crate) store: Store,
     pub(crate) hub: Hub,
     pub(crate) http: SocketAddr,
+    pub(crate) https: Option<SocketAddr>,
     pub(crate) sip_address: SocketAddr,
     sip: Arc<SipHandle>,
     media: Arc<MediaHandle>,
-    server: JoinHandle<std::io::Result<()>>,
+    /// The web server at each of its addresses.
+    servers: Vec<JoinHandle<std::io::Result<()>>>,
     stop_server: tokio::sync::watch::Sender<bool>,
     control: Option<Control>,
     floor: FloorThread,
@@ -78,15 +83,9 @@ impl House {
         let proxies = proxies(settings)?;
         let sip_config = sip_config(settings)?;
         let starter = tokio::task::spawn_blocking(company::starter).await??;
-        let listener = TcpListener::bind(settings.http.listen).await.with_context(|| {
-            format!(
-                "the web address {} is taken; name another with --http ADDRESS:PORT",
-                settings.http.listen
-            )
-        })?;
-        let http = listener.local_addr()?;
+        let Doors { entries, http, https } = doors::open(settings).await?;
         let (media_events, from_media) = mpsc::channel(MEDIA_EVENTS_WAITING);
-        let media = Arc::new(media::start(media_config(settings), media_events)?);
+        let media = Arc::new(doors::start_media(media_config(settings), media_events)?);
         let floor = FloorThread::start()?;
         let (sip, from_sip) = floor.run(async { sip::start(sip_config) }).await?;
         let sip = Arc::new(sip);
@@ -108,7 +107,7 @@ impl House {
         let control = Control::open(dir, store.clone(), hub.clone())
             .inspect_err(|error| tracing::warn!("commands beside the house fail: {error:#}"))
             .ok();
-        let (stop_server, mut stopped) = tokio::sync::watch::channel(false);
+        let (stop_server, stopped) = tokio::sync::watch::channel(false);
         let running = Running { hub: hub.clone(), sip: sip.clone(), media: media.clone() };
         let setup = match first {
             FirstStart::Token => first_start(&store, hub.now()).await?,
@@ -122,12 +121,28 @@ impl House {
             starter,
             proxies: proxies.clone(),
         });
-        let server = tokio::spawn(api::serve(listener, app, proxies, async move {
-            // A dropped sender is a stop as well.
-            let _ = stopped.wait_for(|stop| *stop).await;
-        }));
+        let serve = |entry| {
+            let mut stopped = stopped.clone();
+            tokio::spawn(api::serve(entry, app.clone(), proxies.clone(), async move {
+                // A dropped sender is a stop as well.
+                let _ = stopped.wait_for(|stop| *stop).await;
+            }))
+        };
+        let servers = entries.into_iter().map(serve).collect();
         let sip_address = sip.local_addr();
-        Ok(Self { store, hub, http, sip_address, sip, media, server, stop_server, control, floor })
+        Ok(Self {
+            store,
+            hub,
+            http,
+            https,
+            sip_address,
+            sip,
+            media,
+            servers,
+            stop_server,
+            control,
+            floor,
+        })
     }
 
     /// Runs until an interrupt, a request to terminate, a failed disk or a fault that leaves the
@@ -184,16 +199,18 @@ impl House {
         let mut late = Vec::new();
         drop(self.control);
         self.stop_server.send_replace(true);
-        let mut server = self.server;
         let doors = began + WEB_ENDS;
-        let (pages, calls) =
-            tokio::join!(timeout_at(doors, &mut server), timeout_at(doors, self.sip.shutdown()));
-        match pages {
-            Ok(Ok(Ok(()))) => {}
-            Ok(ended) => tracing::warn!(?ended, "the web server failed"),
-            // A page that holds its connection: it finds nobody there any more.
-            Err(_) => server.abort(),
-        }
+        let pages = async {
+            for mut server in self.servers {
+                match timeout_at(doors, &mut server).await {
+                    Ok(Ok(Ok(()))) => {}
+                    Ok(ended) => tracing::warn!(?ended, "the web server failed"),
+                    // A page that holds its connection: it finds nobody there any more.
+                    Err(_) => server.abort(),
+                }
+            }
+        };
+        let ((), calls) = tokio::join!(pages, timeout_at(doors, self.sip.shutdown()));
         if calls.is_err() {
             late.push("the SIP plane");
         }
@@ -266,6 +283,9 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<()> {
     let mut greeting = String::new();
     writeln!(greeting, "Antiphon runs.")?;
     writeln!(greeting, "  web   http://{}", house.http)?;
+    if let Some(https) = house.https {
+        writeln!(greeting, "  web   https://{https}")?;
+    }
     write!(greeting, "  sip   udp {}", house.sip_address)?;
     tell(&greeting);
     house.until_told().await

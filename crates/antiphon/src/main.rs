@@ -11,6 +11,7 @@ mod manage;
 mod ports;
 mod settings;
 mod tenants;
+mod tls;
 
 use std::process::ExitCode;
 

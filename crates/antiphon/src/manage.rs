@@ -184,6 +184,9 @@ pub(crate) fn replay(settings: &Settings, files: &[PathBuf], json: bool) -> anyh
                 say(&format!("  another {what}: {then} then, {now} now"));
             }
         }
+        if replayed.fails_again {
+            say("  the program fails at the last input, as it did then");
+        }
         if let Some(difference) = &replayed.difference {
             say(&format!(
                 "  the first that differs: {}",

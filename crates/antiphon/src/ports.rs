@@ -1,6 +1,7 @@
 //! What the API needs of the running house, put on the hub, the planes and the sound files.
 
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -41,6 +42,10 @@ fn update(update: hub::Update) -> Update {
 impl Floor for Running {
     fn now(&self) -> Timestamp {
         self.hub.now()
+    }
+
+    fn reached_at(&self) -> SocketAddr {
+        self.sip.advertised()
     }
 
     fn command(
@@ -87,11 +92,13 @@ impl Floor for Running {
         self.hub.browser_gone(owner.tenant, owner.agent, owner.tab, owner.epoch);
     }
 
-    fn config_changed(&self, tenant: TenantId) -> BoxFuture<'_, ()> {
+    fn config_changed(&self, tenant: TenantId) -> BoxFuture<'_, bool> {
         Box::pin(async move {
-            if let Err(error) = self.hub.config_changed(tenant).await {
+            let told = self.hub.config_changed(tenant).await;
+            told.inspect_err(|error| {
                 tracing::error!(tenant.id = %tenant, %error, "a new configuration is not in force");
-            }
+            })
+            .is_ok()
         })
     }
 
@@ -130,6 +137,8 @@ impl Floor for Running {
             ("antiphon_tenants_degraded", health.degraded as u64),
             ("antiphon_inputs_waiting", health.inputs_waiting as u64),
             ("antiphon_flight_steps_lost_total", health.flight_steps_lost),
+            ("antiphon_floor_panics_total", health.caught),
+            ("antiphon_sip_panics_total", sip.panics),
             ("antiphon_sip_messages_in_total", sip.messages_in),
             ("antiphon_sip_messages_out_total", sip.messages_out),
             ("antiphon_sip_retransmissions_in_total", sip.retransmissions_in),

@@ -41,6 +41,12 @@ pub(crate) struct Http {
     pub(crate) listen: SocketAddr,
     /// Networks of a proxy that ends TLS and sets `X-Forwarded-*`, as `10.0.0.0/8`.
     pub(crate) behind_proxy: Vec<String>,
+    /// The same with TLS, for browsers elsewhere.
+    pub(crate) https: Option<SocketAddr>,
+    /// The certificate and its chain, PEM. Without it the house makes one that browsers warn about.
+    pub(crate) certificate: Option<PathBuf>,
+    /// Its key, PEM.
+    pub(crate) key: Option<PathBuf>,
 }
 
 /// Telephones and trunks.
@@ -85,7 +91,13 @@ impl Default for Data {
 
 impl Default for Http {
     fn default() -> Self {
-        Self { listen: SocketAddr::new(LOOPBACK, 8_080), behind_proxy: Vec::new() }
+        Self {
+            listen: SocketAddr::new(LOOPBACK, 8_080),
+            behind_proxy: Vec::new(),
+            https: None,
+            certificate: None,
+            key: None,
+        }
     }
 }
 
@@ -155,8 +167,8 @@ impl Settings {
         if !self.http.listen.ip().is_loopback() && self.http.behind_proxy.is_empty() {
             bail!(
                 "http.listen {} is reachable from outside without TLS, and browsers give no \
-                 microphone to such a page; listen on 127.0.0.1 or name your TLS proxy in \
-                 http.behind_proxy",
+                 microphone to such a page; listen on 127.0.0.1 and use --https ADDR, or name \
+                 your TLS proxy in http.behind_proxy",
                 self.http.listen
             );
         }
@@ -212,8 +224,11 @@ fn overlay(table: &mut toml::Table, section: &str, key: &str, value: &str) -> an
     Ok(())
 }
 
-const OPTIONAL: [(&str, &str); 4] = [
+const OPTIONAL: [(&str, &str); 7] = [
     ("data", "key_file"),
+    ("http", "https"),
+    ("http", "certificate"),
+    ("http", "key"),
     ("sip", "advertise"),
     ("media", "advertise"),
     ("media", "browser_advertise"),

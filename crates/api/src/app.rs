@@ -1,5 +1,6 @@
 //! What every route shares.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use model::config::TenantConfig;
@@ -66,9 +67,24 @@ pub(crate) struct Inner {
     pub(crate) uploads: tokio::sync::Semaphore,
     pub(crate) crowd: Crowd,
     pub(crate) pages: Pages,
+    pub(crate) refused: Refused,
     /// Added to the numbers of topics, so that those of an earlier process are never mistaken for
     /// ours. In JSON it stays an exact number.
     pub(crate) seq_base: u64,
+}
+
+/// How often each refusal was told, requests and frames alike.
+#[derive(Debug, Default)]
+pub(crate) struct Refused(Mutex<BTreeMap<&'static str, u64>>);
+
+impl Refused {
+    pub(crate) fn count(&self, code: &'static str) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(code).or_default() += 1;
+    }
+
+    pub(crate) fn all(&self) -> BTreeMap<&'static str, u64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// WebSockets at once in the whole process.
@@ -99,6 +115,7 @@ impl App {
             uploads: tokio::sync::Semaphore::new(limits::UPLOADS_AT_ONCE_MAX),
             sockets: Arc::new(tokio::sync::Semaphore::new(SOCKETS_MAX)),
             crowd: Crowd::default(),
+            refused: Refused::default(),
             pages: Pages::default(),
             seq_base,
         }))

@@ -4,6 +4,8 @@ use model::Timestamp;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
+use crate::problem::Problem;
+
 /// A point in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
 #[schema(value_type = String, format = DateTime, example = "2026-11-22T09:30:00.000000Z")]
@@ -46,9 +48,14 @@ pub(crate) fn midnight(now: Timestamp, zone: &str) -> Timestamp {
         .map_or(now, |start| Timestamp::from_micros(start.timestamp().as_microsecond()))
 }
 
-/// Whether this is the IANA name of a zone.
-pub(crate) fn is_zone(name: &str) -> bool {
-    jiff::tz::TimeZone::get(name).is_ok()
+/// Fails unless this is the IANA name of a zone.
+pub(crate) fn check_zone(name: &str, pointer: &str) -> Result<(), Problem> {
+    if jiff::tz::TimeZone::get(name).is_ok() {
+        Ok(())
+    } else {
+        let detail = "A time zone is an IANA name like Europe/Athens.";
+        Err(Problem::unprocessable("bad_zone", detail).at(pointer))
+    }
 }
 
 #[cfg(test)]
@@ -71,6 +78,8 @@ mod tests {
         let noon = At::parse("2026-03-29T12:00:00Z").unwrap();
         let athens = At(midnight(noon, "Europe/Athens"));
         assert_eq!(athens.to_string(), "2026-03-28T22:00:00.000000Z");
-        assert!(is_zone("Europe/Vilnius") && !is_zone("Moon/Base"));
+        assert!(check_zone("Europe/Vilnius", "/zone").is_ok());
+        let refused = check_zone("Moon/Base", "/zone").expect_err("no such place");
+        assert_eq!((refused.code, refused.errors[0].pointer.as_str()), ("bad_zone", "/zone"));
     }
 }

@@ -71,7 +71,11 @@ async fn whole(body: AnyBody, max: usize, time: Duration) -> Result<bytes::Bytes
 
 /// Reads JSON text strictly.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    let value = strict(bytes)?;
+    shape(strict(bytes)?)
+}
+
+/// Reads a value into its type, and names the place of what does not fit.
+pub(crate) fn shape<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let pointer = pointer(error.path());
         let detail = error.into_inner().to_string();
@@ -96,7 +100,8 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
         .collect()
 }
 
-fn strict(bytes: &[u8]) -> Result<Value, Problem> {
+/// JSON text as a value.
+pub(crate) fn strict(bytes: &[u8]) -> Result<Value, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let seed = Strict { depth: 0 };
     let value = serde::de::DeserializeSeed::deserialize(seed, &mut deserializer);
@@ -106,7 +111,8 @@ fn strict(bytes: &[u8]) -> Result<Value, Problem> {
             .into_iter()
             .find(|code| text.starts_with(code))
             .unwrap_or("bad_json");
-        Problem::bad_request(code, format!("The body is no JSON that can be used: {text}."))
+        // The text ends with line and column; no pointer leads into what cannot be read.
+        Problem::bad_request(code, format!("This is no JSON that can be used: {text}.")).at("")
     })
 }
 

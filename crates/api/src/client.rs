@@ -9,6 +9,7 @@ use axum::http::{Extensions, HeaderMap, header};
 use model::Domain;
 
 use crate::problem::Problem;
+use crate::serve::Encrypted;
 
 /// A network in CIDR form, as `10.0.0.0/8`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +82,8 @@ impl Client {
             .or_else(|| parts.uri.authority().map(ToString::to_string));
         let trusted = |address: IpAddr| proxies.iter().any(|network| network.contains(address));
         if !trusted(peer) {
-            return Self { address: peer, https: false, host };
+            let https = parts.extensions.get::<Encrypted>().is_some();
+            return Self { address: peer, https, host };
         }
         // The last address that no trusted proxy wrote is the client's.
         let told = lines(&parts.headers, "x-forwarded-for");
@@ -127,7 +129,9 @@ fn peer(extensions: &Extensions) -> IpAddr {
 /// over the wire in the clear. Tools on the same machine may.
 pub(crate) fn check_way(extensions: &Extensions, proxies: &[Network]) -> Result<(), Problem> {
     let peer = peer(extensions);
-    let known = peer.is_loopback() || proxies.iter().any(|network| network.contains(peer));
+    let known = peer.is_loopback()
+        || extensions.get::<Encrypted>().is_some()
+        || proxies.iter().any(|network| network.contains(peer));
     if proxies.is_empty() || known {
         Ok(())
     } else {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use model::config::TenantConfig;
-use model::limits;
+use model::config::{Prompt, TenantConfig, tongues};
+use model::{PromptId, TenantId, limits};
 use store::{ConfigDraft, Edit, Edited, StoreError};
 
 use crate::app::App;
@@ -30,8 +30,17 @@ pub(crate) async fn edit<T>(
             Ok::<_, Problem>(value)
         })
         .await?;
-    app.floor.config_changed(caller.tenant).await;
+    in_force(app, caller.tenant).await?;
     Ok(edited)
+}
+
+/// Tells the cell what was saved.
+pub(crate) async fn in_force(app: &App, tenant: TenantId) -> Result<(), Problem> {
+    if app.floor.config_changed(tenant).await {
+        return Ok(());
+    }
+    let detail = "It is saved, but not in force yet. Save it again shortly.";
+    Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_in_force", detail).retry(5))
 }
 
 /// Fails when an edit is stale already, before anything is done for it. The edit looks again.
@@ -60,6 +69,27 @@ fn published_flows_hold(
     Ok(())
 }
 
+/// Whether callers of every language have a sound to fall back on.
+pub(crate) fn serves_all(prompt: &Prompt, company: &str) -> bool {
+    tongues(company, company).iter().any(|tag| prompt.variants.contains_key(*tag))
+}
+
+/// Fails when a published flow speaks a prompt, or a queue plays it.
+pub(crate) fn hold_without(
+    floor: &dyn crate::ports::Floor,
+    config: &TenantConfig,
+    prompt: PromptId,
+) -> Result<(), Problem> {
+    let mut without = config.clone();
+    let Some(gone) = without.prompts.remove(&prompt) else { return Ok(()) };
+    if let Some(queue) = config.queues.values().find(|queue| queue.music == gone.name) {
+        let detail =
+            format!("The queue {:?} plays it. Choose other music there first.", queue.name);
+        return Err(Problem::conflict("in_use", detail));
+    }
+    published_flows_hold(floor, &without)
+}
+
 /// Fails unless a name is 1 to `NAME_CHARS_MAX` characters without outer blanks or controls.
 pub(crate) fn check_name(name: &str, pointer: &str) -> Result<(), Problem> {
     let fits = (1..=limits::NAME_CHARS_MAX).contains(&name.chars().count())
@@ -78,8 +108,13 @@ pub(crate) fn check_name(name: &str, pointer: &str) -> Result<(), Problem> {
 
 /// Fails unless a language is a plain BCP 47 tag.
 pub(crate) fn check_language(tag: &str, pointer: &str) -> Result<(), Problem> {
-    let fits = (2..=35).contains(&tag.len())
-        && tag.split('-').all(|part| {
+    let mut parts = tag.split('-');
+    // A language has two or three letters (RFC 5646 section 2.2.1); longer ones are words.
+    let language = parts.next().unwrap_or_default();
+    let fits = tag.len() <= 35
+        && (2..=3).contains(&language.len())
+        && language.bytes().all(|b| b.is_ascii_alphabetic())
+        && parts.all(|part| {
             (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric())
         });
     if fits {

@@ -11,7 +11,7 @@ use store::{Actor, Edit, NewTenant, Role, Store, User, fold_mail, fresh_id};
 
 use crate::account::{check_mail, check_password};
 use crate::app::StarterSound;
-use crate::at::is_zone;
+use crate::at::check_zone;
 use crate::edit::{check_language, check_name};
 use crate::furnish::{first_flow, furnish};
 use crate::problem::Problem;
@@ -69,12 +69,7 @@ fn check(new: &NewCompany) -> Result<(), Problem> {
     check_mail(&new.mail, "/admin/mail")?;
     check_password(&new.password, "/admin/password")?;
     check_language(&new.language, "/language")?;
-    if is_zone(&new.zone) {
-        Ok(())
-    } else {
-        let detail = "A time zone is an IANA name like Europe/Athens.";
-        Err(Problem::unprocessable("bad_zone", detail).at("/zone"))
-    }
+    check_zone(&new.zone, "/zone")
 }
 
 /// The company without its sounds, and its administrator.

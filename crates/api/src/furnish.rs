@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::config::{Agent, Device, Queue, Strategy};
+use model::config::{Agent, Device, EVERY_LANGUAGE, Queue, Strategy};
 use model::flow::{FLOW_SCHEMA, Flow, Node};
 use model::{AgentId, FlowId, QueueId, Timestamp};
 use store::{ConfigDraft, FlowDraft, User, fresh_id};
@@ -12,8 +12,6 @@ use store::{ConfigDraft, FlowDraft, User, fresh_id};
 use crate::app::StarterSound;
 use crate::found::FlowCheck;
 
-/// The sound language that serves every caller.
-const EVERY_LANGUAGE: &str = "*";
 /// A first wait of fifteen minutes is long enough for anybody.
 const WAIT_S_MAX: u32 = 900;
 /// The shipped notice speaks of this key.

@@ -45,7 +45,7 @@ const SAFETY: [(HeaderName, &str); 6] = [
 ];
 
 /// The outermost layer.
-pub(crate) async fn surround(mut request: Request, next: Next) -> Response {
+pub(crate) async fn surround(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let id = own_id(&request).unwrap_or_else(|| Token::short().reveal().to_owned());
     request.extensions_mut().insert(RequestId(id.clone()));
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
@@ -58,6 +58,7 @@ pub(crate) async fn surround(mut request: Request, next: Next) -> Response {
     };
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         tracing::debug!(request_id = id, %method, path, code = problem.code, "refused");
+        app.refused.count(problem.code);
         let kept = std::mem::take(response.headers_mut());
         response = problem.render(&id);
         // A cookie that was taken away stays taken away.

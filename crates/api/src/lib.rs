@@ -37,7 +37,7 @@ pub use ports::{
     Update,
 };
 pub use problem::Problem;
-pub use serve::serve;
+pub use serve::{Entry, serve};
 
 /// The whole web server as one service, for [`serve`], which tells it who asks.
 pub fn app(parts: Parts) -> axum::Router {

@@ -1,6 +1,7 @@
 //! What the API needs of the running house, as traits: the hub and the sound files stand behind
 //! them, tests put their own.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -81,6 +82,9 @@ pub trait Floor: Send + Sync + 'static {
     /// House time.
     fn now(&self) -> Timestamp;
 
+    /// Where telephones and trunks reach the house.
+    fn reached_at(&self) -> SocketAddr;
+
     /// Carries out an agent's command; resolves when it is decided and saved.
     fn command(
         &self,
@@ -110,8 +114,9 @@ pub trait Floor: Send + Sync + 'static {
     /// The page of a phone is gone.
     fn browser_gone(&self, owner: PhoneOwner);
 
-    /// A tenant is new or its configuration changed. Resolves when its cell was told.
-    fn config_changed(&self, tenant: TenantId) -> BoxFuture<'_, ()>;
+    /// A tenant is new or its configuration changed. Resolves when its cell was told; false when it
+    /// could not be told now.
+    fn config_changed(&self, tenant: TenantId) -> BoxFuture<'_, bool>;
 
     /// Checks a flow document against the names of a configuration.
     ///

@@ -1,7 +1,7 @@
 //! Every address of the house, by resource. Read it like a table of contents.
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use utoipa::OpenApi;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
@@ -11,8 +11,8 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::routes::{
-    agent, callbacks, calls, desk, flows, history, lists, me, numbers, prompts, queues, recordings,
-    session, setup, system, users,
+    agent, callbacks, calls, company, desk, flows, history, lists, me, numbers, prompts, queues,
+    recordings, session, setup, system, users,
 };
 use crate::{idempotency, layer, pages, ws};
 
@@ -56,6 +56,8 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(callbacks::list))
         .routes(routes!(callbacks::done))
         // Administration
+        .routes(routes!(company::show, company::put))
+        .routes(routes!(company::reach))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::show, users::replace, users::remove))
         .routes(routes!(queues::list, queues::create))
@@ -68,7 +70,7 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(numbers::list))
         .routes(routes!(numbers::show, numbers::put, numbers::remove))
         .routes(routes!(prompts::list))
-        .routes(routes!(prompts::play, prompts::put))
+        .routes(routes!(prompts::play, prompts::put, prompts::remove))
         .routes(routes!(lists::calendars, lists::put_calendars))
         .routes(routes!(lists::dispositions, lists::put_dispositions))
         .routes(routes!(lists::break_reasons, lists::put_break_reasons))
@@ -91,7 +93,7 @@ pub(crate) fn router(app: App) -> Router {
         .fallback(pages::serve)
         .layer(from_fn_with_state(app.clone(), idempotency::once))
         .layer(from_fn_with_state(app.clone(), layer::on_its_way))
-        .layer(from_fn(layer::surround))
+        .layer(from_fn_with_state(app.clone(), layer::surround))
         .with_state(app)
 }
 

@@ -18,9 +18,12 @@ use axum::response::IntoResponse;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 use tower::ServiceExt;
 
 use crate::client::{Network, network_of};
@@ -37,26 +40,46 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\n\
     Connection: close\r\n\r\n";
 
-/// Serves the web server on a listener until `shutdown`, then lets requests end that have begun.
-/// Live connections are not waited for. Connections of `proxies` stand for many people and count
-/// only towards the total.
+/// Where the web server is reached.
+pub struct Entry {
+    /// Where it listens.
+    pub listener: TcpListener,
+    /// With what it speaks TLS, if it does.
+    pub tls: Option<Arc<ServerConfig>>,
+}
+
+impl std::fmt::Debug for Entry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Entry").field("listener", &self.listener).finish_non_exhaustive()
+    }
+}
+
+/// The connection is TLS, and we end it ourselves. A mark on each of its requests.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Encrypted;
+
+/// Serves the web server until `shutdown`, then lets requests end that have begun. Live connections
+/// are not waited for. Connections of `proxies` stand for many people and count only towards the
+/// total.
 ///
 /// # Errors
 /// None at present: what fails while accepting is logged and tried again.
 pub async fn serve(
-    listener: TcpListener,
+    entry: Entry,
     app: Router,
     proxies: Vec<Network>,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let door = Door { proxies, per_address: PER_ADDRESS_MAX, total: CONNECTIONS_MAX };
-    door.serve(listener, app, shutdown).await
+    let tls = entry.tls.map(TlsAcceptor::from);
+    let door = Door { proxies, per_address: PER_ADDRESS_MAX, total: CONNECTIONS_MAX, tls };
+    door.serve(entry.listener, app, shutdown).await
 }
 
 struct Door {
     proxies: Vec<Network>,
     per_address: usize,
     total: usize,
+    tls: Option<TlsAcceptor>,
 }
 
 /// Places taken, by address.
@@ -98,9 +121,11 @@ impl Door {
                 accepted = listener.accept() => match accepted {
                     Ok((stream, peer)) => match self.admit(&taken, peer.ip(), open.len()) {
                         Some(place) => {
-                            let work = converse(stream, peer, place, app.clone(), stopped.clone());
-                            open.spawn(work);
+                            let guest = Guest { peer, place, stopped: stopped.clone() };
+                            open.spawn(greet(stream, guest, app.clone(), self.tls.clone()));
                         }
+                        // Over TLS there is no word before the handshake.
+                        None if self.tls.is_some() => {}
                         None => _ = stream.try_write(FULL),
                     },
                     Err(error) => {
@@ -129,21 +154,40 @@ impl Door {
     }
 }
 
-/// One connection, request after request.
-async fn converse(
-    stream: TcpStream,
+/// Who is at the other end of a connection.
+struct Guest {
     peer: SocketAddr,
     place: Place,
-    app: Router,
-    mut stopped: watch::Receiver<bool>,
-) {
+    stopped: watch::Receiver<bool>,
+}
+
+/// One connection, behind its handshake where it is TLS.
+async fn greet(stream: TcpStream, guest: Guest, app: Router, tls: Option<TlsAcceptor>) {
     // Answers are small: they go out at once.
     let _ = stream.set_nodelay(true);
+    let Some(tls) = tls else { return converse(stream, guest, app, false).await };
+    match tokio::time::timeout(HEAD_TIME_MAX, tls.accept(stream)).await {
+        Ok(Ok(stream)) => converse(stream, guest, app, true).await,
+        // A stranger, or a browser that does not know our certificate yet.
+        Ok(Err(error)) => tracing::debug!(peer = %guest.peer, %error, "no handshake"),
+        Err(_) => tracing::debug!(peer = %guest.peer, "no handshake in time"),
+    }
+}
+
+/// Request after request.
+async fn converse<S>(stream: S, guest: Guest, app: Router, encrypted: bool)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let Guest { peer, place, mut stopped } = guest;
     let place = Arc::new(place);
     let service = tower::service_fn(move |request: hyper::Request<Incoming>| {
         let mut request: Request = request.map(axum::body::Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
         request.extensions_mut().insert(Arc::clone(&place));
+        if encrypted {
+            request.extensions_mut().insert(Encrypted);
+        }
         let app = app.clone();
         async move {
             // In a task of its own: what a client that leaves has begun is brought to its end, or
@@ -174,7 +218,7 @@ mod tests {
     use super::*;
     use axum::routing::get;
     use std::sync::atomic::{AtomicBool, Ordering};
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::time::{Instant, timeout};
 
     const PATIENCE: Duration = Duration::from_secs(20);
@@ -193,7 +237,7 @@ mod tests {
                 )
                 .route("/slow", get(slow));
         tokio::spawn(async move {
-            let door = Door { proxies: vec![], per_address, total: 100 };
+            let door = Door { proxies: vec![], per_address, total: 100, tls: None };
             door.serve(listener, app, async move { _ = stopped.wait_for(|stop| *stop).await }).await
         });
         (address, stop)

@@ -28,6 +28,11 @@ impl Cell {
         self.faults.insert((fault, caller));
     }
 
+    /// Nothing fails any more.
+    pub fn mend(&mut self) {
+        self.faults.clear();
+    }
+
     pub(crate) fn stumble(&self, fault: Fault, call: CallId) {
         let caller = self.calls.get(&call).and_then(|call| call.caller.clone());
         self.stumble_at(fault, caller);

@@ -102,6 +102,19 @@ impl Cell {
         }
         let to_the_end =
             outcome == OfferOutcome::NoAnswer && self.mutated(Mutation::LostQueuePlace);
+        self.wait_again(id, &offer, to_the_end);
+    }
+
+    /// The house could not ring the telephone: no port, no room, a fault. The agent is there and
+    /// stays in line, for other contacts and after a while for this one too.
+    fn could_not_ring(&mut self, id: OfferId) {
+        let Some(offer) = self.close_offer(id, OfferOutcome::DeviceLost) else { return };
+        self.exclude(&offer);
+        self.wait_again(id, &offer, false);
+    }
+
+    /// The contact of an offer that led nowhere can be matched again, in its old place.
+    fn wait_again(&mut self, id: OfferId, offer: &Offer, to_the_end: bool) {
         let now = self.now;
         if let Some(wait) = self.wait_mut(offer.call)
             && wait.offer == Some(id)
@@ -151,9 +164,8 @@ impl Cell {
             LegCause::Unreachable
             | LegCause::NoAck
             | LegCause::MediaTimeout
-            | LegCause::Refused
-            | LegCause::InternalError
-            | LegCause::NodeFailure => OfferOutcome::DeviceLost,
+            | LegCause::Refused => OfferOutcome::DeviceLost,
+            LegCause::InternalError | LegCause::NodeFailure => return self.could_not_ring(id),
         };
         self.end_offer(id, outcome);
     }

@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Duration, Instant};
 
 use crate::books::Books;
+use crate::caught::Caught;
 use crate::clock::HouseClock;
 use crate::flight::{FlightLog, SEGMENT_SPAN, Step};
 use crate::ledger::{Ledger, Promise};
@@ -52,6 +53,7 @@ pub(crate) struct Parts {
     pub(crate) language: String,
     /// Seeds the ids of requests.
     pub(crate) seed: u64,
+    pub(crate) caught: Caught,
 }
 
 /// See the module.
@@ -77,6 +79,7 @@ pub(crate) struct CellTask {
     next_segment_at: Timestamp,
     checkpoint: Cell,
     since_checkpoint: Vec<(Timestamp, Input)>,
+    caught: Caught,
     stopping: Option<(oneshot::Sender<()>, Instant)>,
 }
 
@@ -104,6 +107,7 @@ impl CellTask {
             segment: None,
             next_segment_at: Timestamp::default(),
             since_checkpoint: Vec::new(),
+            caught: parts.caught,
             stopping: None,
         }
     }
@@ -156,15 +160,20 @@ impl CellTask {
     fn message(&mut self, message: Message) {
         match message {
             Message::Input { mut input, rows, reply } => {
-                for row in rows {
-                    self.ledger.row(row);
-                }
                 if let (Input::Command { request, .. }, Some(reply)) = (&mut input, reply) {
                     let id = self.requests.mint(self.clock.now());
                     *request = Some(id);
                     self.replies.insert(id, reply);
                 }
+                let leg = match &input {
+                    Input::CallOffered { leg, .. } => Some(*leg),
+                    _ => None,
+                };
                 self.step(input);
+                // Who was refused at the door leaves nothing behind.
+                if leg.is_none_or(|leg| self.cell.call_of_leg(leg).is_some()) {
+                    rows.into_iter().for_each(|row| self.ledger.row(row));
+                }
             }
             Message::RecordingEnded { call, recording, length_ms, sha256, complete } => {
                 let row = self.books.recording_ended(call, recording, length_ms, sha256, complete);
@@ -221,9 +230,9 @@ impl CellTask {
         if let Input::Config(config) = &input {
             self.books.set_language(&config.language);
         }
-        match guarded(&mut self.cell, now, input.clone()) {
+        match guarded(&self.caught, &mut self.cell, now, input.clone()) {
             Some(outputs) => {
-                self.log(now, &input, &outputs);
+                self.log(&Step { at: now, input: &input, outputs: &outputs, failed: false });
                 self.since_checkpoint.push((now, input));
                 if limits::CHECKPOINT_INPUTS_MAX <= self.since_checkpoint.len() {
                     self.checkpoint = self.cell.clone();
@@ -231,26 +240,40 @@ impl CellTask {
                 }
                 self.carry_out(now, outputs);
             }
-            None => self.rebuild(now, &input),
+            None => {
+                self.log(&Step { at: now, input: &input, outputs: &[], failed: true });
+                self.rebuild(now, &input);
+            }
         }
     }
 
+    /// A fault in one output keeps no other from being carried out.
     fn carry_out(&mut self, now: Timestamp, outputs: Vec<Output>) {
+        let caught = self.caught.clone();
         let mut touched = BTreeSet::new();
         for output in outputs {
-            match output {
+            let done = match output {
                 Output::Event(recorded) => {
-                    let row = self.books.event(&recorded);
-                    row.into_iter().for_each(|row| self.ledger.row(row));
+                    // What happened is saved, whatever the books make of it.
+                    let row = caught.catch(|| self.books.event(&recorded));
                     self.ledger.event(recorded);
+                    row.map(|row| row.into_iter().for_each(|row| self.ledger.row(row)))
                 }
-                Output::Effect(effect) => self.effect(now, effect),
+                Output::Effect(effect) => caught.catch(|| self.effect(now, effect)),
                 Output::Touched(topic) => {
                     touched.insert(topic);
+                    Ok(())
                 }
+            };
+            if done.is_err() {
+                tracing::error!(tenant.id = %self.tenant, "what a cell decided was not carried out");
             }
         }
-        touched.into_iter().for_each(|topic| self.publish(topic));
+        for topic in touched {
+            if caught.catch(|| self.publish(topic)).is_err() {
+                tracing::error!(tenant.id = %self.tenant, ?topic, "what pages see is out of date");
+            }
+        }
     }
 
     fn effect(&mut self, now: Timestamp, effect: Effect) {
@@ -293,8 +316,9 @@ impl CellTask {
                 Some(TopicData::Record(RecordView { late_since: self.ledger.late_since() }))
             }
         };
-        if let Some(data) = data {
-            self.board.publish(topic, data, &mut self.board_seq);
+        match data {
+            Some(data) => self.board.publish(topic, data, &mut self.board_seq),
+            None => self.board.forget(topic),
         }
     }
 
@@ -355,10 +379,10 @@ impl CellTask {
         self.segment = self.flight.begin(self.tenant, now, &self.cell).then_some((now, 0));
     }
 
-    fn log(&mut self, now: Timestamp, input: &Input, outputs: &[Output]) {
-        let Some((_, inputs)) = &mut self.segment else { return };
+    fn log(&mut self, step: &Step<&Input, &[Output]>) {
+        let Some((_, inputs)) = &mut self.segment else { return self.flight.miss() };
         *inputs += 1;
-        if !self.flight.step(self.tenant, &Step { at: now, input, outputs }) {
+        if !self.flight.step(self.tenant, step) {
             self.segment = None;
         }
     }

@@ -40,11 +40,10 @@ const FLUSH_EVERY: Duration = Duration::from_millis(200);
 pub(crate) const SEGMENT_SPAN: Span = Span::from_millis(limits::FLIGHT_SEGMENT_MS_MAX);
 /// Segments older than this are removed.
 const KEEP: Duration = Duration::from_secs(limits::FLIGHT_KEEP_S);
-/// How often old segments are looked for.
-const PRUNE_EVERY: Duration = Duration::from_secs(3_600);
+/// How often old segments are looked for, and too many.
+const PRUNE_EVERY: Duration = Duration::from_secs(300);
 /// Room for most steps.
 const STEP_BYTES: usize = 2_048;
-
 /// How long a stop waits for the disk.
 const FINISH_PATIENCE: Duration = Duration::from_millis(limits::FLIGHT_FINISH_MS_MAX);
 
@@ -68,6 +67,9 @@ pub(crate) struct Step<In = Input, Out = Vec<Output>> {
     pub(crate) at: Timestamp,
     pub(crate) input: In,
     pub(crate) outputs: Out,
+    /// The cell failed at it: a fault of the program. The segment ends here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) failed: bool,
 }
 
 enum Line {
@@ -167,6 +169,11 @@ impl FlightLog {
             self.faults.lost.fetch_add(1, Ordering::Relaxed);
         }
         kept
+    }
+
+    /// A step came while no segment was open.
+    pub(crate) fn miss(&self) {
+        self.faults.lost.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Writes what waits and ends the thread. Blocks, but never for long: a slow disk loses the
@@ -283,26 +290,38 @@ impl Writer {
 
     /// Removes old segments of every tenant, also of those who have not rung for days.
     fn prune(&self) {
-        let failed = prune(&self.dir);
+        let failed = prune(&self.dir, limits::FLIGHT_BYTES_MAX);
         if failed > 0 {
             tracing::warn!(failed, "old segments of the flight log cannot be removed");
         }
     }
 }
 
-/// Removes segments older than [`KEEP`] from the folders of all tenants and gives how many of them
-/// stay. What is not ours is left alone, and one that cannot be removed keeps no other.
-fn prune(dir: &Path) -> usize {
+/// Removes segments older than [`KEEP`] from the folders of all tenants, then the oldest of the rest
+/// as long as they are more than `bytes_max` together, and gives how many of them stay. What is not
+/// ours is left alone, and one that cannot be removed keeps no other.
+fn prune(dir: &Path, bytes_max: u64) -> usize {
     let inside = |dir: &Path| fs::read_dir(dir).into_iter().flatten().flatten();
     let tenants = inside(dir).filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
     let files = tenants.flat_map(|tenant| inside(&tenant.path()));
     let segments = files.filter(|file| file.path().extension().is_some_and(|e| e == EXTENSION));
-    segments.filter(|file| is_old(file) && fs::remove_file(file.path()).is_err()).count()
-}
-
-fn is_old(file: &fs::DirEntry) -> bool {
-    let modified = file.metadata().and_then(|metadata| metadata.modified());
-    modified.is_ok_and(|at| SystemTime::now().duration_since(at).is_ok_and(|age| age > KEEP))
+    let known = |file: fs::DirEntry| {
+        let metadata = file.metadata().ok()?;
+        Some((metadata.modified().ok()?, metadata.len(), file.path()))
+    };
+    let mut segments: Vec<(SystemTime, u64, PathBuf)> = segments.filter_map(known).collect();
+    segments.sort_unstable();
+    let mut bytes: u64 = segments.iter().map(|(_, bytes, _)| bytes).sum();
+    let mut failed = 0;
+    for (modified, length, path) in segments {
+        let is_old = SystemTime::now().duration_since(modified).is_ok_and(|age| age > KEEP);
+        if !is_old && bytes <= bytes_max {
+            break;
+        }
+        bytes -= length;
+        failed += usize::from(fs::remove_file(path).is_err());
+    }
+    failed
 }
 
 #[cfg(test)]
@@ -331,7 +350,7 @@ mod tests {
         let at = Timestamp::from_micros(7);
         let tenant = IdMint::new(1).mint(at);
         assert!(log.begin(tenant, at, &()));
-        let step = Step { at, input: &Input::Wake, outputs: [].as_slice() };
+        let step = Step { at, input: &Input::Wake, outputs: [].as_slice(), failed: false };
         (0..10).for_each(|_| assert!(log.step(tenant, &step)));
         assert!(log.finish());
         thread.join().expect("the thread ended in good order");
@@ -360,11 +379,32 @@ mod tests {
         for name in ["b.flight", "c.flight", "notes.txt"] {
             old(&folder.join(name));
         }
-        assert_eq!(prune(dir.path()), 1);
+        assert_eq!(prune(dir.path(), u64::MAX), 1);
         let mut left: Vec<_> = fs::read_dir(&folder).expect("readable").flatten().collect();
         left.sort_by_key(fs::DirEntry::path);
         let left: Vec<_> = left.iter().map(fs::DirEntry::file_name).collect();
         assert_eq!(left, ["a.flight", "notes.txt"]);
+    }
+
+    #[test]
+    fn the_oldest_segments_leave_when_there_are_too_many_bytes() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        for (tenant, name, minutes) in
+            [("a", "1.flight", 3), ("b", "2.flight", 2), ("a", "3.flight", 1)]
+        {
+            let folder = dir.path().join(tenant);
+            fs::create_dir_all(&folder).expect("a folder");
+            fs::write(folder.join(name), [0; 100]).expect("written");
+            let file = File::options().write(true).open(folder.join(name)).expect("a file");
+            let age = Duration::from_secs(60 * minutes);
+            file.set_modified(SystemTime::now() - age).expect("an age");
+        }
+        assert_eq!(prune(dir.path(), 250), 0);
+        let left = |path: &str| dir.path().join(path).exists();
+        assert_eq!(
+            (left("a/1.flight"), left("b/2.flight"), left("a/3.flight")),
+            (false, true, true)
+        );
     }
 
     #[test]
@@ -379,7 +419,7 @@ mod tests {
         let obstacle = flight.join(tenant.to_string());
         File::create(&obstacle).expect("a file");
         let (log, thread) = FlightLog::start(flight, key.clone(), BUILD).expect("starts");
-        let step = Step { at, input: &Input::Wake, outputs: [].as_slice() };
+        let step = Step { at, input: &Input::Wake, outputs: [].as_slice(), failed: false };
         assert!(log.begin(tenant, at, &()), "it is only on its way");
         let patience = Instant::now() + 5 * FINISH_PATIENCE;
         let mut sent = 0;

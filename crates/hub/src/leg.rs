@@ -121,7 +121,7 @@ impl Leg {
         }
     }
 
-    /// Media could not make a port.
+    /// Media could not make a port, or cannot send to where the far side is.
     pub(crate) fn prepare_failed(&mut self, why: MediaFault) -> Vec<LegOutput> {
         let leg = self.leg;
         match self.state {
@@ -134,9 +134,12 @@ impl Leg {
                 vec![LegOutput::Sip(SipCommand::Reject { leg, status, retry_after_s })]
             }
             State::Preparing { .. } => {
-                let cause = LegCause::Unreachable;
+                // Nobody was called yet: the house has no room, the telephone is not to blame.
+                let cause = LegCause::InternalError;
                 vec![LegOutput::Cell(Input::LegEnded { leg, cause }), LegOutput::Finished]
             }
+            // What was agreed on can never be heard.
+            State::Up => self.hang_up(LegCause::Refused),
             _ => Vec::new(),
         }
     }
@@ -226,7 +229,7 @@ impl Leg {
     pub(crate) fn not_dialled(&mut self) -> Vec<LegOutput> {
         let leg = self.leg;
         self.state = State::Ending;
-        let cause = LegCause::Unreachable;
+        let cause = LegCause::InternalError;
         vec![
             LegOutput::Media(MediaCommand::Close { leg }),
             LegOutput::Cell(Input::LegEnded { leg, cause }),
@@ -375,6 +378,8 @@ mod tests {
             outputs.as_slice(),
             [LegOutput::Sip(SipCommand::Reject { status: 488, .. })]
         ));
+        let outputs = up().prepare_failed(MediaFault::BadDescription);
+        assert_eq!(words(&outputs), ["sip Hangup"], "a session that can never be heard is ended");
     }
 
     fn up() -> Leg {

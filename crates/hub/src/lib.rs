@@ -6,6 +6,7 @@
 
 mod books;
 mod browser;
+mod caught;
 mod cell_task;
 mod clips;
 mod clock;
@@ -52,6 +53,7 @@ pub use replay::{Difference, Replayed, plain_text, replay};
 pub use start::StartError;
 pub use switchboard::Ports;
 
+use caught::Caught;
 use clips::Clips;
 use flight::FlightLog;
 use mailbox::{Mailbox, Message};
@@ -101,6 +103,7 @@ struct House {
     /// What the media plane holds for us.
     clips: Mutex<Clips>,
     watch: Watch,
+    caught: Caught,
     /// Where cells run, whoever starts them.
     floor: Handle,
 }
@@ -124,6 +127,8 @@ pub struct Health {
     pub flight_steps_lost: u64,
     /// Difference of the wall clock to house time in microseconds when it jumped.
     pub clock_jump_us: Option<i64>,
+    /// Faults of the program since the start that ended one call, and nothing else.
+    pub caught: u64,
     /// The task of the house that failed: calls are not heard any more.
     pub failed: Option<&'static str>,
 }
@@ -240,6 +245,7 @@ impl Hub {
             inputs_waiting: tenants.values().map(|tenant| tenant.mailbox.waiting()).sum(),
             flight_steps_lost: self.house.flight.lost(),
             clock_jump_us: self.house.clock.jump_us(),
+            caught: self.house.caught.count(),
             failed: self.house.watch.failed(),
         }
     }

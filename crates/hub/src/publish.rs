@@ -56,6 +56,11 @@ impl Board {
         let _ = self.updates.send(update);
     }
 
+    /// What is gone has no state: nobody may go by the last one it had.
+    pub(crate) fn forget(&self, topic: Topic) {
+        self.latest.write().expect("no reader or writer of the board panics").remove(&topic);
+    }
+
     pub(crate) fn latest(&self, topic: Topic) -> Option<Update> {
         self.latest.read().expect("no reader or writer of the board panics").get(&topic).cloned()
     }

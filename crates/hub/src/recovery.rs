@@ -16,7 +16,7 @@ struct Open {
     wait: Option<(QueueEntryId, QueueId, Timestamp)>,
     offers: BTreeMap<OfferId, AgentId>,
     talks: BTreeMap<AgentId, (QueueId, LegId)>,
-    holds: BTreeMap<AgentId, ()>,
+    holds: BTreeSet<AgentId>,
     wraps: BTreeMap<AgentId, QueueId>,
     recordings: BTreeSet<RecordingId>,
 }
@@ -39,7 +39,7 @@ impl Open {
                 self.talks.remove(agent);
             }
             Event::HoldStarted { agent, .. } => {
-                self.holds.insert(*agent, ());
+                self.holds.insert(*agent);
             }
             Event::HoldEnded { agent, .. } => {
                 self.holds.remove(agent);
@@ -109,12 +109,14 @@ impl Closing {
             self.event(Event::QueueLeft { call, entry, queue, outcome, waited_us });
             self.call_back(row.call, row.party, queue, row.waiting_since.unwrap_or(since));
         }
-        for agent in open.holds.into_keys() {
+        for agent in open.holds {
             self.event(Event::HoldEnded { call, agent });
         }
         for (agent, (queue, leg)) in open.talks {
             let cause = LegCause::NodeFailure;
             self.event(Event::Disconnected { call, queue, agent, leg, cause });
+            // Cut off in mid-conversation: the house owes them a call.
+            self.call_back(row.call, row.party, queue, self.ended_at);
         }
         self.end_wrap_ups(call, open.wraps);
         for recording in open.recordings {

@@ -8,6 +8,7 @@ use model::time::Timestamp;
 use model::{Input, Output};
 use serde::Serialize;
 
+use crate::caught::Caught;
 use crate::flight::{self, FlightError, Step};
 use crate::key::HouseKey;
 
@@ -28,6 +29,8 @@ pub struct Replayed {
     pub inputs: u64,
     /// Outputs that were compared.
     pub decisions: u64,
+    /// The last input failed then, by a fault of the program, and fails again.
+    pub fails_again: bool,
     /// The first decision that differs; nothing after it was replayed.
     pub difference: Option<Difference>,
 }
@@ -47,6 +50,10 @@ pub struct Difference {
     pub then: Option<Output>,
     /// What is decided now; nothing when there were more outputs then.
     pub now: Option<Output>,
+    /// The program failed at this input then.
+    pub failed_then: bool,
+    /// It fails at it now.
+    pub fails_now: bool,
 }
 
 /// Replays one segment with the program `build`. `prepare` may change the cell first: tests use it
@@ -72,12 +79,20 @@ pub fn replay(
         replayed_with_tzdb: civil::tzdb_version().to_owned(),
         inputs: 0,
         decisions: 0,
+        fails_again: false,
         difference: None,
     };
     for step in steps {
         replayed.inputs += 1;
-        cell.handle(step.at, step.input.clone());
-        let now: Vec<Output> = std::iter::from_fn(|| cell.poll()).collect();
+        let decide = || {
+            cell.handle(step.at, step.input.clone());
+            std::iter::from_fn(|| cell.poll()).collect::<Vec<Output>>()
+        };
+        let now = Caught::default().catch(decide).ok();
+        if now.is_none() && step.failed {
+            replayed.fails_again = true;
+            break;
+        }
         if let Some(difference) = compare(replayed.inputs, step, now, &mut replayed.decisions) {
             replayed.difference = Some(difference);
             break;
@@ -97,14 +112,23 @@ pub fn plain_text(path: &Path, key: &HouseKey) -> Result<String, FlightError> {
     Ok(texts.map_err(|_| FlightError::NotFlightLog)?.join("\n"))
 }
 
-fn compare(input_n: u64, step: Step, now: Vec<Output>, decisions: &mut u64) -> Option<Difference> {
+/// What is decided now is `None` where the cell fails.
+fn compare(
+    input_n: u64,
+    step: Step,
+    now: Option<Vec<Output>>,
+    decisions: &mut u64,
+) -> Option<Difference> {
+    let (failed_then, fails_now) = (step.failed, now.is_none());
     let mut then = step.outputs.into_iter();
-    let mut now = now.into_iter();
+    let mut now = now.into_iter().flatten();
     for output_n in 1.. {
         let (was, is) = (then.next(), now.next());
-        if was != is {
-            let (at, input) = (step.at, step.input);
-            return Some(Difference { input_n, at, input, output_n, then: was, now: is });
+        if was != is || failed_then || fails_now {
+            let (at, input, then, now) = (step.at, step.input, was, is);
+            let difference =
+                Difference { input_n, at, input, output_n, then, now, failed_then, fails_now };
+            return Some(difference);
         }
         if was.is_none() {
             break;

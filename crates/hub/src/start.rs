@@ -16,6 +16,7 @@ use store::{Ctx, FloorBatch, Store, StoreError, TenantDb};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
+use crate::caught::Caught;
 use crate::cell_task::{self, CellTask};
 use crate::clock::HouseClock;
 use crate::flight::FlightLog;
@@ -50,8 +51,9 @@ impl Hub {
         let (flight, _) = FlightLog::start(parts.data_dir.join("flight"), parts.key, &parts.build)?;
         let (switchboard, requests) = mpsc::unbounded_channel();
         let streams = Streams { requests, sip: parts.sip_events, media: parts.media_events };
-        let board =
-            Switchboard::new(parts.ports.clone(), clock.clone(), random_seed(), &switchboard)?;
+        let caught = Caught::default();
+        let (ports, seed) = (parts.ports.clone(), random_seed());
+        let board = Switchboard::new(ports, clock.clone(), seed, &switchboard, caught.clone())?;
         let watch = Watch::new();
         watch.over("switchboard", tokio::spawn(board.run(streams)));
         let house = House {
@@ -65,6 +67,7 @@ impl Hub {
             changing: tokio::sync::Mutex::new(()),
             clips: Mutex::default(),
             watch,
+            caught,
             floor: Handle::current(),
         };
         let hub = Self { house: Arc::new(house) };
@@ -81,12 +84,26 @@ impl Hub {
         Ok(hub)
     }
 
-    /// A tenant is new or its configuration changed: its cell learns the newest version.
+    /// A tenant is new or its configuration changed: its cell learns the newest version. A record
+    /// that is busy is asked again.
     ///
     /// # Errors
     /// When the record cannot be read.
     pub async fn config_changed(&self, tenant: TenantId) -> Result<(), StartError> {
         let _changing = self.house.changing.lock().await;
+        for _ in 1..limits::CONFIG_TRIES_MAX {
+            match self.tell_config(tenant).await {
+                Err(StartError::Store(StoreError::Busy)) => {
+                    let pause = Duration::from_millis(limits::CONFIG_PAUSE_MS);
+                    tokio::time::sleep(pause).await;
+                }
+                told => return told,
+            }
+        }
+        self.tell_config(tenant).await
+    }
+
+    async fn tell_config(&self, tenant: TenantId) -> Result<(), StartError> {
         match self.tenant(tenant) {
             Some(running) => {
                 let config = self.load_config(tenant).await?;
@@ -135,6 +152,7 @@ impl Hub {
             data_dir: house.data_dir.clone(),
             language: config.language.clone(),
             seed: random_seed(),
+            caught: house.caught.clone(),
         };
         house.watch.over("cell", house.floor.spawn(CellTask::new(parts).run()));
         mailbox.input(Input::Config(config.clone()));
@@ -155,7 +173,7 @@ impl Hub {
         let config = db.config().await?;
         let mut silent = HashSet::new();
         for variant in config.prompts.values().flat_map(|prompt| prompt.variants.values()) {
-            if !self.load_clip(&db, variant.clip).await {
+            if !self.load_clip(&db, variant.clip).await? {
                 silent.insert(variant.clip);
             }
         }
@@ -178,16 +196,18 @@ impl Hub {
     }
 
     /// Hands a clip to the media plane unless it has it. False when nobody will hear it.
-    async fn load_clip(&self, db: &TenantDb, clip: ClipId) -> bool {
+    async fn load_clip(&self, db: &TenantDb, clip: ClipId) -> Result<bool, StartError> {
         let known = || self.house.clips.lock().expect("nobody panics with this lock");
         if known().holds(clip) {
-            return true;
+            return Ok(true);
         }
         let bytes = match db.blob(clip).await {
             Ok(bytes) => bytes,
+            // It is there: whoever asked tries again.
+            Err(StoreError::Busy) => return Err(StoreError::Busy.into()),
             Err(error) => {
                 tracing::error!(%clip, %error, "a prompt cannot be read and will not be heard");
-                return false;
+                return Ok(false);
             }
         };
         let ports = self.house.ports.clone();
@@ -209,7 +229,7 @@ impl Hub {
         } else {
             tracing::error!(%clip, "the media plane does not take a prompt; it will not be heard");
         }
-        taken
+        Ok(taken)
     }
 
     async fn renew_numbers(&self) -> Result<(), StartError> {

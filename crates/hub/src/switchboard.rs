@@ -3,6 +3,8 @@
 //! One task owns every leg of the house. It decides nothing: tenants come from the number plan,
 //! calls from the cells, legs from their small machines.
 
+mod guard;
+
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -21,11 +23,14 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Duration, interval};
 
 use crate::browser::{Claim, Phones, Taken};
+use crate::caught::Caught;
 use crate::clock::HouseClock;
 use crate::keyboard::Keyboards;
 use crate::leg::{Leg, LegOutput};
 use crate::mailbox::{Mailbox, Message};
 use crate::plan::NumberPlan;
+
+use guard::About;
 
 /// How often forgotten browser legs are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
@@ -95,6 +100,7 @@ pub(crate) struct Switchboard {
     offers: std::sync::mpsc::Sender<(LegId, u64, String)>,
     /// Endings that a plane was too busy for; losing one would leave somebody on a dead line.
     endings: VecDeque<Ending>,
+    caught: Caught,
 }
 
 /// A command that has to arrive.
@@ -118,8 +124,9 @@ impl Switchboard {
         clock: Arc<HouseClock>,
         seed: u64,
         requests: &mpsc::UnboundedSender<Request>,
+        caught: Caught,
     ) -> std::io::Result<Self> {
-        let offers = browser_maker(ports.clone(), requests.downgrade())?;
+        let offers = browser_maker(ports.clone(), requests.downgrade(), caught.clone())?;
         Ok(Self {
             ports,
             clock,
@@ -134,6 +141,7 @@ impl Switchboard {
             keyboards: Keyboards::default(),
             offers,
             endings: VecDeque::new(),
+            caught,
         })
     }
 
@@ -151,12 +159,14 @@ impl Switchboard {
                         // Whoever stops the house may have given up waiting.
                         let _ = done.send(self.cells.values().cloned().collect());
                     }
-                    Some(request) => self.request(request),
+                    Some(request) => {
+                        self.guarded(About::from(&request), |board| board.request(request));
+                    }
                     None => break,
                 },
-                Some(event) = streams.sip.recv() => self.sip(event),
-                Some(event) = streams.media.recv() => self.media(event),
-                _ = sweep.tick() => self.sweep(),
+                Some(event) = streams.sip.recv() => self.hear_sip(event),
+                Some(event) = streams.media.recv() => self.hear_media(event),
+                _ = sweep.tick() => self.guarded(About::Nobody, Self::sweep),
             }
             self.flush_endings();
         }
@@ -164,11 +174,19 @@ impl Switchboard {
 
     fn drain(&mut self, streams: &mut Streams) {
         while let Ok(event) = streams.sip.try_recv() {
-            self.sip(event);
+            self.hear_sip(event);
         }
         while let Ok(event) = streams.media.try_recv() {
-            self.media(event);
+            self.hear_media(event);
         }
+    }
+
+    fn hear_sip(&mut self, event: SipEvent) {
+        self.guarded(About::Leg(event.leg()), |board| board.sip(event));
+    }
+
+    fn hear_media(&mut self, event: MediaEvent) {
+        self.guarded(About::from(&event), |board| board.media(event));
     }
 
     fn flush_endings(&mut self) {
@@ -385,16 +403,7 @@ impl Switchboard {
             }
             return;
         }
-        let leg = match &event {
-            SipEvent::Incoming { leg, .. }
-            | SipEvent::Ringing { leg }
-            | SipEvent::Answered { leg, .. }
-            | SipEvent::Confirmed { leg, .. }
-            | SipEvent::Reoffered { leg, .. }
-            | SipEvent::ChangeEnded { leg, .. }
-            | SipEvent::Digit { leg, .. }
-            | SipEvent::Ended { leg, .. } => *leg,
-        };
+        let leg = event.leg();
         let Some((tenant, machine)) = self.legs.get_mut(&leg) else { return };
         let tenant = *tenant;
         let outputs = machine.sip(self.clock.now(), event);
@@ -527,17 +536,21 @@ impl Switchboard {
 }
 
 /// A thread that makes browser legs: each costs a millisecond of certificates and parsing, which a
-/// hundred pages at once must not take from the calls.
+/// hundred pages at once must not take from the calls. A fault in one refuses that page.
 fn browser_maker(
     ports: Ports,
     requests: mpsc::WeakUnboundedSender<Request>,
+    caught: Caught,
 ) -> std::io::Result<std::sync::mpsc::Sender<(LegId, u64, String)>> {
     let (offers, received) = std::sync::mpsc::channel::<(LegId, u64, String)>();
     std::thread::Builder::new().name("browser-legs".to_owned()).spawn(move || {
         while let Ok((leg, offer, sdp)) = received.recv() {
-            if !(ports.media)(MediaCommand::BrowserOffer { leg, offer, sdp })
-                && let Some(requests) = requests.upgrade()
-            {
+            let command = MediaCommand::BrowserOffer { leg, offer, sdp };
+            let taken = caught.catch(|| (ports.media)(command)).unwrap_or_else(|_| {
+                tracing::error!(leg.id = %leg, "making the leg of a page failed");
+                false
+            });
+            if !taken && let Some(requests) = requests.upgrade() {
                 let _ = requests.send(Request::BrowserRefused(offer));
             }
         }

@@ -2,18 +2,29 @@
 //!
 //! Invariant: after any switch between sources the next packet follows the last one: the sequence
 //! grows by one, the timestamp by the time that passed. Within one relayed source its own gaps and
-//! order are kept, so that the far side sees a loss as a loss.
+//! order are kept, so that the far side sees a loss as a loss. A source that was interrupted goes
+//! on by the clock it had here: what a stall held back is left out where silence has filled its
+//! time, and nothing is later afterwards than before. All packets of a key press have one
+//! timestamp, whatever is sent between them (RFC 4733 section 2.5.1.2).
 
-use crate::rtp::{sequence_distance, timestamp_distance};
+use model::limits::FRAME_SAMPLES;
+
+use crate::rtp::{Header, sequence_distance, timestamp_distance};
 
 /// Sequence jump of a relayed source that counts as a new beginning.
 const SEQUENCE_JUMP: u16 = 200;
 /// Difference between a source's clock and ours that counts as a new beginning, in samples (2 s).
 const CLOCK_JUMP: u32 = 16_000;
-/// The same during a key press, whose packets keep one timestamp, in samples (12 s).
-const PRESS_JUMP: u32 = 96_000;
+/// The same after an interruption, in samples (10 s): a stall may have held packets back for long.
+const STALL_JUMP: u32 = 80_000;
+/// How much older than the newest press one of the same source is when its packets are late, in
+/// samples (12 s).
+const PRESS_LATE: i32 = 96_000;
 /// How late a clocked frame may be before the timestamp is set by the wall again, in samples.
 const CLOCK_LATE: i32 = 480;
+/// Time in which late packets are not yet asked to come faster than they were spoken, in samples
+/// (60 ms).
+const BACKLOG: i32 = 480;
 
 /// What feeds the stream. Two sources that are equal continue each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,24 +46,40 @@ pub(crate) struct Stamp {
     pub(crate) timestamp: u32,
 }
 
-/// A packet of a relayed source.
+/// How the sequence of the source that sent last becomes ours.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Incoming {
-    /// The source's marker bit.
-    pub(crate) marker: bool,
-    /// The source's sequence number.
-    pub(crate) sequence: u16,
-    /// The source's timestamp.
-    pub(crate) timestamp: u32,
-    /// Samples of audio in it; 0 for a key press.
-    pub(crate) samples: u32,
+struct Numbers {
+    source: Source,
+    /// What is older than this comes from before the source's turn.
+    first: u16,
+    offset: u16,
 }
 
+/// How the clock of the sound that was relayed last becomes ours, and its last packet.
 #[derive(Debug, Clone, Copy)]
-struct Relay {
-    first: u16,
-    sequence_offset: u16,
-    timestamp_offset: u32,
+struct Sound {
+    source: Source,
+    offset: u32,
+    sequence: u16,
+    timestamp: u32,
+}
+
+impl Sound {
+    /// Whether the source itself was silent before `packet`: its clock went on further than its
+    /// numbers tell.
+    fn paused_before(&self, packet: &Header, samples: u32) -> bool {
+        let steps = i32::from(sequence_distance(self.sequence, packet.sequence)) + 1;
+        let spoken = steps.saturating_mul(samples.cast_signed());
+        timestamp_distance(self.timestamp, packet.timestamp) > spoken
+    }
+}
+
+/// The newest key press that was passed on.
+#[derive(Debug, Clone, Copy)]
+struct Press {
+    source: Source,
+    timestamp: u32,
+    offset: u32,
 }
 
 /// One outward stream.
@@ -60,9 +87,15 @@ struct Relay {
 pub(crate) struct OutStream {
     wall_offset: u32,
     next_sequence: u16,
+    /// The end of the sound that was sent.
     next_timestamp: u32,
-    source: Option<Source>,
-    relay: Relay,
+    numbers: Option<Numbers>,
+    /// What sound came from last. It may be interrupted by keys of another source.
+    heard: Option<Source>,
+    sound: Option<Sound>,
+    press: Option<Press>,
+    /// Since when packets come too late to be sent, and the timestamp of the first, by its source.
+    late: Option<(u32, u32)>,
 }
 
 impl OutStream {
@@ -73,58 +106,74 @@ impl OutStream {
             wall_offset: timestamp.wrapping_sub(now),
             next_sequence: sequence,
             next_timestamp: timestamp,
-            source: None,
-            relay: Relay { first: 0, sequence_offset: 0, timestamp_offset: 0 },
+            numbers: None,
+            heard: None,
+            sound: None,
+            press: None,
+            late: None,
         }
     }
 
-    /// Stamps a relayed packet at `now` (our clock in samples). `None` when the packet is older
-    /// than the beginning of its source here: it would overtake backwards what was sent before.
-    pub(crate) fn relay(&mut self, now: u32, source: Source, packet: Incoming) -> Option<Stamp> {
-        let fresh = self.source != Some(source) || self.is_new_beginning(now, &packet);
-        if fresh {
-            self.source = Some(source);
-            self.relay = Relay {
-                first: packet.sequence,
-                sequence_offset: self.next_sequence.wrapping_sub(packet.sequence),
-                timestamp_offset: self.wall(now).wrapping_sub(packet.timestamp),
-            };
-        } else if sequence_distance(self.relay.first, packet.sequence) < 0 {
-            return None;
-        }
-        let sequence = packet.sequence.wrapping_add(self.relay.sequence_offset);
-        let timestamp = packet.timestamp.wrapping_add(self.relay.timestamp_offset);
-        if sequence_distance(self.next_sequence, sequence) >= 0 {
-            self.next_sequence = sequence.wrapping_add(1);
-            // Keeps `first` within half the number space behind, however long the call.
-            let reach = packet.sequence.wrapping_sub(SEQUENCE_JUMP);
-            self.relay.first = later(reach, self.relay.first);
-        }
-        let end = timestamp.wrapping_add(packet.samples);
+    /// Stamps a relayed packet of `samples` of sound at `now` (our clock in samples). `None` when
+    /// it comes too late: what was sent since has taken its place.
+    pub(crate) fn relay(
+        &mut self,
+        now: u32,
+        source: Source,
+        packet: &Header,
+        samples: u32,
+    ) -> Option<Stamp> {
+        let numbers = self.numbers_for(source, packet.sequence)?;
+        let (offset, fresh) = self.offset_for(now, source, packet, samples)?;
+        let marker = packet.marker || fresh || self.heard != Some(source);
+        let timestamp = packet.timestamp.wrapping_add(offset);
+        let end = timestamp.wrapping_add(samples);
         if timestamp_distance(self.next_timestamp, end) > 0 {
             self.next_timestamp = end;
         }
-        Some(Stamp { marker: packet.marker || fresh, sequence, timestamp })
+        let (sequence, last) = (packet.sequence, packet.timestamp);
+        self.sound = Some(Sound { source, offset, sequence, timestamp: last });
+        (self.heard, self.late) = (Some(source), None);
+        Some(Stamp { marker, sequence: self.number(numbers, sequence), timestamp })
+    }
+
+    /// Stamps a relayed packet of a key press at `now`. `None` when it is of an earlier press than
+    /// the newest.
+    pub(crate) fn press(&mut self, now: u32, source: Source, packet: &Header) -> Option<Stamp> {
+        let numbers = self.numbers_for(source, packet.sequence)?;
+        let newest = self.press.filter(|press| press.source == source);
+        let distance = newest.map(|press| timestamp_distance(press.timestamp, packet.timestamp));
+        let offset = match (newest, distance) {
+            (Some(press), Some(0)) => press.offset,
+            (_, Some(distance)) if (-PRESS_LATE..0).contains(&distance) => return None,
+            _ => self.press_offset(now, source, packet.timestamp),
+        };
+        let marker = packet.marker || distance != Some(0);
+        self.press = Some(Press { source, timestamp: packet.timestamp, offset });
+        let timestamp = packet.timestamp.wrapping_add(offset);
+        Some(Stamp { marker, sequence: self.number(numbers, packet.sequence), timestamp })
     }
 
     /// A packet of the relayed source was not passed on on purpose: the far side shall not see
     /// that as a loss.
     pub(crate) fn skip(&mut self, source: Source, sequence: u16) {
-        let mapped = sequence.wrapping_add(self.relay.sequence_offset);
-        if self.source == Some(source) && mapped == self.next_sequence {
-            self.relay.sequence_offset = self.relay.sequence_offset.wrapping_sub(1);
-            self.relay.first = sequence.wrapping_add(1);
+        let next = self.next_sequence;
+        if let Some(numbers) = self.numbers.as_mut().filter(|numbers| numbers.source == source)
+            && sequence.wrapping_add(numbers.offset) == next
+        {
+            numbers.offset = numbers.offset.wrapping_sub(1);
+            numbers.first = sequence.wrapping_add(1);
         }
     }
 
     /// Stamps a frame of `samples` made by the clock at `now`.
     pub(crate) fn clocked(&mut self, now: u32, source: Source, samples: u32) -> Stamp {
-        let marker = self.source != Some(source);
-        let late = timestamp_distance(self.next_timestamp, now.wrapping_add(self.wall_offset));
+        let marker = self.heard != Some(source);
+        let late = timestamp_distance(self.next_timestamp, self.clock(now));
         if marker || late > CLOCK_LATE {
             self.next_timestamp = self.wall(now);
         }
-        self.source = Some(source);
+        (self.heard, self.numbers, self.late) = (Some(source), None, None);
         let stamp = Stamp { marker, sequence: self.next_sequence, timestamp: self.next_timestamp };
         self.next_sequence = self.next_sequence.wrapping_add(1);
         self.next_timestamp = self.next_timestamp.wrapping_add(samples);
@@ -142,13 +191,85 @@ impl OutStream {
         if timestamp_distance(self.next_timestamp, wall) > 0 { wall } else { self.next_timestamp }
     }
 
-    fn is_new_beginning(&self, now: u32, packet: &Incoming) -> bool {
-        let sequence = packet.sequence.wrapping_add(self.relay.sequence_offset);
-        let timestamp = packet.timestamp.wrapping_add(self.relay.timestamp_offset);
-        let clock = timestamp_distance(now.wrapping_add(self.wall_offset), timestamp);
-        let limit = if packet.samples == 0 { PRESS_JUMP } else { CLOCK_JUMP };
-        sequence_distance(self.next_sequence, sequence).unsigned_abs() > SEQUENCE_JUMP
-            || clock.unsigned_abs() > limit
+    /// How numbers of `source` become ours. `None` for one from before the source's turn: it would
+    /// overtake backwards what was sent before.
+    fn numbers_for(&self, source: Source, sequence: u16) -> Option<Numbers> {
+        let next = self.next_sequence;
+        let goes_on = self.numbers.filter(|numbers| {
+            let mapped = sequence.wrapping_add(numbers.offset);
+            numbers.source == source
+                && sequence_distance(next, mapped).unsigned_abs() <= SEQUENCE_JUMP
+        });
+        let fresh = Numbers { source, first: sequence, offset: next.wrapping_sub(sequence) };
+        let numbers = goes_on.unwrap_or(fresh);
+        (sequence_distance(numbers.first, sequence) >= 0).then_some(numbers)
+    }
+
+    /// Gives a packet its number and the source its turn.
+    fn number(&mut self, numbers: Numbers, sequence: u16) -> u16 {
+        let mapped = sequence.wrapping_add(numbers.offset);
+        let mut first = numbers.first;
+        if sequence_distance(self.next_sequence, mapped) >= 0 {
+            self.next_sequence = mapped.wrapping_add(1);
+            // Keeps `first` within half the number space behind, however long the call.
+            first = later(sequence.wrapping_sub(SEQUENCE_JUMP), first);
+        }
+        self.numbers = Some(Numbers { first, ..numbers });
+        mapped
+    }
+
+    /// From the clock of `source` to ours, and whether that begins anew with this packet. `None`
+    /// for one that a stall held back and whose time others have filled.
+    fn offset_for(
+        &mut self,
+        now: u32,
+        source: Source,
+        packet: &Header,
+        samples: u32,
+    ) -> Option<(u32, bool)> {
+        let fresh = (self.wall(now).wrapping_sub(packet.timestamp), true);
+        let is_heard = self.heard == Some(source);
+        let limit = if is_heard { CLOCK_JUMP } else { STALL_JUMP };
+        let known = self.sound.filter(|sound| {
+            sound.source == source
+                && (is_heard || !sound.paused_before(packet, samples))
+                && self.is_near(now, packet.timestamp, sound.offset, limit)
+        });
+        let Some(sound) = known else { return Some(fresh) };
+        let timestamp = packet.timestamp.wrapping_add(sound.offset);
+        let overlap = timestamp_distance(timestamp, self.next_timestamp);
+        // Uninterrupted, or it brings something new and begins after the last frame that was sent.
+        if is_heard && self.numbers.is_some_and(|numbers| numbers.source == source)
+            || overlap < samples.min(FRAME_SAMPLES as u32).cast_signed()
+        {
+            return Some((sound.offset, false));
+        }
+        if self.is_backlog(now, packet.timestamp) { None } else { Some(fresh) }
+    }
+
+    /// Whether late packets come faster than they were spoken: what a stall held back, which soon
+    /// ends. Otherwise they are late for good, or their clock stood still while the source was
+    /// silent.
+    fn is_backlog(&mut self, now: u32, timestamp: u32) -> bool {
+        let (since, first) = *self.late.get_or_insert((now, timestamp));
+        let took = timestamp_distance(since, now);
+        took < BACKLOG || timestamp_distance(first, timestamp) > took + took / 4
+    }
+
+    /// From the clock of `source` to ours, for a new press.
+    fn press_offset(&self, now: u32, source: Source, timestamp: u32) -> u32 {
+        let sound = self.sound.filter(|sound| sound.source == source).map(|sound| sound.offset);
+        let press = self.press.filter(|press| press.source == source).map(|press| press.offset);
+        sound
+            .or(press)
+            .filter(|offset| self.is_near(now, timestamp, *offset, CLOCK_JUMP))
+            .unwrap_or_else(|| self.wall(now).wrapping_sub(timestamp))
+    }
+
+    /// Whether a source's timestamp is at most `limit` samples away from the wall.
+    fn is_near(&self, now: u32, timestamp: u32, offset: u32, limit: u32) -> bool {
+        let away = timestamp_distance(self.clock(now), timestamp.wrapping_add(offset));
+        away.unsigned_abs() <= limit
     }
 }
 
@@ -158,91 +279,4 @@ fn later(a: u16, b: u16) -> u16 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use model::random::Random;
-
-    const A: Source = Source::Relay(1, 11);
-    const B: Source = Source::Relay(2, 22);
-
-    fn packet(sequence: u16, timestamp: u32) -> Incoming {
-        Incoming { marker: false, sequence, timestamp, samples: 160 }
-    }
-
-    #[test]
-    fn switches_between_sources_are_continuous_and_marked() {
-        let mut stream = OutStream::new(0, 65_530, u32::MAX - 500);
-        let mut last: Option<Stamp> = None;
-        let mut now = 0;
-        for round in 0..40_u32 {
-            for n in 0..7_u16 {
-                now += 160;
-                let stamp = match round % 4 {
-                    0 => stream.relay(now, A, packet(round as u16 * 999 + n, 160 * u32::from(n))),
-                    1 => Some(stream.clocked(now, Source::Clock(1), 160)),
-                    2 => stream.relay(now, B, packet(n, 7_000_000 + 160 * u32::from(n))),
-                    _ => Some(stream.clocked(now, Source::Clock(2), 160)),
-                }
-                .expect("in order");
-                assert_eq!(stamp.marker, n == 0);
-                if let Some(last) = last {
-                    assert_eq!(sequence_distance(last.sequence, stamp.sequence), 1);
-                    assert_eq!(timestamp_distance(last.timestamp, stamp.timestamp), 160);
-                }
-                last = Some(stamp);
-            }
-        }
-    }
-
-    #[test]
-    fn loss_and_order_of_one_source_are_kept() {
-        let mut stream = OutStream::new(0, 100, 0);
-        let got: Vec<u16> = [10_u16, 11, 14, 13, 15]
-            .iter()
-            .filter_map(|n| stream.relay(0, A, packet(*n, u32::from(*n) * 160)))
-            .map(|stamp| stamp.sequence)
-            .collect();
-        assert_eq!(got, [100, 101, 104, 103, 105]);
-        assert_eq!(stream.relay(0, A, packet(9, 9 * 160)), None, "from before the beginning");
-        assert_eq!(stream.clocked(0, Source::Clock(0), 160).sequence, 106);
-    }
-
-    #[test]
-    fn what_is_not_passed_on_leaves_no_gap() {
-        let mut stream = OutStream::new(0, 5, 0);
-        assert!(stream.relay(0, A, packet(1, 160)).is_some());
-        for sequence in 2..9 {
-            stream.skip(A, sequence);
-        }
-        assert_eq!(stream.relay(1_280, A, packet(9, 1_440)).map(|s| s.sequence), Some(6));
-    }
-
-    #[test]
-    fn time_that_passed_in_silence_is_in_the_timestamp() {
-        let mut stream = OutStream::new(0, 0, 1_000);
-        assert_eq!(stream.clocked(0, Source::Clock(0), 160).timestamp, 1_000);
-        let stamp = stream.relay(8_000, A, packet(77, 5)).expect("fresh");
-        assert_eq!((stamp.timestamp, stamp.marker), (9_000, true));
-    }
-
-    #[test]
-    fn wild_packets_never_move_the_stream_backwards_by_more_than_a_reorder() {
-        let mut random = Random::new(4);
-        let mut stream = OutStream::new(0, 0, 0);
-        let mut highest: Option<u16> = None;
-        for n in 0..10_000_u32 {
-            let wild = Incoming {
-                marker: false,
-                sequence: random.next_u64() as u16,
-                timestamp: random.next_u64() as u32,
-                samples: random.below(500) as u32,
-            };
-            let Some(stamp) = stream.relay(n * 20, A, wild) else { continue };
-            if let Some(highest) = highest {
-                let distance = sequence_distance(highest, stamp.sequence);
-                assert!(distance.unsigned_abs() <= SEQUENCE_JUMP + 1, "{distance}");
-            }
-            highest = Some(highest.map_or(stamp.sequence, |h| later(h, stamp.sequence)));
-        }
-    }
-}
+mod tests;

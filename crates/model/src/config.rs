@@ -119,8 +119,19 @@ pub struct PublishedFlow {
 pub struct Prompt {
     /// The name flows use.
     pub name: String,
-    /// BCP 47 tag to clip; the tag `*` serves every language.
+    /// BCP 47 tag to clip; [`EVERY_LANGUAGE`] serves every caller.
     pub variants: BTreeMap<String, Clip>,
+}
+
+/// The tag of a sound that serves every caller, music as a rule.
+pub const EVERY_LANGUAGE: &str = "*";
+
+/// The tags under which a prompt may serve a caller who speaks `language`, the best first; whoever
+/// has no sound of their own language hears the company's.
+#[must_use]
+pub fn tongues<'a>(language: &'a str, company: &'a str) -> [&'a str; 5] {
+    let base = |tag: &'a str| tag.split('-').next().unwrap_or(tag);
+    [language, base(language), company, base(company), EVERY_LANGUAGE]
 }
 
 /// One normalised sound.

@@ -25,6 +25,10 @@ pub const STOP_MS_MAX: u64 = 10_000;
 /// Updates of a tenant's topics that a slow watcher may be behind before it has to read the newest
 /// views again.
 pub const BOARD_UPDATES_MAX: usize = 1_024;
+/// Tries to tell a cell its configuration from a record that is busy.
+pub const CONFIG_TRIES_MAX: usize = 5;
+/// Pause between two of them, in milliseconds.
+pub const CONFIG_PAUSE_MS: u64 = 200;
 /// Tries to hand a clip to a media plane that is behind.
 pub const CLIP_TRIES_MAX: usize = 50;
 /// Pause between two of them, in milliseconds: a second in all.
@@ -60,11 +64,16 @@ pub const FLIGHT_SEGMENT_INPUTS_MAX: u32 = 50_000;
 pub const FLIGHT_SEGMENT_MS_MAX: i64 = 300_000;
 /// Age at which a segment is removed, in seconds: it holds what callers typed.
 pub const FLIGHT_KEEP_S: u64 = 24 * 3_600;
+/// Bytes of the flight log of the whole house; the oldest segments leave first.
+pub const FLIGHT_BYTES_MAX: u64 = 4 * 1_024 * 1_024 * 1_024;
 /// Time that a stop waits for the end of the flight log, in milliseconds.
 pub const FLIGHT_FINISH_MS_MAX: u64 = 2_000;
 /// Time an event for whose record nobody waits is held for others to join its commit, in
 /// milliseconds. With the writer's pause and the steps of timers it makes 50 at most (ADR 0016).
 pub const GATHER_MS: i64 = 36;
+/// Events, and rows, of one commit. More than that waits only behind a disk that failed; encoding
+/// all of it at once would hold up calls.
+pub const COMMIT_EVENTS_MAX: usize = 4_000;
 /// Time a commit may take before the house is degraded, in milliseconds.
 pub const COMMIT_LATE_MS: i64 = 500;
 
@@ -191,8 +200,11 @@ pub const FRAME_SAMPLES: usize = 160;
 pub const JITTER_FRAMES_MAX: usize = 10;
 /// Length of a press whose end packet never came, in milliseconds; then the key was let go.
 pub const KEY_PRESS_MS_MAX: u64 = 3_000;
-/// Time without a packet from a peer that should send before its leg is ended, in milliseconds.
+/// Time without a packet from a peer in a conversation before its leg is ended, in milliseconds.
 pub const SILENT_MS_MAX: i64 = 30_000;
+/// The same while a leg only listens, to a prompt or the music of a queue, in milliseconds: with
+/// voice activity detection a gateway sends nothing for a caller who is silent.
+pub const SILENT_LISTENING_MS_MAX: i64 = 300_000;
 /// Seconds of one prompt.
 pub const PROMPT_S_MAX: u32 = 600;
 /// Channels of a sound that is uploaded; they are mixed into one.
@@ -246,12 +258,17 @@ pub const WS_TOPICS_MAX: usize = 200;
 pub const WS_QUEUED_BYTES_MAX: usize = 256 * 1_024;
 /// Bytes of a REST body.
 pub const HTTP_BODY_BYTES_MAX: usize = 1_024 * 1_024;
+/// Bytes of the body of a request by somebody who is not known yet: to sign in, or the first start.
+pub const HTTP_ENTRANCE_BYTES_MAX: usize = 8 * 1_024;
 /// Answers remembered for requests that are sent twice.
 pub const IDEMPOTENT_ANSWERS_MAX: usize = 20_000;
 /// Answers remembered for one account, those that are being made included.
 pub const IDEMPOTENT_ANSWERS_PER_ACCOUNT_MAX: usize = 500;
 /// Bytes of all answers remembered.
 pub const IDEMPOTENT_BYTES_MAX: usize = 32 * 1_024 * 1_024;
+/// Length of all sounds of one tenant, in milliseconds: they are in memory while it runs, 16 bytes
+/// a millisecond.
+pub const PROMPTS_MS_PER_TENANT_MAX: i64 = 3 * 3_600_000;
 /// Sounds that are uploaded at once: each is held whole while it is read.
 pub const UPLOADS_AT_ONCE_MAX: usize = 2;
 /// Time an upload waits for those before it, in milliseconds.

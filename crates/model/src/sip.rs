@@ -185,3 +185,20 @@ pub enum SipEvent {
         status: Option<u16>,
     },
 }
+
+impl SipEvent {
+    /// The leg that it is about.
+    #[must_use]
+    pub const fn leg(&self) -> LegId {
+        match self {
+            Self::Incoming { leg, .. }
+            | Self::Ringing { leg }
+            | Self::Answered { leg, .. }
+            | Self::Confirmed { leg, .. }
+            | Self::Reoffered { leg, .. }
+            | Self::ChangeEnded { leg, .. }
+            | Self::Digit { leg, .. }
+            | Self::Ended { leg, .. } => *leg,
+        }
+    }
+}

@@ -31,8 +31,11 @@ pub(crate) struct SipUri<'a> {
 }
 
 pub(crate) fn is_token(text: &str) -> bool {
-    !text.is_empty()
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&b))
+    !text.is_empty() && text.bytes().all(is_token_byte)
+}
+
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte)
 }
 
 /// The end of the quoted string that begins at byte 0: the place behind the closing quote.
@@ -90,7 +93,8 @@ pub(crate) fn name_addr(value: &str) -> Option<NameAddr<'_>> {
     } else if let Some(place) = value.find('<') {
         let (display, rest) = value.split_at(place);
         let display = display.trim_end();
-        if !display.split_ascii_whitespace().all(is_token) {
+        // Letters beyond ASCII should be quoted, and can be taken for nothing else where not.
+        if !display.bytes().all(|b| is_token_byte(b) || b" \t".contains(&b) || !b.is_ascii()) {
             return None;
         }
         (display, rest)
@@ -286,6 +290,7 @@ mod tests {
         let read = |v| name_addr(v).map(|n| (n.display, n.uri, n.params));
         assert_eq!(read("sip:a@b ;   tag    = 19"), Some(("", "sip:a@b", ";   tag    = 19")));
         assert_eq!(read("caller<sip:a@b>;tag=1"), Some(("caller", "sip:a@b", ";tag=1")));
+        assert_eq!(read("Jö\u{fffd} K <sip:a@b>"), Some(("Jö\u{fffd} K", "sip:a@b", "")));
         assert_eq!(read(r#""x \" y"   <sip:a@b>"#), Some((r#""x \" y""#, "sip:a@b", "")));
         assert_eq!(read("<sip:a@b;p=1?h=2>"), Some(("", "sip:a@b;p=1?h=2", "")));
         for bad in [

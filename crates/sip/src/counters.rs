@@ -79,6 +79,8 @@ pub struct Counters {
     pub retransmissions_in: u64,
     /// Copies of a datagram that we wrote shortly before (lower bound).
     pub retransmissions_out: u64,
+    /// Faults of ours that ended one leg, or cost one datagram.
+    pub panics: u64,
     /// Times that a source was banned for a while.
     pub bans: u64,
     /// Refusals and drops by reason; every reason is present.
@@ -101,6 +103,7 @@ pub(crate) struct Tally {
     pub(crate) send_failures: AtomicU64,
     pub(crate) retransmissions_in: AtomicU64,
     pub(crate) retransmissions_out: AtomicU64,
+    pub(crate) panics: AtomicU64,
     pub(crate) bans: AtomicU64,
     pub(crate) legs: AtomicUsize,
     pub(crate) unanswered: AtomicUsize,
@@ -123,6 +126,7 @@ impl Tally {
             send_failures: self.send_failures.load(Relaxed),
             retransmissions_in: self.retransmissions_in.load(Relaxed),
             retransmissions_out: self.retransmissions_out.load(Relaxed),
+            panics: self.panics.load(Relaxed),
             bans: self.bans.load(Relaxed),
             refused: reasons.collect(),
             legs: self.legs.load(Relaxed),

@@ -116,6 +116,12 @@ impl SipHandle {
         self.shared.local
     }
 
+    /// The address that peers are told.
+    #[must_use]
+    pub fn advertised(&self) -> SocketAddr {
+        self.shared.advertise
+    }
+
     /// Hands a command over; never waits.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use crate::addr;
 use crate::parts;
 use crate::sdp::{self, Session};
 use crate::via;
-use crate::wire::{Head, Name};
+use crate::wire::{self, Head, Name};
 
 /// The methods that we serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +105,11 @@ impl Message {
         via::top(&self.head).unwrap_or("")
     }
 
+    /// Whether a request came through an address translation.
+    pub(crate) fn is_translated(&self) -> bool {
+        via::is_translated(&self.head, self.peer.ip())
+    }
+
     pub(crate) fn content_type(&self) -> &str {
         self.value(Name::ContentType).split(';').next().unwrap_or("").trim()
     }
@@ -122,11 +127,11 @@ impl Message {
         addr::user(self.uri())
     }
 
-    /// The URI of the first Contact.
+    /// The URI of the first Contact, if it can be called.
     pub(crate) fn contact(&self) -> Option<String> {
         let value = self.head.first(Name::Contact)?;
         let uri = addr::name_addr(addr::list(value).next()?)?.uri;
-        addr::sip_uri(uri).is_some().then(|| uri.to_owned())
+        (addr::sip_uri(uri).is_some() && wire::is_exact(uri)).then(|| uri.to_owned())
     }
 
     /// The values of Record-Route, in the order of the message.

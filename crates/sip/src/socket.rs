@@ -86,6 +86,8 @@ pub(crate) struct Port {
     seen: Recent,
     sent: Recent,
     buffer: Box<[u8]>,
+    /// The length of what was read last, and where it came from.
+    last: Option<(usize, SocketAddr)>,
 }
 
 /// What a look at the socket found.
@@ -105,7 +107,7 @@ impl Port {
         let filter = Filter::new(Arc::clone(&shared));
         let recent = || Recent::new(shared.config.t1);
         let buffer = vec![0; DATAGRAM_BYTES_MAX].into();
-        Self { socket, filter, seen: recent(), sent: recent(), shared, buffer }
+        Self { socket, filter, seen: recent(), sent: recent(), shared, buffer, last: None }
     }
 
     /// Waits until there may be something to read. Cancelling it loses nothing.
@@ -126,6 +128,7 @@ impl Port {
                 return Read::Failed;
             }
         };
+        self.last = Some((length, peer));
         self.shared.tally.messages_in.fetch_add(1, Relaxed);
         let datagram = &self.buffer[..length];
         let hash = self.seen.hash(datagram, peer);
@@ -144,6 +147,15 @@ impl Port {
                 Read::Done
             }
             Verdict::Drop => Read::Done,
+        }
+    }
+
+    /// The message that was read last, once more.
+    pub(crate) fn again(&mut self) -> Option<Box<Message>> {
+        let (length, peer) = self.last?;
+        match self.filter.judge(&self.buffer[..length], peer, true) {
+            Verdict::Pass(message) => Some(message),
+            Verdict::Reply(..) | Verdict::Drop => None,
         }
     }
 

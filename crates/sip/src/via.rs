@@ -43,7 +43,8 @@ fn params_are_sound(params: &str) -> bool {
 /// Where the responses to a request go: to the port that its Via names (RFC 3261 section 18.2.2),
 /// or to the one it came from where it asks for that (`rport`, RFC 3581). A Via that names another
 /// host than the source is from behind an address translation, and only the way it came leads back
-/// through that.
+/// through that. So it is with a host name, against the letter of the RFC: whether it is the
+/// source's is not known without a look-up, and most exchanges do the same.
 pub(crate) fn reply_to(head: &Head<'_>, source: SocketAddr) -> SocketAddr {
     let Some(top) = top(head) else { return source };
     if addr::param(params(top), "rport").is_some() {
@@ -56,6 +57,16 @@ pub(crate) fn reply_to(head: &Head<'_>, source: SocketAddr) -> SocketAddr {
         }
         _ => source,
     }
+}
+
+/// Whether a request came through an address translation: its only Via names another address than
+/// the one it came from. Where there are more of them the last hop was a proxy, and how its
+/// messages reach us tells nothing of the far side's.
+pub(crate) fn is_translated(head: &Head<'_>, source: IpAddr) -> bool {
+    let mut values = head.all(Name::Via).flat_map(addr::list);
+    let (Some(only), None) = (values.next(), values.next()) else { return false };
+    let named = sent_by(only).and_then(|(host, _)| host.parse::<IpAddr>().ok());
+    named.is_some_and(|named| named.to_canonical() != source.to_canonical())
 }
 
 /// Whether a host is the address that a datagram came from.
@@ -83,6 +94,25 @@ mod tests {
             let text = format!("OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/UDP {via}\r\n\r\n");
             let head = wire::read(text.as_bytes()).unwrap();
             assert_eq!(reply_to(&head, source), expected.parse().unwrap(), "{via}");
+        }
+    }
+
+    #[test]
+    fn a_translation_shows_in_the_only_via() {
+        let source = "::ffff:192.0.2.9".parse().unwrap();
+        for (via, expected) in [
+            ("192.0.2.9:5062", false),
+            ("10.0.0.1:5062", true),
+            ("10.0.0.1;rport", true),
+            ("[2001:db8::1]", true),
+            ("192.0.2.8", true),
+            ("pbx.example.org", false),
+            ("10.0.0.1, SIP/2.0/UDP 10.0.0.2", false),
+            ("192.0.2.9\r\nv: SIP/2.0/UDP 10.0.0.2", false),
+        ] {
+            let text = format!("OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/UDP {via}\r\n\r\n");
+            let head = wire::read(text.as_bytes()).unwrap();
+            assert_eq!(is_translated(&head, source), expected, "{via}");
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The head of a datagram, read once, by borrowing: start line and headers, long and short names.
 //!
 //! Reading never fails on single headers: what is wrong is kept as a fault, so that the refusal
-//! can still be addressed with the headers that are sound.
+//! can still be addressed with the headers that are sound. Bytes that are no UTF-8 are replaced,
+//! which is no fault: only what identifies something must be exact.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -88,13 +89,13 @@ pub(crate) fn read(datagram: &[u8]) -> Option<Head<'_>> {
     let text = String::from_utf8_lossy(&datagram[..end]);
     let start = find(text.as_bytes(), b"\r\n").unwrap_or(text.len());
     let first = &text[..start];
-    if !first.contains("SIP/")
-        || first.contains(|c: char| c.is_ascii_control() || c == char::REPLACEMENT_CHARACTER)
-    {
+    // What explains a status to people may be anything (RFC 4475 section 3.1.1.12).
+    let is_response = first.starts_with("SIP/");
+    let foreign = first.contains(|c: char| c.is_ascii_control()) || !is_exact(first);
+    if !first.contains("SIP/") || foreign && !is_response {
         return None;
     }
-    let mut fields = Vec::with_capacity(16);
-    let mut fault = matches!(text, Cow::Owned(_)).then_some("a header is not UTF-8");
+    let (mut fields, mut fault) = (Vec::with_capacity(16), None);
     let mut at = (start + 2).min(text.len());
     for line in lines(&text.as_bytes()[at..]) {
         match split_field(&text[at..at + line.len()]) {
@@ -107,6 +108,12 @@ pub(crate) fn read(datagram: &[u8]) -> Option<Head<'_>> {
         at += line.len() + 2;
     }
     Some(Head { text, start, fields, body_at: end + 4, fault })
+}
+
+/// Whether a value is as it came, byte for byte. One that is not means another thing to whoever
+/// gets it back, or to us: it identifies nothing.
+pub(crate) fn is_exact(value: &str) -> bool {
+    !value.contains(char::REPLACEMENT_CHARACTER)
 }
 
 /// Header after header, each with the lines that continue it.
@@ -127,11 +134,12 @@ pub(crate) fn lines(headers: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// # Errors
 /// What is wrong with it.
 pub(crate) fn read_field(line: &[u8]) -> Result<Field<'_>, &'static str> {
-    let line = std::str::from_utf8(line).map_err(|_| "a header is not UTF-8")?;
-    let (name, value) = split_field(line)?;
-    let value = match value {
-        Value::At(place) => Cow::Borrowed(&line[place]),
-        Value::Joined(value) => Cow::Owned(value.into()),
+    let line = String::from_utf8_lossy(line);
+    let (name, value) = split_field(&line)?;
+    let value = match (value, line) {
+        (Value::At(place), Cow::Borrowed(line)) => Cow::Borrowed(&line[place]),
+        (Value::At(place), Cow::Owned(line)) => Cow::Owned(line[place].to_owned()),
+        (Value::Joined(value), _) => Cow::Owned(value.into()),
     };
     Ok(Field { name, value })
 }
@@ -271,10 +279,23 @@ mod tests {
             let text = format!("OPTIONS sip:a SIP/2.0\r\n{bad}\r\n\r\n");
             assert!(read(text.as_bytes()).unwrap().fault.is_some(), "{bad:?}");
         }
-        assert!(read(b"OPTIONS sip:a SIP/2.0\r\nX: \xff\r\n\r\n").unwrap().fault.is_some());
         let pair = read(b"OPTIONS sip:a SIP/2.0\r\nX: \"\\\0\\\"\x20\"\r\n\r\n").unwrap();
         assert_eq!(pair.fault, None, "a pair in a quoted string");
         assert!(read(b"hello\r\n\r\n").is_none());
         assert!(read(b"OPTIONS sip:a SIP/2.0\r\n").is_none());
+    }
+
+    #[test]
+    fn bytes_that_are_no_utf8_are_replaced() {
+        let head = read(b"SIP/2.0 200 Tr\xe8s\tbien\r\nX: \xff\r\nl: 1\r\n\r\n\xff").unwrap();
+        assert_eq!((head.fault, head.body_at), (None, 37));
+        assert_eq!(head.start(), "SIP/2.0 200 Tr\u{fffd}s\tbien");
+        assert_eq!(head.first(Name::Other), Some("\u{fffd}"));
+        assert_eq!(head.first(Name::ContentLength), Some("1"));
+        // What is asked for must be clear.
+        assert!(read(b"OPTIONS sip:\xff SIP/2.0\r\n\r\n").is_none());
+        assert!(read(b"OPTIONS sip:a\t SIP/2.0\r\n\r\n").is_none());
+        let field = read_field(b"c: text/plain;x=\xff").unwrap();
+        assert_eq!((field.name, &*field.value), (Name::ContentType, "text/plain;x=\u{fffd}"));
     }
 }

@@ -26,6 +26,8 @@ pub struct CallFilter {
     pub until: Option<Timestamp>,
     /// Whose caller's number begins so.
     pub caller_prefix: Option<String>,
+    /// Whose caller has this number, and no other.
+    pub caller: Option<String>,
     /// Listed after this one: the last of the page before.
     pub after: Option<CallPlace>,
 }
@@ -85,9 +87,9 @@ impl TenantDb {
         filter: &CallFilter,
         limit: u32,
     ) -> Result<Vec<ListedCall>, StoreError> {
-        let few = match &filter.caller_prefix {
+        let few = match filter.numbers() {
             None => false,
-            Some(prefix) => match self.parties(prefix).await? {
+            Some(range) => match self.parties(range).await? {
                 0 => return Ok(Vec::new()),
                 found => found < PARTIES_FEW,
             },
@@ -97,16 +99,16 @@ impl TenantDb {
         rows.iter().map(read_listed).collect()
     }
 
-    /// How many callers' numbers begin so, counted up to [`PARTIES_FEW`].
-    async fn parties(&self, prefix: &str) -> Result<i64, StoreError> {
+    /// How many callers have such a number, counted up to [`PARTIES_FEW`].
+    async fn parties(&self, (from, until): (String, String)) -> Result<i64, StoreError> {
         let row = sqlx::query(
             "SELECT COUNT(*) AS found FROM (
                  SELECT 1 FROM party WHERE tenant_id = $1 AND number >= $2 AND number < $3 LIMIT $4
              ) AS begun",
         )
         .bind(self.id())
-        .bind(prefix)
-        .bind(beyond(prefix))
+        .bind(from)
+        .bind(until)
         .bind(PARTIES_FEW)
         .fetch_one(self.readers())
         .await?;
@@ -139,14 +141,14 @@ impl TenantDb {
         if let Some(until) = filter.until {
             sql.push(" AND c.started_at < ").push_bind(until.micros());
         }
-        if let Some(prefix) = &filter.caller_prefix {
+        if let Some((from, until)) = filter.numbers() {
             if few {
                 sql.push(" AND c.party_id IN (SELECT id FROM party WHERE tenant_id = ");
-                sql.push_bind(self.id()).push(" AND number >= ").push_bind(prefix.clone());
-                sql.push(" AND number < ").push_bind(beyond(prefix)).push(")");
+                sql.push_bind(self.id()).push(" AND number >= ").push_bind(from);
+                sql.push(" AND number < ").push_bind(until).push(")");
             } else {
-                sql.push(" AND p.number >= ").push_bind(prefix.clone());
-                sql.push(" AND p.number < ").push_bind(beyond(prefix));
+                sql.push(" AND p.number >= ").push_bind(from);
+                sql.push(" AND p.number < ").push_bind(until);
             }
         }
         if let Some(place) = filter.after {
@@ -289,10 +291,15 @@ impl TenantDb {
     }
 }
 
-/// The end of the range of texts that begin with a prefix. A range instead of LIKE: the prefix may
-/// hold any character, and order is binary.
-fn beyond(prefix: &str) -> String {
-    format!("{prefix}\u{10ffff}")
+impl CallFilter {
+    /// The range of the callers' numbers that are asked for, its end left out. A range instead of
+    /// LIKE: what is asked for may hold any character, and order is binary.
+    fn numbers(&self) -> Option<(String, String)> {
+        // No number holds a control character: nothing lies between one and this.
+        let only = |number: &String| (number.clone(), format!("{number}\u{1}"));
+        let all = |prefix: &String| (prefix.clone(), format!("{prefix}\u{10ffff}"));
+        self.caller.as_ref().map(only).or_else(|| self.caller_prefix.as_ref().map(all))
+    }
 }
 
 fn read_listed(row: &SqliteRow) -> Result<ListedCall, StoreError> {

@@ -19,6 +19,7 @@ use crate::extract::{Asked, Id};
 use crate::guard::{Caller, Signed};
 use crate::page::{Page, cursor, limit, place};
 use crate::problem::Problem;
+use crate::routes::customer::{known, on_desk};
 use crate::routes::named::{
     Choice, FactRow, Named, agent_named, disposition, fact_row, queue_named, word,
 };
@@ -49,6 +50,9 @@ pub(crate) struct CallsQuery {
     until: Option<String>,
     /// Whose caller's number begins so.
     q: Option<String>,
+    /// Whose caller has this number, and no other. Of the contact on one's desk these are all calls,
+    /// whoever handled them.
+    caller: Option<String>,
 }
 
 /// The record of a call.
@@ -154,7 +158,8 @@ pub(crate) async fn list(
     Asked(query): Asked<CallsQuery>,
 ) -> Result<Json<Page<CallRow>>, Problem> {
     let rows = limit(query.limit)?;
-    let Some(filter) = filter(&caller, &query)? else {
+    let on_desk = on_desk(&app, &caller);
+    let Some(filter) = filter(&caller, &query, on_desk.as_deref())? else {
         return Ok(Json(Page::whole(Vec::new())));
     };
     let mut calls = app.db(&caller).calls(&filter, rows + 1).await?;
@@ -176,7 +181,11 @@ pub(crate) async fn list(
 }
 
 /// The filter of a query, narrowed to what this caller may see; `None` when that is nothing.
-fn filter(caller: &Caller, query: &CallsQuery) -> Result<Option<CallFilter>, Problem> {
+fn filter(
+    caller: &Caller,
+    query: &CallsQuery,
+    on_desk: Option<&str>,
+) -> Result<Option<CallFilter>, Problem> {
     let time = |text: &Option<String>, pointer: &str| -> Result<Option<Timestamp>, Problem> {
         let read = |text: &String| {
             At::parse(text).ok_or_else(|| {
@@ -190,7 +199,10 @@ fn filter(caller: &Caller, query: &CallsQuery) -> Result<Option<CallFilter>, Pro
     let queue: Option<QueueId> = id(query.queue.as_deref(), "/queue")?;
     let outcome = query.outcome.as_deref().map(outcome).transpose()?;
     let own = caller.user.as_ref().map(|user| AgentId::of_user(user.id));
+    let number = query.caller.clone().filter(|number| !number.is_empty());
+    let theirs = number.is_some() && number.as_deref() == on_desk;
     let agent = match (caller.role, agent, own) {
+        (Role::Agent, asked, _) if theirs => asked,
         (Role::Agent, _, None) => return Ok(None),
         (Role::Agent, Some(asked), Some(own)) if asked != own => return Ok(None),
         (Role::Agent, _, own) => own,
@@ -204,6 +216,7 @@ fn filter(caller: &Caller, query: &CallsQuery) -> Result<Option<CallFilter>, Pro
         from: time(&query.from, "/from")?,
         until: time(&query.until, "/until")?,
         caller_prefix: query.q.clone().filter(|prefix| !prefix.is_empty()),
+        caller: number,
         after: after.map(|(started_at, call)| CallPlace { started_at, call }),
     }))
 }
@@ -244,7 +257,7 @@ pub(crate) async fn show(
     Signed(caller): Signed,
     Id(call): Id<CallId>,
 ) -> Result<Json<CallDetail>, Problem> {
-    let found = visible(&app, &caller, call).await?;
+    let (found, may_hear) = known(&app, &caller, call).await?;
     let (db, config) = (app.db(&caller), app.config(caller.tenant).await?);
     let events = db.call_events(call).await?;
     let ladder = report::ladder(&events).map_or_else(
@@ -258,6 +271,7 @@ pub(crate) async fn show(
     );
     let notes = db.notes(call).await?.into_iter().map(|note| note.text);
     let notes: Vec<String> = notes.filter(|text| !text.is_empty()).collect();
+    let recordings = if may_hear { db.recordings(call).await? } else { Vec::new() };
     let flow_name = config.flows.get(&found.row.flow).map(|flow| flow.name.clone());
     Ok(Json(CallDetail {
         language: found.row.language.clone(),
@@ -270,7 +284,7 @@ pub(crate) async fn show(
             version: found.row.flow_version,
         },
         ladder,
-        recordings: recordings::rows(&app, db.recordings(call).await?).await,
+        recordings: recordings::rows(&app, recordings).await,
         call: row(&config, found, so_far(caller.tenant, &events).remove(&call)),
     }))
 }

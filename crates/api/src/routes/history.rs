@@ -1,5 +1,7 @@
 //! Who changed the configuration when.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -35,6 +37,13 @@ pub(crate) struct VersionRow {
     summary: String,
 }
 
+/// A summary with names instead of ids: it is kept without names of persons, so that whoever is
+/// erased is gone from it too.
+fn named(summary: &str, names: &BTreeMap<String, &str>) -> String {
+    let word = |word| names.get(word).copied().unwrap_or(word);
+    summary.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
 /// The history, newest first.
 #[utoipa::path(get, path = "/api/v1/config/versions", tag = "administration",
     params(HistoryQuery), responses((status = 200, body = Page<VersionRow>)))]
@@ -51,6 +60,12 @@ pub(crate) async fn list(
     versions.truncate(rows as usize);
     let next_cursor = versions.last().filter(|_| more).map(|version| cursor(&version.n));
     let users = db.users().await?;
+    let flows = db.draft().await?.flows;
+    let names: BTreeMap<String, &str> = flows
+        .iter()
+        .map(|(id, flow)| (id.to_string(), flow.name.as_str()))
+        .chain(users.iter().map(|user| (user.id.to_string(), user.name.as_str())))
+        .collect();
     let name = |by: Actor| match by {
         Actor::System => None,
         Actor::ApiKey(name) => Some(name),
@@ -63,7 +78,7 @@ pub(crate) async fn list(
         n: version.n,
         at: At(version.at),
         by: name(version.by),
-        summary: version.summary,
+        summary: named(&version.summary, &names),
     };
     Ok(Json(Page { items: versions.into_iter().map(row).collect(), next_cursor }))
 }

@@ -3,6 +3,8 @@
 pub(crate) mod agent;
 pub(crate) mod callbacks;
 pub(crate) mod calls;
+pub(crate) mod company;
+pub(crate) mod customer;
 pub(crate) mod desk;
 pub(crate) mod flows;
 pub(crate) mod history;

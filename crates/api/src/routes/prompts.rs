@@ -9,7 +9,8 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use model::config::{Clip, Prompt};
+use model::config::{Clip, EVERY_LANGUAGE, Prompt, TenantConfig};
+use model::media::ClipId;
 use model::{PromptId, limits};
 use serde::Serialize;
 use store::fresh_id;
@@ -18,7 +19,9 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::body::{bytes, require_type};
-use crate::edit::{check_base, check_language, check_name, check_room, edit};
+use crate::edit::{
+    check_base, check_language, check_name, check_room, edit, hold_without, serves_all,
+};
 use crate::extract::{IfMatch, Pair, etag};
 use crate::guard::{Administrator, Caller};
 use crate::page::Page;
@@ -81,7 +84,7 @@ pub(crate) async fn put(
     request: Request,
 ) -> Result<Response, Problem> {
     check_name(&name, "/name")?;
-    if language != "*" {
+    if language != EVERY_LANGUAGE {
         check_language(&language, "/lang")?;
     }
     require_type(&request, "audio/wav")?;
@@ -105,10 +108,57 @@ pub(crate) async fn put(
             check_room(prompt.variants.len(), VARIANTS_MAX, "languages of a prompt")?;
         }
         prompt.variants.insert(language, clip);
-        Ok(row(prompt))
+        let row = row(prompt);
+        check_total(&draft.config)?;
+        Ok(row)
     })
     .await?;
     Ok((etag(edited.config.n), Json(edited.value)).into_response())
+}
+
+/// Removes the sound of one language, with the last one the prompt. What a published flow speaks or
+/// a queue plays keeps a sound that every caller can fall back on.
+#[utoipa::path(delete, path = "/api/v1/prompts/{name}/{lang}", tag = "administration",
+    params(("name" = String, Path), ("lang" = String, Path)),
+    responses((status = 204), (status = 409, description = "in_use")))]
+pub(crate) async fn remove(
+    State(app): State<App>,
+    Administrator(caller): Administrator,
+    Pair(name, language): Pair<String, String>,
+    base: IfMatch,
+) -> Result<Response, Problem> {
+    let floor = Arc::clone(&app.floor);
+    let summary = format!("remove prompt {name} ({language})");
+    let edited = edit(&app, &caller, base, summary, |draft| {
+        let config = &mut draft.config;
+        let known = config.prompts.iter_mut().find(|(_, prompt)| prompt.name == name);
+        let (id, prompt) = known.ok_or_else(Problem::not_found)?;
+        let id = *id;
+        prompt.variants.remove(&language).ok_or_else(Problem::not_found)?;
+        if !serves_all(prompt, &config.language) {
+            hold_without(floor.as_ref(), config, id)?;
+        }
+        if config.prompts.get(&id).is_some_and(|prompt| prompt.variants.is_empty()) {
+            config.prompts.remove(&id);
+        }
+        Ok(())
+    })
+    .await?;
+    Ok((StatusCode::NO_CONTENT, etag(edited.config.n)).into_response())
+}
+
+/// All sounds of a tenant are in memory while it runs.
+fn check_total(config: &TenantConfig) -> Result<(), Problem> {
+    let variants = config.prompts.values().flat_map(|prompt| prompt.variants.values());
+    let lengths: BTreeMap<ClipId, u32> =
+        variants.map(|variant| (variant.clip, variant.length_ms)).collect();
+    let total: i64 = lengths.values().map(|length_ms| i64::from(*length_ms)).sum();
+    if total <= limits::PROMPTS_MS_PER_TENANT_MAX {
+        return Ok(());
+    }
+    let minutes = limits::PROMPTS_MS_PER_TENANT_MAX / 60_000;
+    let detail = format!("All sounds together last up to {minutes} minutes. Remove some first.");
+    Err(Problem::unprocessable("limit", detail))
 }
 
 /// Reads a sound, brings it into our form and keeps it.

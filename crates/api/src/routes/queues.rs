@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use model::config::{Queue, Strategy};
+use model::config::{Queue, Strategy, TenantConfig};
 use model::{QueueId, limits};
 use serde::{Deserialize, Serialize};
 use store::fresh_id;
@@ -105,6 +105,15 @@ impl QueueBody {
     }
 }
 
+/// Whoever waits would hear nothing.
+fn check_music(config: &TenantConfig, queue: &Queue) -> Result<(), Problem> {
+    if config.prompts.values().any(|prompt| prompt.name == queue.music) {
+        return Ok(());
+    }
+    let detail = format!("There is no sound {:?}. Upload it among the prompts first.", queue.music);
+    Err(Problem::unprocessable("unknown_prompt", detail).at("/music"))
+}
+
 const QUEUE_LENGTH_MAX: i64 = limits::QUEUE_ENTRIES_MAX as i64;
 
 fn within(pointer: &str, value: i64, least: i64, most: i64) -> Result<(), Problem> {
@@ -158,6 +167,7 @@ pub(crate) async fn create(
     let summary = format!("add queue {}", queue.name);
     let edited = edit(&app, &caller, base, summary, |draft| {
         check_room(draft.config.queues.len(), limits::QUEUES_PER_TENANT_MAX, "queues")?;
+        check_music(&draft.config, &queue)?;
         draft.config.queues.insert(id, queue);
         Ok(())
     })
@@ -180,6 +190,7 @@ pub(crate) async fn replace(
     let row = QueueRow::of(id, &queue);
     let summary = format!("change queue {}", queue.name);
     let edited = edit(&app, &caller, base, summary, |draft| {
+        check_music(&draft.config, &queue)?;
         let known = draft.config.queues.get_mut(&id).ok_or_else(Problem::not_found)?;
         *known = queue;
         Ok(())
@@ -198,7 +209,9 @@ pub(crate) async fn remove(
     Id(id): Id<QueueId>,
     base: IfMatch,
 ) -> Result<Response, Problem> {
-    let edited = edit(&app, &caller, base, format!("remove queue {id}"), |draft| {
+    let config = app.config(caller.tenant).await?;
+    let name = &config.queues.get(&id).ok_or_else(Problem::not_found)?.name;
+    let edited = edit(&app, &caller, base, format!("remove queue {name}"), |draft| {
         draft.config.queues.remove(&id).ok_or_else(Problem::not_found)?;
         for agent in draft.config.agents.values_mut() {
             agent.queues.remove(&id);

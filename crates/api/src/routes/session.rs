@@ -1,7 +1,7 @@
 //! Signing in and out.
 
 use axum::Json;
-use axum::extract::{FromRequest, Request, State};
+use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -13,7 +13,7 @@ use store::{TokenDigest, User};
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::body::Body;
+use crate::body::{bytes, parse, require_type};
 use crate::client::Client;
 use crate::guard::{Caller, SESSION_COOKIE, Signed, by_session, session_cookie};
 use crate::layer::RequestId;
@@ -22,7 +22,7 @@ use crate::routes::me::Me;
 use crate::stay::{COOKIE_LASTS, SESSION_LASTS};
 
 /// Who signs in.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Credentials {
     mail: String,
@@ -128,6 +128,8 @@ pub(crate) async fn entrance<T: DeserializeOwned>(
     let client = Client::of(&parts, &app.proxies);
     client.check_origin(&parts.headers, false)?;
     let request = Request::from_parts(parts.clone(), body);
-    let Body(body) = Body::<T>::from_request(request, &()).await?;
-    Ok((parts, client, body))
+    require_type(&request, "application/json")?;
+    // Nobody is known yet: many who stall must not fill the memory.
+    let bytes = bytes(request, limits::HTTP_ENTRANCE_BYTES_MAX).await?;
+    Ok((parts, client, parse(&bytes)?))
 }

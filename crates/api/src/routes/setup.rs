@@ -11,6 +11,7 @@ use store::User;
 use utoipa::ToSchema;
 
 use crate::app::App;
+use crate::edit::in_force;
 use crate::found::{NewCompany, found, install_sounds};
 use crate::problem::Problem;
 use crate::routes::me::Me;
@@ -24,7 +25,7 @@ pub(crate) struct SetupState {
 }
 
 /// The first start.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SetupBody {
     /// The token that was printed on the console.
@@ -40,7 +41,7 @@ pub(crate) struct SetupBody {
 }
 
 /// The first administrator.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FirstAdmin {
     mail: String,
@@ -92,7 +93,7 @@ pub(crate) async fn begin(
     let furnished =
         install_sounds(&app.store, &app.starter, (tenant, &user.language), &sound, now).await;
     // The company exists either way, and its administrator can sign in.
-    app.floor.config_changed(tenant).await;
+    in_force(&app, tenant).await?;
     furnished?;
     respond(&app, &parts, tenant, user).await
 }

@@ -95,6 +95,9 @@ pub(crate) async fn metrics(State(app): State<App>, parts: Parts) -> Result<Resp
         // Writing to a string cannot fail.
         let _ = writeln!(text, "# TYPE antiphon_{name} {kind}\nantiphon_{name} {value}");
     }
+    for (code, count) in app.refused.all() {
+        let _ = writeln!(text, "antiphon_api_refused_total{{code=\"{code}\"}} {count}");
+    }
     let kind = HeaderValue::from_static("text/plain; version=0.0.4");
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
 }

@@ -53,7 +53,7 @@ pub(crate) struct TargetBody {
 }
 
 /// Somebody, as they are to be.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UserBody {
     mail: String,
@@ -158,7 +158,8 @@ pub(crate) async fn replace(
     Body(body): Body<UserBody>,
 ) -> Result<Response, Problem> {
     app.db(&caller).user(id).await?;
-    if body.password.is_some() {
+    // Either ends their session or their telephone.
+    if body.password.is_some() || body.device.as_ref().is_some_and(Option::is_none) {
         not_on_contact(&app, &caller, id)?;
     }
     let hash = new_password(&app, &body).await?;

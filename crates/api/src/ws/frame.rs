@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use model::limits;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::at::At;
-use crate::body::parse;
+use crate::body::{shape, strict};
 use crate::problem::Problem;
 use crate::ws::topic::TopicView;
 
@@ -16,38 +17,58 @@ const TAB_CHARS_MAX: usize = 64;
 /// Characters of the name of a topic that are told back; ours are shorter.
 const TOPIC_CHARS_MAX: usize = 64;
 
-/// What a page sends.
-#[derive(Debug, Deserialize)]
-#[serde(tag = "type", deny_unknown_fields)]
+/// What a page sends. Which it is says `type`.
+#[derive(Debug)]
 pub(crate) enum ClientFrame {
-    /// First, and only once.
-    #[serde(rename = "hello")]
-    Hello {
-        /// Names the tab.
-        tab: String,
-        /// Tells one telephone of this tab from its next.
-        epoch: u64,
-        /// The newest number of each topic that the page still has.
-        #[serde(default)]
-        since: BTreeMap<String, u64>,
-    },
-    #[serde(rename = "subscribe")]
-    Subscribe { topics: Vec<String> },
-    #[serde(rename = "rtc.offer")]
-    RtcOffer {
-        sdp: String,
-        /// A higher one than that of `hello`, when the page takes the phone over later.
-        #[serde(default)]
-        epoch: Option<u64>,
-        /// Takes the phone over from the page that has it; without it the answer is `rtc.taken`.
-        #[serde(default)]
-        take: bool,
-    },
-    #[serde(rename = "rtc.close")]
-    RtcClose {},
-    #[serde(rename = "ping")]
-    Ping {},
+    /// `hello`: first, and only once.
+    Hello(Hello),
+    /// `subscribe`
+    Subscribe(Subscribe),
+    /// `rtc.offer`
+    RtcOffer(RtcOffer),
+    /// `rtc.close`
+    RtcClose,
+    /// `ping`
+    Ping,
 }
+
+/// Who speaks.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Hello {
+    /// Names the tab.
+    pub(crate) tab: String,
+    /// Tells one telephone of this tab from its next.
+    pub(crate) epoch: u64,
+    /// The newest number of each topic that the page still has.
+    #[serde(default)]
+    pub(crate) since: BTreeMap<String, u64>,
+}
+
+/// What the page wants to see.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Subscribe {
+    pub(crate) topics: Vec<String>,
+}
+
+/// The telephone of the page.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RtcOffer {
+    pub(crate) sdp: String,
+    /// A higher one than that of `hello`, when the page takes the phone over later.
+    #[serde(default)]
+    pub(crate) epoch: Option<u64>,
+    /// Takes the phone over from the page that has it; without it the answer is `rtc.taken`.
+    #[serde(default)]
+    pub(crate) take: bool,
+}
+
+/// A frame that says nothing but its type.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Bare {}
 
 /// What a page is sent.
 #[derive(Debug, Serialize)]
@@ -78,9 +99,21 @@ pub(crate) enum ServerFrame {
 impl ClientFrame {
     /// Reads a frame and checks what its form can tell.
     pub(crate) fn read(text: &str) -> Result<Self, Problem> {
-        let frame: Self = parse(text.as_bytes())?;
+        let mut value = strict(text.as_bytes())?;
+        let kind = value.as_object_mut().and_then(|frame| frame.remove("type"));
+        let frame = match kind.as_ref().and_then(Value::as_str) {
+            Some("hello") => Self::Hello(shape(value)?),
+            Some("subscribe") => Self::Subscribe(shape(value)?),
+            Some("rtc.offer") => Self::RtcOffer(shape(value)?),
+            Some("rtc.close") => shape(value).map(|Bare {}| Self::RtcClose)?,
+            Some("ping") => shape(value).map(|Bare {}| Self::Ping)?,
+            Some(_) | None => {
+                let detail = "A frame has the type hello, subscribe, rtc.offer, rtc.close or ping.";
+                return Err(Problem::bad_request("bad_value", detail).at("/type"));
+            }
+        };
         match &frame {
-            Self::Hello { tab, since, .. } => {
+            Self::Hello(Hello { tab, since, .. }) => {
                 let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
                 if !(1..=TAB_CHARS_MAX).contains(&tab.len()) || !tab.bytes().all(plain) {
                     let detail = "A tab is named by 1 to 64 letters, digits, - and _.";
@@ -90,14 +123,14 @@ impl ClientFrame {
                     return Err(too_many("/since"));
                 }
             }
-            Self::Subscribe { topics } if topics.len() > limits::WS_TOPICS_MAX => {
+            Self::Subscribe(Subscribe { topics }) if topics.len() > limits::WS_TOPICS_MAX => {
                 return Err(too_many("/topics"));
             }
-            Self::RtcOffer { sdp, .. } if sdp.len() > limits::SDP_BYTES_MAX => {
+            Self::RtcOffer(RtcOffer { sdp, .. }) if sdp.len() > limits::SDP_BYTES_MAX => {
                 let detail = format!("At most {} bytes.", limits::SDP_BYTES_MAX);
                 return Err(Problem::bad_request("too_long", detail).at("/sdp"));
             }
-            Self::Subscribe { .. } | Self::RtcOffer { .. } | Self::RtcClose {} | Self::Ping {} => {}
+            Self::Subscribe(_) | Self::RtcOffer(_) | Self::RtcClose | Self::Ping => {}
         }
         Ok(frame)
     }
@@ -141,28 +174,34 @@ mod tests {
     #[test]
     fn frames_are_read_strictly() {
         let hello = r#"{"type":"hello","tab":"a-1","epoch":3,"since":{"me":7}}"#;
-        assert!(matches!(ClientFrame::read(hello), Ok(ClientFrame::Hello { epoch: 3, .. })));
-        assert!(matches!(ClientFrame::read(r#"{"type":"ping"}"#), Ok(ClientFrame::Ping {})));
+        assert!(matches!(ClientFrame::read(hello), Ok(ClientFrame::Hello(Hello { epoch: 3, .. }))));
+        assert!(matches!(ClientFrame::read(r#"{"type":"ping"}"#), Ok(ClientFrame::Ping)));
         let offer = r#"{"type":"rtc.offer","sdp":"v=0","epoch":4}"#;
         assert!(matches!(
             ClientFrame::read(offer),
-            Ok(ClientFrame::RtcOffer { epoch: Some(4), .. })
+            Ok(ClientFrame::RtcOffer(RtcOffer { epoch: Some(4), .. }))
         ));
         let many: Vec<String> = (0..201).map(|n| format!("queue:{n}")).collect();
         let many = serde_json::json!({"type": "subscribe", "topics": many}).to_string();
         let sdp = format!(r#"{{"type":"rtc.offer","sdp":"{}"}}"#, "x".repeat(17_000));
-        for (text, code) in [
-            ("", "bad_json"),
-            ("[]", "bad_value"),
-            (r#"{"type":"fly"}"#, "bad_value"),
-            (r#"{"type":"ping","more":1}"#, "unknown_field"),
-            (r#"{"type":"hello","tab":"a","epoch":-1}"#, "bad_value"),
-            (r#"{"type":"hello","tab":"a b","epoch":1}"#, "bad_value"),
-            (r#"{"type":"ping","type":"ping"}"#, "duplicate_key"),
-            (&many, "too_many_topics"),
-            (&sdp, "too_long"),
+        for (text, code, place) in [
+            ("", "bad_json", ""),
+            ("[]", "bad_value", "/type"),
+            (r#"{"type":"fly"}"#, "bad_value", "/type"),
+            (r#"{"type":"ping","more":1}"#, "unknown_field", "/more"),
+            (r#"{"type":"hello","tab":"a","epoch":-1}"#, "bad_value", "/epoch"),
+            (r#"{"type":"hello","tab":"a b","epoch":1}"#, "bad_value", "/tab"),
+            (r#"{"type":"subscribe","topics":["me",7]}"#, "bad_value", "/topics/1"),
+            (r#"{"type":"ping","type":"ping"}"#, "duplicate_key", ""),
+            (&many, "too_many_topics", "/topics"),
+            (&sdp, "too_long", "/sdp"),
         ] {
-            assert_eq!(ClientFrame::read(text).unwrap_err().code, code, "{text:.60}");
+            let refused = ClientFrame::read(text).unwrap_err();
+            assert_eq!(
+                (refused.code, refused.errors[0].pointer.as_str()),
+                (code, place),
+                "{text:.60}"
+            );
         }
     }
 }

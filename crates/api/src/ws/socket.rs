@@ -19,7 +19,7 @@ use crate::guard::Caller;
 use crate::ports::{Change, PhoneOwner, TopicData};
 use crate::problem::Problem;
 use crate::stay;
-use crate::ws::frame::{ClientFrame, ServerFrame, too_many};
+use crate::ws::frame::{ClientFrame, Hello, RtcOffer, ServerFrame, Subscribe, too_many};
 use crate::ws::topic::{ME, TopicView, allowed, name_of};
 use crate::ws::{CLOSE_FORBIDDEN, CLOSE_SESSION_OVER};
 
@@ -177,29 +177,30 @@ impl Socket {
 
     fn fault(&mut self, problem: Problem) -> Result<(), Ending> {
         self.faults += 1;
+        self.app.refused.count(problem.code);
         self.queue(&ServerFrame::refused(problem))?;
         if self.faults > FAULTS_MAX { Err((CLOSE_POLICY, "too many faults")) } else { Ok(()) }
     }
 
     async fn obey(&mut self, frame: ClientFrame) -> Result<(), Ending> {
-        if self.said_hello == matches!(frame, ClientFrame::Hello { .. }) {
+        if self.said_hello == matches!(frame, ClientFrame::Hello(_)) {
             let detail = "Say hello first, and once.";
-            return self.fault(Problem::bad_request("wrong_order", detail));
+            return self.fault(Problem::bad_request("wrong_order", detail).at("/type"));
         }
         match frame {
-            ClientFrame::Hello { tab, epoch, since } => self.hello(tab, epoch, since),
-            ClientFrame::Subscribe { topics } => self.subscribe(topics).await,
-            ClientFrame::RtcOffer { sdp, epoch, take } => {
+            ClientFrame::Hello(Hello { tab, epoch, since }) => self.hello(tab, epoch, since),
+            ClientFrame::Subscribe(Subscribe { topics }) => self.subscribe(topics).await,
+            ClientFrame::RtcOffer(RtcOffer { sdp, epoch, take }) => {
                 self.raise(epoch);
                 self.offer(sdp, take).await
             }
-            ClientFrame::RtcClose {} => {
+            ClientFrame::RtcClose => {
                 if let Some(page) = &self.page {
                     self.app.floor.browser_gone(page.clone());
                 }
                 Ok(())
             }
-            ClientFrame::Ping {} => self.queue(&ServerFrame::Pong),
+            ClientFrame::Ping => self.queue(&ServerFrame::Pong),
         }
     }
 

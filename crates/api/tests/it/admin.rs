@@ -8,7 +8,7 @@ use store::{ConfigDraft, Edit, Role};
 use crate::calls::recorded_call;
 use crate::house::{Company, House, NOW, PASSWORD, Reply, request, waiting};
 
-async fn opened() -> (House, Company, String) {
+pub(crate) async fn opened() -> (House, Company, String) {
     let house = House::open().await;
     let company = house.found("100").await;
     let session = company.sessions["administrator"].clone();
@@ -73,6 +73,7 @@ async fn faults_of_a_queue_are_named() {
         ("length_max", json!(-1), "bad_value"),
         ("strategy", json!("random"), "bad_value"),
         ("skills", json!({"a": 11}), "bad_level"),
+        ("music", json!("no such sound"), "unknown_prompt"),
         ("colour", json!("red"), "unknown_field"),
     ] {
         let mut body = queue("New");
@@ -258,10 +259,48 @@ async fn prompts_are_uploaded_and_heard() {
     let bad = put("/api/v1/prompts/hello/en", "audio/wav", b"no sound").await;
     assert_eq!((bad.status.as_u16(), bad.code().as_str()), (422, "bad_sound"));
     assert_eq!(put("/api/v1/prompts/hello/en", "image/png", b"RIFF").await.code(), "wrong_type");
-    assert_eq!(put("/api/v1/prompts/hello/x!", "audio/wav", b"RIFF").await.code(), "bad_language");
+    for path in ["/api/v1/prompts/hello/x!", "/api/v1/prompts/hello/english"] {
+        assert_eq!(put(path, "audio/wav", b"RIFF").await.code(), "bad_language");
+    }
     assert_eq!(put("/api/v1/prompts/hello/*", "audio/wav", b"RIFF").await.status.as_u16(), 200);
     let missing = house.ask(&session, Method::GET, "/api/v1/prompts/hello/de").await;
     assert_eq!(missing.code(), "not_found");
+}
+
+#[tokio::test]
+async fn what_is_saved_and_not_in_force_is_told() {
+    let (house, _, session) = opened().await;
+    *house.floor.busy.lock().unwrap() = true;
+    let made = house.tell(&session, Method::POST, "/api/v1/queues", &queue("Sales")).await;
+    assert_eq!((made.status.as_u16(), made.code().as_str()), (503, "not_in_force"));
+    *house.floor.busy.lock().unwrap() = false;
+    let queues = house.ask(&session, Method::GET, "/api/v1/queues").await.json();
+    let names: Vec<_> =
+        queues["items"].as_array().unwrap().iter().map(|one| &one["name"]).collect();
+    assert_eq!(names, ["Sales", "Support"], "it is saved");
+}
+
+#[tokio::test]
+async fn two_calendars_exchange_their_names() {
+    let (house, _, session) = opened().await;
+    let put = |calendars: Value| {
+        let (house, session) = (&house, &session);
+        async move { house.tell(session, Method::PUT, "/api/v1/calendars", &calendars).await }
+    };
+    let named = |name: &str| json!({"name": name, "week": {"1": []}});
+    let made = put(json!({"new-1": named("Office"), "new-2": named("Night")})).await.json();
+    let ids: Vec<_> = made.as_object().unwrap().iter().collect();
+    let exchanged: serde_json::Map<String, Value> = ids
+        .iter()
+        .zip(ids.iter().rev())
+        .map(|((id, _), (_, other))| ((*id).clone(), named(other["name"].as_str().unwrap())))
+        .collect();
+    let changed = put(Value::Object(exchanged.clone())).await;
+    assert_eq!(changed.status, StatusCode::OK, "{:?}", changed.json());
+    let kept = house.ask(&session, Method::GET, "/api/v1/calendars").await.json();
+    for (id, calendar) in exchanged {
+        assert_eq!(kept[&id]["name"], calendar["name"]);
+    }
 }
 
 #[tokio::test]

@@ -92,6 +92,22 @@ async fn a_session_begins_changes_and_ends() {
     assert_eq!(late.code(), "no_session");
 }
 
+/// Whoever is not known yet sends no more than it takes to say who they are.
+#[tokio::test]
+async fn strangers_send_little() {
+    let house = House::open().await;
+    house.found("100").await;
+    for path in ["/api/v1/session", "/api/v1/setup"] {
+        let body = json!({"mail": "x".repeat(9_000)});
+        let refused = house.tell("", Method::POST, path, &body).await;
+        assert_eq!(
+            (refused.status.as_u16(), refused.code().as_str()),
+            (413, "too_large"),
+            "{path}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_password_is_changed_with_the_old_one() {
     let house = House::open().await;

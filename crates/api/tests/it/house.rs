@@ -1,6 +1,7 @@
 //! A house for tests: a real record, a played floor, and people with sessions.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -14,9 +15,10 @@ use axum::http::{HeaderMap, Method, Request, StatusCode};
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
-use model::config::{Agent, Device, Queue, Strategy, TenantConfig};
+use model::config::{Agent, Clip, Device, EVERY_LANGUAGE, Prompt, Queue, Strategy, TenantConfig};
 use model::flow::{FLOW_SCHEMA, Flow, Node};
 use model::input::Command;
+use model::media::ClipId;
 use model::{
     AgentId, DialString, FlowId, QueueId, Refusal, Span, TenantId, Timestamp, Topic, UserId,
 };
@@ -37,6 +39,10 @@ pub(crate) struct PlayedFloor {
     now: Mutex<Timestamp>,
     pub(crate) commands: Mutex<Vec<(TenantId, AgentId, Command)>>,
     pub(crate) refusal: Mutex<Option<Refusal>>,
+    /// The record is: no configuration comes into force.
+    pub(crate) busy: Mutex<bool>,
+    /// Flows are checked for their prompts too; the shipped ones are not there.
+    pub(crate) strict: Mutex<bool>,
     latest: Mutex<BTreeMap<(TenantId, Topic), Update>>,
     changes: broadcast::Sender<(TenantId, Change)>,
     pub(crate) told: Mutex<Vec<TenantId>>,
@@ -49,6 +55,8 @@ impl PlayedFloor {
             now: Mutex::new(NOW),
             commands: Mutex::default(),
             refusal: Mutex::default(),
+            busy: Mutex::default(),
+            strict: Mutex::default(),
             latest: Mutex::default(),
             changes: broadcast::channel(16_384).0,
             told: Mutex::default(),
@@ -70,6 +78,9 @@ impl PlayedFloor {
 impl Floor for PlayedFloor {
     fn now(&self) -> Timestamp {
         *self.now.lock().unwrap()
+    }
+    fn reached_at(&self) -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, 7], 5_060))
     }
     fn command(
         &self,
@@ -116,9 +127,10 @@ impl Floor for PlayedFloor {
     fn browser_gone(&self, owner: PhoneOwner) {
         self.phones.lock().unwrap().push(format!("gone {}", owner.tab));
     }
-    fn config_changed(&self, tenant: TenantId) -> BoxFuture<'_, ()> {
+    fn config_changed(&self, tenant: TenantId) -> BoxFuture<'_, bool> {
         self.told.lock().unwrap().push(tenant);
-        async {}.boxed()
+        let told = !*self.busy.lock().unwrap();
+        async move { told }.boxed()
     }
     fn check_flow(&self, document: &str, config: &TenantConfig) -> Result<Flow, Vec<FlowFault>> {
         let fault = |pointer: &str, code| {
@@ -130,6 +142,12 @@ impl Floor for PlayedFloor {
                 && !config.queues.values().any(|known| known.name == *queue)
             {
                 return Err(fault(&format!("/nodes/{name}/queue"), "unknown_queue"));
+            }
+            if let Node::HangUp { prompts } = node
+                && *self.strict.lock().unwrap()
+                && !prompts.iter().all(|name| config.prompts.values().any(|one| one.name == *name))
+            {
+                return Err(fault(&format!("/nodes/{name}/prompts"), "unknown_prompt"));
             }
         }
         Ok(flow)
@@ -342,6 +360,9 @@ fn furnish(draft: &mut ConfigDraft, dialled: DialString, hash: &store::PasswordH
     for number in [TWINS_NUMBER.parse().unwrap(), dialled] {
         draft.config.numbers.insert(number, flow);
     }
+    let clip = Clip { clip: ClipId::from_digest([7; 32]), length_ms: 1 };
+    let variants = [(EVERY_LANGUAGE.to_owned(), clip)].into();
+    draft.config.prompts.insert(fresh_id(NOW), Prompt { name: "music".into(), variants });
     draft.config.dispositions.insert("done".into(), "Done".into());
     draft.config.break_reasons.insert("lunch".into(), "Lunch".into());
     Company { tenant: draft.config.tenant, queue, flow, people, sessions: BTreeMap::new() }

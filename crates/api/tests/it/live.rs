@@ -11,13 +11,14 @@ use model::event::{AgentState, Consent};
 use model::view::{AgentView, CallView, ContactView, QueueView, RecordView};
 use model::{AgentId, Span, Timestamp, Topic};
 use serde_json::{Value, json};
-use store::{TokenDigest, fresh_id};
+use store::{FloorBatch, FloorRow, TokenDigest, fresh_id};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
+use crate::calls::recorded_call;
 use crate::house::{Company, House, NOW};
 
 type Wire = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -37,7 +38,8 @@ async fn live() -> Live {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let app = house.app.clone();
-    tokio::spawn(api::serve(listener, app, Vec::new(), std::future::pending()));
+    let entry = api::Entry { listener, tls: None };
+    tokio::spawn(api::serve(entry, app, Vec::new(), std::future::pending()));
     Live { house, company, address }
 }
 
@@ -89,11 +91,11 @@ impl Live {
         self.house.floor.publish(self.company.tenant, update);
     }
 
-    fn publish_talk(&self, seq: u64) {
+    fn publish_talk(&self, seq: u64, caller: Option<&str>) {
         let contact = ContactView {
             call: fresh_id(NOW),
             party: fresh_id(NOW),
-            caller: None,
+            caller: caller.map(|number| number.parse().unwrap()),
             dialled: "100".parse().unwrap(),
             queue: self.company.queue,
             language: "en".into(),
@@ -191,6 +193,50 @@ async fn a_page_watches_and_resumes() {
     assert_eq!(hear(&mut back).await["type"], "pong", "nothing else was sent");
 }
 
+/// Customers do not repeat themselves: what was done for them is known while they are on the line,
+/// whoever did it, and of nobody whose number only begins the same.
+#[tokio::test]
+async fn the_customer_on_the_desk_is_known_to_their_agent() {
+    let live = live().await;
+    let (house, company) = (&live.house, &live.company);
+    let colleague = AgentId::of_user(company.people["supervisor"]);
+    let mut calls = Vec::new();
+    for seq in [1, 10] {
+        let call = recorded_call(house, company, seq).await;
+        let db = house.store.system(company.tenant);
+        let mut row = db.call(call).await.unwrap().row;
+        row.agent = Some(colleague);
+        let rows = vec![FloorRow::Call(Box::new(row))];
+        let batch = FloorBatch { tenant: company.tenant, events: vec![], rows };
+        house.store.floor().commit(batch).await.unwrap();
+        calls.push(call.to_string());
+    }
+    let session = &company.sessions["agent"];
+    let ask = |path: String| async move { house.ask(session, Method::GET, &path).await };
+    let earlier =
+        |number: &str| ask(format!("/api/v1/calls?caller={}", number.replace('+', "%2B")));
+    // 1 and 10 are +302105550101 and +302105550110; the third is the beginning of both.
+    let number = "+302105550101";
+    assert_eq!(earlier(number).await.json()["items"], json!([]), "nobody is on the line");
+    assert_eq!(ask(format!("/api/v1/calls/{}", calls[0])).await.code(), "not_found");
+
+    live.publish_talk(3, Some(number));
+    let found = earlier(number).await.json();
+    let ids: Vec<_> = found["items"].as_array().unwrap().iter().map(|row| &row["id"]).collect();
+    assert_eq!(ids, [&json!(calls[0])]);
+    assert_eq!(earlier("+3021055501").await.json()["items"], json!([]));
+    assert_eq!(earlier("+302105550110").await.json()["items"], json!([]), "another customer");
+    let detail = ask(format!("/api/v1/calls/{}", calls[0])).await.json();
+    assert_eq!((&detail["note"], &detail["recordings"]), (&json!("Shipped."), &json!([])));
+    assert_eq!(ask(format!("/api/v1/calls/{}/recordings/1", calls[0])).await.code(), "not_found");
+    assert_eq!(ask(format!("/api/v1/calls/{}", calls[1])).await.code(), "not_found");
+
+    live.publish_talk(4, Some("+3021055501"));
+    assert_eq!(earlier("+3021055501").await.json()["items"], json!([]), "no number begins it");
+    live.publish_agent(5, AgentState::Ready, true);
+    assert_eq!(earlier(number).await.json()["items"], json!([]), "off the line again");
+}
+
 /// What ends the sessions of somebody would cut their customer off.
 #[tokio::test]
 async fn nobody_is_removed_while_they_talk() {
@@ -199,10 +245,14 @@ async fn nobody_is_removed_while_they_talk() {
     let path = format!("/api/v1/users/{}", live.company.people["agent"]);
     let mut body = live.house.ask(session, Method::GET, &path).await.json();
     body.as_object_mut().unwrap().remove("id");
+    live.publish_talk(7, None);
+    let mut without_phone = body.clone();
+    without_phone["device"] = Value::Null;
     body["password"] = "a new long password".into();
-    live.publish_talk(7);
-    let put = live.house.tell(session, Method::PUT, &path, &body).await;
-    assert_eq!((put.status, put.code().as_str()), (StatusCode::CONFLICT, "on_contact"));
+    for body in [&body, &without_phone] {
+        let put = live.house.tell(session, Method::PUT, &path, body).await;
+        assert_eq!((put.status, put.code().as_str()), (StatusCode::CONFLICT, "on_contact"));
+    }
     let gone = live.house.ask(session, Method::DELETE, &path).await;
     assert_eq!((gone.status, gone.code().as_str()), (StatusCode::CONFLICT, "on_contact"));
     live.publish_agent(8, AgentState::Ready, true);
@@ -241,7 +291,7 @@ async fn an_open_page_keeps_its_session() {
     let mut page = live.page("agent", "a", json!({})).await;
     lasts_until(hours(24)).await;
 
-    live.publish_talk(7);
+    live.publish_talk(7, None);
     live.house.floor.pass(Span::from_secs(7_000));
     lasts_until(hours(22) + Span::from_secs(7_000 + 1_800)).await;
     live.publish_agent(8, AgentState::Ready, true);
@@ -399,8 +449,11 @@ async fn bad_frames_are_answered_with_code_and_place() {
     say(&mut page, &json!({"type": "subscribe", "topics": "me"})).await;
     let refused = hear(&mut page).await;
     assert_eq!((&refused["type"], &refused["code"]), (&json!("error"), &json!("bad_value")));
-    page.send(Message::text("{")).await.unwrap();
-    assert_eq!(hear(&mut page).await["code"], "bad_json");
+    assert_eq!(refused["place"], "/topics");
+    page.send(Message::text("{\"type\":\n{")).await.unwrap();
+    let broken = hear(&mut page).await;
+    assert_eq!(broken["code"], "bad_json");
+    assert!(broken["detail"].as_str().unwrap().contains("line 2 column 1"), "{broken}");
     page.send(Message::binary(vec![0])).await.unwrap();
     assert_eq!(closed(&mut page).await, 1003);
 

@@ -6,6 +6,7 @@
 mod admin;
 mod auth;
 mod calls;
+mod company;
 mod desk;
 mod house;
 mod live;

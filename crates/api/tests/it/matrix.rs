@@ -114,8 +114,12 @@ fn administration() -> Vec<Row> {
         "device": {"kind": "browser"},
     });
     let flow = json!({"schema": 1, "start": "end", "nodes": {"end": {"type": "hang_up"}}});
+    let company = json!({"name": "Example", "zone": "Asia/Tehran", "language": "en"});
     let choices = json!({"items": [{"code": "done", "label": "Done"}]});
     vec![
+        row("get", "/api/v1/company", Administrator, Nothing, none()),
+        row("put", "/api/v1/company", Administrator, Nothing, company),
+        row("get", "/api/v1/reach", Administrator, Nothing, none()),
         row("get", "/api/v1/users", Administrator, Nothing, none()),
         row("post", "/api/v1/users", Administrator, Nothing, user),
         row("get", "/api/v1/users/{id}", Administrator, Thing, none()),
@@ -138,6 +142,7 @@ fn administration() -> Vec<Row> {
         row("get", "/api/v1/prompts", Administrator, Nothing, none()),
         row("get", "/api/v1/prompts/{name}/{lang}", Administrator, Thing, none()),
         row("put", "/api/v1/prompts/{name}/{lang}", Administrator, Nothing, json!("RIFF")),
+        row("delete", "/api/v1/prompts/{name}/{lang}", Administrator, Thing, none()),
         row("get", "/api/v1/calendars", Administrator, Nothing, none()),
         row("put", "/api/v1/calendars", Administrator, Nothing, json!({})),
         row("get", "/api/v1/dispositions", Administrator, Nothing, none()),

@@ -5,7 +5,7 @@
 
 use model::event::{OfferOutcome, QueueOutcome};
 use model::sip::LegCause;
-use model::{CallId, Effect, Event, LegId};
+use model::{CallId, Effect, Event, LegId, QueueId, Timestamp};
 
 use crate::call::Stage;
 use crate::cell::{Cell, LegOwner};
@@ -19,6 +19,11 @@ pub(crate) enum By {
     Customer,
     /// We hang up.
     House,
+}
+
+/// Whether it was neither side that ended it.
+fn is_fault(cause: LegCause) -> bool {
+    matches!(cause, LegCause::InternalError | LegCause::NodeFailure)
 }
 
 impl Cell {
@@ -69,18 +74,23 @@ impl Cell {
     fn leave_by_end(&mut self, id: CallId, cause: LegCause) {
         let Some(wait) = self.wait(id) else { return };
         let (queue, waiting_since, offer) = (wait.queue, wait.queued_at, wait.offer);
-        let is_fault = matches!(cause, LegCause::InternalError | LegCause::NodeFailure);
-        let outcome = if is_fault { QueueOutcome::Lost } else { self.abandon_outcome(wait) };
+        let outcome = if is_fault(cause) { QueueOutcome::Lost } else { self.abandon_outcome(wait) };
         if let Some(offer) = offer
             && !self.mutated(Mutation::ForgottenCancel)
         {
             self.close_offer(offer, OfferOutcome::Withdrawn);
         }
         self.leave_queue(id, outcome);
-        let Some(party) = self.calls.get(&id).map(|call| call.party) else { return };
-        if is_fault {
+        self.owe_callback(id, cause, queue, waiting_since);
+    }
+
+    /// Whom the house cut off, waiting or in mid-conversation, it owes a call.
+    fn owe_callback(&mut self, id: CallId, cause: LegCause, queue: QueueId, since: Timestamp) {
+        if let Some(party) = self.calls.get(&id).map(|call| call.party)
+            && is_fault(cause)
+        {
             self.event(Event::CallbackListed { call: id, party, queue });
-            self.effect(Effect::ListCallback { call: id, party, queue, waiting_since });
+            self.effect(Effect::ListCallback { call: id, party, queue, waiting_since: since });
         }
     }
 
@@ -88,6 +98,7 @@ impl Cell {
     fn part_by_end(&mut self, id: CallId, cause: LegCause) {
         let Some(contact) = self.contact_view(id) else { return };
         let Some(talk) = self.disconnect(id, cause) else { return };
+        self.owe_callback(id, cause, talk.queue, self.now);
         self.begin_wrap_up(talk.agent, contact, self.now.since(talk.connected_at));
     }
 

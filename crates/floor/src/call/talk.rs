@@ -94,8 +94,11 @@ impl Cell {
             | LegCause::MediaTimeout
             | LegCause::InternalError
             | LegCause::NodeFailure => {
-                // Like a page that does not come back; nobody else shall be sent to it meanwhile.
-                self.did_not_answer(agent);
+                // Like a page that does not come back; nobody else shall be sent to it meanwhile,
+                // unless the fault was ours.
+                if !matches!(cause, LegCause::InternalError | LegCause::NodeFailure) {
+                    self.did_not_answer(agent);
+                }
                 self.lease(agent, None);
                 self.requeue(call);
             }

@@ -58,6 +58,8 @@ impl Cell {
         let call = self.calls.get_mut(&id)?;
         call.steps += 1;
         call.steps_without_wait += 1;
+        // Whatever comes of it, the stage before is over: its outcome was told.
+        call.stage = Stage::Flow(Ask::silent());
         if call.steps_without_wait > limits::FLOW_STEPS_WITHOUT_WAIT_MAX {
             return None;
         }
@@ -65,7 +67,6 @@ impl Cell {
             return Some(Next::End);
         }
         call.node.clone_from(&name);
-        call.stage = Stage::Flow(Ask::silent());
         self.timers.clear(Reason::Flow(id));
         self.changed.calls.insert(id);
         self.event(Event::NodeEntered { call: id, node: name });

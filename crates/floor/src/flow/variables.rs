@@ -2,7 +2,7 @@
 //!
 //! Invariant: reading never fails: what is unknown is empty, a clip that is missing is skipped.
 
-use model::config::Clip;
+use model::config::{Clip, tongues};
 use model::event::Consent;
 use model::flow::Condition;
 use model::{CallId, Event, limits};
@@ -14,12 +14,10 @@ use crate::cell::Cell;
 pub(crate) const BUILT_IN: [&str; 4] = ["caller", "dialled", "language", "consent"];
 
 impl Cell {
-    /// The clip of a prompt: in the call's language, its base language, the tenant's language, or
-    /// the one for every language.
+    /// The clip of a prompt for a call in this language.
     pub(crate) fn clip(&self, name: &str, language: &str) -> Option<Clip> {
         let prompt = self.config.prompts.values().find(|prompt| prompt.name == name)?;
-        let base = language.split('-').next().unwrap_or(language);
-        let tags = [language, base, self.config.language.as_str(), "*"];
+        let tags = tongues(language, &self.config.language);
         tags.iter().find_map(|tag| prompt.variants.get(*tag)).copied()
     }
 

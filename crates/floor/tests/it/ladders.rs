@@ -64,6 +64,27 @@ fn keys_that_come_too_fast_are_refused_and_counted() {
 }
 
 #[test]
+fn a_call_that_goes_in_circles_ends_each_of_its_waits_once() {
+    let mut world = world();
+    world.flow(
+        "500",
+        r#"{"schema":1,"start":"say","nodes":{
+          "say":{"type":"play","prompts":["soon"],"next":"wait"},
+          "wait":{"type":"queue","queue":"sales","wait_s_max":1,"otherwise":"say"}}}"#,
+    );
+    let mut driver = Driver::new(world);
+    driver.line("0 ring c1 anonymous 500");
+    driver.line("0 up c1");
+    driver.line("10000 wake");
+    let text = &driver.text;
+    let count =
+        |word: &str| text.lines().filter(|line| line.trim_start().starts_with(word)).count();
+    // The thousandth node that the call may pass is a queue.
+    assert_eq!((count("queued "), count("queue_left ")), (500, 500));
+    assert_eq!(count("call_ended "), 1);
+}
+
+#[test]
 fn every_ladder_holds() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/ladders");
     let mut paths: Vec<_> =

@@ -5,6 +5,7 @@
 mod driver;
 mod flow_check;
 mod flow_fuzz;
+mod handbook;
 mod ladders;
 mod secret;
 mod swarm;

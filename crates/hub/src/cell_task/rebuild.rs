@@ -1,8 +1,6 @@
 //! What becomes of a cell that panicked: it is rebuilt without the input that did it, and the call
 //! that input was about ends alone.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use floor::Cell;
 use model::Input;
 use model::effect::{Effect, Output};
@@ -11,6 +9,7 @@ use model::refusal::Refusal;
 use model::time::Timestamp;
 
 use super::{CellTask, RETRY_AFTER, SEGMENT_PAUSE};
+use crate::caught::Caught;
 use crate::switchboard::Request;
 
 impl CellTask {
@@ -19,7 +18,7 @@ impl CellTask {
         self.repeat_from_checkpoint();
         let call = call_of(&self.cell, poison);
         tracing::error!(tenant.id = %self.tenant, call.id = ?call, "a call's handling panicked");
-        // The log has a hole now: a new segment begins soon.
+        // The segment ends with what failed; a new one begins soon.
         self.segment = None;
         self.next_segment_at = now + SEGMENT_PAUSE;
         self.answer_poison(poison);
@@ -31,7 +30,8 @@ impl CellTask {
         let is_timer = matches!(remedy, Some(Input::WakeFailed));
         let last_resort = is_timer.then_some(Input::TimerPutOff);
         for remedy in remedy.into_iter().chain(last_resort) {
-            if let Some(outputs) = guarded(&mut self.cell, now, remedy.clone()) {
+            let outputs = guarded(&self.caught, &mut self.cell, now, remedy.clone());
+            if let Some(outputs) = outputs {
                 self.since_checkpoint.push((now, remedy));
                 return self.carry_out(now, outputs);
             }
@@ -47,7 +47,7 @@ impl CellTask {
     fn repeat_from_checkpoint(&mut self) {
         self.cell = self.checkpoint.clone();
         for (at, input) in std::mem::take(&mut self.since_checkpoint) {
-            if guarded(&mut self.cell, at, input.clone()).is_some() {
+            if guarded(&self.caught, &mut self.cell, at, input.clone()).is_some() {
                 self.since_checkpoint.push((at, input));
             }
         }
@@ -72,12 +72,17 @@ impl CellTask {
 }
 
 /// One input through a cell; `None` when it panicked and the cell must not be used any more.
-pub(super) fn guarded(cell: &mut Cell, now: Timestamp, input: Input) -> Option<Vec<Output>> {
-    catch_unwind(AssertUnwindSafe(|| {
+pub(super) fn guarded(
+    caught: &Caught,
+    cell: &mut Cell,
+    now: Timestamp,
+    input: Input,
+) -> Option<Vec<Output>> {
+    let decide = || {
         cell.handle(now, input);
         std::iter::from_fn(|| cell.poll()).collect()
-    }))
-    .ok()
+    };
+    caught.catch(decide).ok()
 }
 
 /// The call an input is about.

@@ -125,6 +125,7 @@ impl Bench {
             data_dir: dir.path().to_owned(),
             language: "en".to_owned(),
             seed: 3,
+            caught: Caught::default(),
         });
         let events = Vec::new();
         Self { task, mailbox, store, mint, agent, events, _requests: requests, _dir: dir }
@@ -293,6 +294,28 @@ async fn a_poison_input_ends_its_call_and_everybody_else_is_answered() {
     assert_eq!(ended, [(poison, CallOutcome::Failed), (held, CallOutcome::Failed)]);
     let queued = |event: &Event| matches!(event, Event::Queued { call, .. } if *call == good);
     assert!(saved.iter().any(|recorded| queued(&recorded.event)), "the other call goes on");
+}
+
+#[tokio::test]
+async fn what_a_cell_failed_at_is_kept_and_fails_again() {
+    let mut bench = Bench::new(&[(Fault::Key, "666")]).await;
+    let (leg, _) = bench.ring("666", "200");
+    bench.task.step(Input::Digit { leg, digit: '2' });
+    assert_eq!(bench.task.caught.count(), 1);
+    assert!(bench.task.flight.finish());
+    let dir = bench._dir.path();
+    let key = HouseKey::load(&dir.join("house.key")).expect("the key");
+    let segments = dir.join("flight").join(bench.task.tenant.to_string());
+    let segment = std::fs::read_dir(segments).expect("a folder").next().expect("one").expect("it");
+    let replay = |prepare: fn(&mut Cell)| {
+        crate::replay(&segment.path(), &key, "test", prepare).expect("readable")
+    };
+    let again = replay(|_| {});
+    assert!(again.fails_again && again.difference.is_none(), "{again:?}");
+    let mended = replay(Cell::mend);
+    let difference = mended.difference.expect("it was a fault then");
+    assert!(difference.failed_then && !difference.fails_now && !mended.fails_again);
+    assert!(matches!(difference.input, Input::Digit { .. }), "{difference:?}");
 }
 
 #[tokio::test]

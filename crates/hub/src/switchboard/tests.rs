@@ -49,7 +49,8 @@ impl Bench {
         };
         let (requests, received) = mpsc::unbounded_channel();
         let clock = Arc::new(HouseClock::start());
-        let mut board = Switchboard::new(ports, clock, 1, &requests).expect("a thread");
+        let mut board =
+            Switchboard::new(ports, clock, 1, &requests, Caught::default()).expect("a thread");
         let (mailbox, inbox) = mailbox();
         let tenant = id(1);
         board.cells.insert(tenant, mailbox);

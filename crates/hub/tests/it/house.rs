@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hub::{HouseKey, Hub, Parts, Ports};
@@ -57,8 +57,8 @@ pub(crate) struct House {
     media_commands: mpsc::UnboundedReceiver<MediaCommand>,
     sip_events: mpsc::Sender<SipEvent>,
     media_events: mpsc::Sender<MediaEvent>,
-    /// Makes the next word to the SIP plane a fault.
-    faulty: Arc<AtomicBool>,
+    /// So many of the next words to the SIP plane are a fault.
+    faulty: Arc<AtomicUsize>,
 }
 
 impl House {
@@ -108,11 +108,13 @@ impl House {
         let (to_media, media_commands) = mpsc::unbounded_channel();
         let (sip_events, from_sip) = mpsc::channel(1_000);
         let (media_events, from_media) = mpsc::channel(1_000);
-        let faulty = Arc::new(AtomicBool::new(false));
+        let faulty = Arc::new(AtomicUsize::new(0));
         let fault = faulty.clone();
         let ports = Ports {
             sip: Arc::new(move |command| {
-                assert!(!fault.load(Ordering::Relaxed), "a fault of ours");
+                let less = |left: usize| left.checked_sub(1);
+                let was_faulty = fault.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+                assert!(was_faulty.is_err(), "a fault of ours");
                 to_sip.send(command).is_ok()
             }),
             media: Arc::new(move |command| to_media.send(command).is_ok()),
@@ -149,10 +151,21 @@ impl House {
         }
     }
 
-    /// The switchboard fails with the next call.
+    /// The next word to the SIP plane is a fault.
+    pub(crate) fn fail_once(&self) {
+        self.faulty.store(1, Ordering::Relaxed);
+    }
+
+    /// Faults that ended one call, and the task that one ended.
+    pub(crate) fn caught(&self) -> (u64, Option<&'static str>) {
+        let health = self.hub.health();
+        (health.caught, health.failed)
+    }
+
+    /// The switchboard fails with the next call, and cannot even give that up.
     pub(crate) async fn fail_switchboard(&mut self) -> &'static str {
         assert_eq!(self.hub.health().failed, None);
-        self.faulty.store(true, Ordering::Relaxed);
+        self.faulty.store(usize::MAX, Ordering::Relaxed);
         self.incoming("999").await;
         let failed = tokio::time::timeout(PATIENCE, self.hub.failed()).await.expect("noticed");
         assert_eq!(self.hub.health().failed, Some(failed));

@@ -98,8 +98,16 @@ async fn a_replay_finds_no_difference_and_names_a_changed_decision() {
         let change = |cell: &mut floor::Cell| cell.mutate(floor::Mutation::WrongTieBreak);
         let changed = hub::replay(&segments[0], &key, "another", change).expect("readable");
         let difference = changed.difference.expect("another agent is chosen");
-        let then = serde_json::to_string(&difference.then).expect("serialises");
-        assert!(then.contains("offer"), "the first differing decision is the offer: {then}");
+        let offered = |output: &Option<model::Output>| match output {
+            Some(model::Output::Event(recorded)) => match recorded.event {
+                Event::Offered { agent, .. } => Some(agent),
+                _ => None,
+            },
+            _ => None,
+        };
+        let (then, now) = (offered(&difference.then), offered(&difference.now));
+        let named = then.is_some() && now.is_some() && then != now;
+        assert!(named, "the first that differs is to whom the call is offered: {difference:?}");
     }
     drop(dir);
 }
@@ -197,6 +205,40 @@ async fn clips_are_held_while_a_configuration_names_them() {
         .await;
     house.name_prompt("calm", None).await;
     house.media_until(|c| matches!(c, MediaCommand::ClipGone { clip } if *clip == other)).await;
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn a_fault_of_the_switchboard_ends_the_call_that_it_is_about_and_no_other() {
+    let mut house = House::start().await;
+    let good = house.ring("200").await;
+    house.kept(|event| matches!(event, Event::NodeEntered { node, .. } if node == "menu")).await;
+    // The refusal of a number that nobody has is a fault; what replaces it is not.
+    house.fail_once();
+    let leg = house.incoming("999").await;
+    let refused = |command: &SipCommand| {
+        matches!(command,
+        SipCommand::Reject { leg: of, status: 500, .. } if *of == leg)
+    };
+    house.sip_until(refused).await;
+    // The answer to a call that the cell has taken is one.
+    let bad = house.incoming("200").await;
+    house.media_until(|command| matches!(command, MediaCommand::Prepare { .. })).await;
+    house.fail_once();
+    house.media_event(MediaEvent::Prepared { leg: bad, local: house::desc() }).await;
+    let ended = |command: &SipCommand| {
+        matches!(command,
+        SipCommand::Hangup { leg: of, cause: LegCause::InternalError } if *of == bad)
+    };
+    house.sip_until(ended).await;
+    house
+        .kept(|event| matches!(event, Event::CallEnded { outcome: CallOutcome::Failed, .. }))
+        .await;
+    assert_eq!(house.caught(), (2, None));
+    // The first call goes on, and new ones are taken.
+    house.media_event(MediaEvent::Digit { leg: good, digit: '2' }).await;
+    house.waiting_call(good).await;
+    house.ring("200").await;
     house.stop().await;
 }
 

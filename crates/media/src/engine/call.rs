@@ -163,8 +163,9 @@ impl Worker {
 
     /// Decides what the leg in `slot` hears, and who has to feed it.
     fn resolve(&mut self, call: CallId, slot: u32, graph: &Graph, mixed: &mut Vec<u32>) {
+        let now = Now::read(self.start);
         let Some(leg) = self.leg_mut(slot) else { return };
-        let id = leg.id;
+        let (id, conversed) = (leg.id, leg.plan.is_conversation());
         let before = std::mem::replace(&mut leg.plan, Plan::Silence);
         let plan = match graph.hears.get(&id) {
             None | Some(Hears::Silence) => Plan::Silence,
@@ -176,6 +177,10 @@ impl Worker {
             Some(Hears::Music(clip)) => self.music(before, *clip),
         };
         if let Some(leg) = self.leg_mut(slot) {
+            // Whoever only listened may have been silent for long, and begins to speak now.
+            if plan.is_conversation() != conversed {
+                leg.hear_from(now);
+            }
             leg.plan = plan;
         }
     }

@@ -2,10 +2,10 @@
 //!
 //! Invariant: taking and sending a packet neither allocates nor locks nor logs.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use model::limits::FRAME_SAMPLES;
+use model::limits::{FRAME_SAMPLES, SILENT_LISTENING_MS_MAX};
 use model::media::{Codec, Direction, KEYS_PAYLOAD_TYPE, LegQuality, MediaDesc, MediaFault, Peer};
 use model::{CallId, LegId};
 
@@ -23,11 +23,16 @@ use crate::metrics::{Count, Counters};
 use crate::recording::tape::Side;
 use crate::rtcp::{self, REPORT_BYTES_MAX};
 use crate::rtp::{self, HEADER_BYTES, Header, PACKET_BYTES_MAX};
-use crate::stream::{Incoming, OutStream, Source, Stamp};
+use crate::stream::{OutStream, Source, Stamp};
 
 /// How long the key events of the session before a change are still taken, milliseconds: what is
 /// under way when the answer arrives, and the rest of a press.
 const OLD_KEYS_MS: u64 = 2_000;
+/// Turns of the clock without a packet that a leg waits beyond the length of the last one before it
+/// is sent silence (80 ms).
+const STARVED_TURNS: u32 = 4;
+/// How often silence of a peer in a conversation is told, milliseconds.
+const SILENT_TOLD_MS: u64 = 5_000;
 
 /// One point in time in the units the plane works with.
 #[derive(Debug, Clone, Copy)]
@@ -91,8 +96,8 @@ pub(crate) struct Leg {
     pub(crate) said: [i16; FRAME_SAMPLES],
     /// There while this leg is recorded.
     pub(crate) recorder: Option<Box<Recorder>>,
-    /// When something was last relayed to this leg, milliseconds.
-    pub(crate) fed_ms: u64,
+    /// Turns of the clock for which what was relayed last is enough.
+    fed_turns: u32,
     local: MediaDesc,
     lock: SourceLock,
     /// Codecs the peer may send, by payload type.
@@ -121,7 +126,7 @@ impl Leg {
     pub(crate) fn rtp(
         id: LegId,
         pair: PortPair,
-        advertise: std::net::IpAddr,
+        advertise: IpAddr,
         remote: Option<&Peer>,
         now: Now,
     ) -> Result<Self, MediaFault> {
@@ -177,7 +182,7 @@ impl Leg {
             jitter: None,
             said: [0; FRAME_SAMPLES],
             recorder: None,
-            fed_ms: now.ms,
+            fed_turns: STARVED_TURNS,
             local,
             lock: SourceLock::default(),
             accepts: Vec::new(),
@@ -205,8 +210,7 @@ impl Leg {
         if remote.desc.port == 0 {
             return Err(MediaFault::BadDescription);
         }
-        self.remote(self.local.answering(&remote.desc), remote, now);
-        Ok(())
+        self.remote(self.local.answering(&remote.desc), remote, now)
     }
 
     /// Our description as last told.
@@ -219,16 +223,32 @@ impl Leg {
         self.codec
     }
 
-    /// Takes the session as it was agreed on. Unlocks the source lock.
-    pub(crate) fn remote(&mut self, local: MediaDesc, peer: &Peer, now: Now) {
+    /// Takes the session as it was agreed on. Unlocks the source lock where the peer's place is
+    /// another.
+    ///
+    /// # Errors
+    /// `BadDescription` when our socket cannot send to the peer's family of addresses; the session
+    /// stays as it was.
+    pub(crate) fn remote(
+        &mut self,
+        local: MediaDesc,
+        peer: &Peer,
+        now: Now,
+    ) -> Result<(), MediaFault> {
         let remote = &peer.desc;
+        let address = SocketAddr::new(remote.address.to_canonical(), remote.port);
+        let reachable = remote.port != 0 && !address.ip().is_unspecified();
+        if let Wire::Rtp(pair) = &self.wire
+            && reachable
+            && !pair.reaches(address.ip())
+        {
+            return Err(MediaFault::BadDescription);
+        }
         if local.dtmf != self.local.dtmf {
             self.old_keys = self.local.dtmf.map(|number| (number, now.ms + OLD_KEYS_MS));
         }
         self.local = local;
-        let reachable = remote.port != 0 && !remote.address.is_unspecified();
-        let address = SocketAddr::new(remote.address, remote.port);
-        self.lock.signal(reachable.then_some(address), peer.signalled_from);
+        self.lock.signal(now.ms, reachable.then_some(address), peer.signalled_from);
         self.accepts =
             self.local.codecs.iter().copied().filter(|c| remote.codecs.contains(c)).collect();
         // A re-INVITE may bring another codec than the one agreed on first.
@@ -245,6 +265,7 @@ impl Leg {
         // Who holds us may send music or nothing (RFC 3264 section 8.4).
         self.expects = usable && reachable && remote.direction == Direction::SendRecv;
         self.hear_from(now);
+        Ok(())
     }
 
     /// A sign of life of the peer: the silence watchdog begins anew.
@@ -266,16 +287,22 @@ impl Leg {
             Taken::Nothing
         };
         let Ok((header, payload)) = rtp::parse(datagram) else {
+            // What keeps a translation's port open is often no whole packet (RFC 6263 section 4).
+            if self.lock.hear(now.ms, source) {
+                self.hear_from(now);
+            }
             return refuse(&mut self.reception, Count::Malformed);
         };
         let codec = self.accepts.iter().copied().find(|c| c.payload_type() == header.payload_type);
         if codec.is_none() && !self.is_key(now, header.payload_type) {
-            if self.lock.is_peer(source) {
+            if self.lock.hear(now.ms, source) {
                 return self.take_other(now, header, counters);
             }
             return refuse(&mut self.reception, Count::PayloadType);
         }
-        if !self.lock.admit(now.ms, source, header.sequence, header.ssrc) {
+        // At 8 kHz a millisecond is 8 bytes of G.711; a key press has no length of its own.
+        let packet_ms = codec.map_or(0, |_| payload.len() as u64 / 8);
+        if !self.lock.admit(now.ms, source, &header, packet_ms) {
             return refuse(&mut self.reception, Count::Stranger);
         }
         counters.count(Count::PacketsIn);
@@ -389,17 +416,12 @@ impl Leg {
         (header, codec, payload): (Header, Codec, &[u8]),
         counters: &Counters,
     ) {
-        self.fed_ms = now.ms;
+        self.fed_turns = STARVED_TURNS + payload.len().div_ceil(FRAME_SAMPLES) as u32;
         if !self.sends {
             return;
         }
-        let packet = Incoming {
-            marker: header.marker,
-            sequence: header.sequence,
-            timestamp: header.timestamp,
-            samples: payload.len() as u32,
-        };
-        let Some(stamp) = self.out.relay(now.samples, source, packet) else { return };
+        let samples = payload.len() as u32;
+        let Some(stamp) = self.out.relay(now.samples, source, &header, samples) else { return };
         let mut datagram = [0; PACKET_BYTES_MAX];
         let end = HEADER_BYTES + payload.len().min(PACKET_BYTES_MAX - HEADER_BYTES);
         g711::transcode_slice(codec, payload, self.codec, &mut datagram[HEADER_BYTES..end]);
@@ -421,14 +443,8 @@ impl Leg {
             self.out.skip(source, header.sequence);
             return;
         };
-        self.fed_ms = now.ms;
-        let packet = Incoming {
-            marker: header.marker,
-            sequence: header.sequence,
-            timestamp: header.timestamp,
-            samples: 0,
-        };
-        let Some(stamp) = self.out.relay(now.samples, source, packet) else { return };
+        self.fed_turns = STARVED_TURNS + 1;
+        let Some(stamp) = self.out.press(now.samples, source, &header) else { return };
         let mut datagram = [0; HEADER_BYTES + dtmf::EVENT_BYTES];
         datagram[HEADER_BYTES..].copy_from_slice(payload);
         self.send(now, stamp, Kind::Key, &mut datagram, counters);
@@ -439,10 +455,18 @@ impl Leg {
         self.out.skip(source, sequence);
     }
 
-    /// Sends one frame made by the clock, in our codec.
+    /// One turn of the clock. Whether what was relayed last is over, and nothing came since. A turn
+    /// counts once however late it is: what came during a stall of ours waits in the socket.
+    pub(crate) fn starves(&mut self) -> bool {
+        let starves = self.fed_turns == 0;
+        self.fed_turns = self.fed_turns.saturating_sub(1);
+        starves
+    }
+
+    /// Sends one frame made by the clock, in our codec. It was due at `due` (our clock in samples).
     pub(crate) fn send_frame(
         &mut self,
-        now: Now,
+        (now, due): (Now, u32),
         source: Source,
         frame: &[u8; FRAME_SAMPLES],
         counters: &Counters,
@@ -450,7 +474,7 @@ impl Leg {
         if !self.sends {
             return;
         }
-        let stamp = self.out.clocked(now.samples, source, FRAME_SAMPLES as u32);
+        let stamp = self.out.clocked(due, source, FRAME_SAMPLES as u32);
         let mut datagram = [0; HEADER_BYTES + FRAME_SAMPLES];
         datagram[HEADER_BYTES..].copy_from_slice(frame);
         self.send(now, stamp, Kind::Sound, &mut datagram, counters);
@@ -540,8 +564,14 @@ impl Leg {
         self.reporter.take(now, source, time);
     }
 
-    /// Milliseconds without a packet, once per `every_ms`, while the peer should send.
-    pub(crate) fn silent(&mut self, now: Now, every_ms: u64) -> Option<u64> {
+    /// Milliseconds without a packet, while the peer should send: every few seconds in a
+    /// conversation, after minutes where the leg only listens.
+    pub(crate) fn silent(&mut self, now: Now) -> Option<u64> {
+        let every_ms = if self.plan.is_conversation() {
+            SILENT_TOLD_MS
+        } else {
+            SILENT_LISTENING_MS_MAX.unsigned_abs()
+        };
         let silent = now.ms.saturating_sub(self.heard_ms);
         if !self.expects || silent < self.silent_told_ms + every_ms {
             return None;

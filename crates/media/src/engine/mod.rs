@@ -14,6 +14,8 @@ mod ports;
 mod reception;
 mod record;
 mod report;
+#[cfg(test)]
+mod rig;
 mod sound;
 mod worker;
 
@@ -32,7 +34,7 @@ use crate::metrics::{Counters, Metrics};
 use crate::recording::writer::Writer;
 use crate::sys::{self, Waker};
 use crate::vital::Vitals;
-use crate::webrtc::BrowserLeg;
+use crate::webrtc::{self, BrowserLeg};
 
 use self::maker::Maker;
 use self::outbox::Outbox;
@@ -70,7 +72,21 @@ pub enum MediaError {
     /// A number of threads that is not supported.
     #[error("media runs on one thread, {0} were asked for")]
     Threads(usize),
-    /// The system refused a socket, a timer or a thread.
+    /// An address to which nobody can send would be told to peers.
+    #[error("nobody can send to {address}: name an address of this machine ({setting})")]
+    NoAdvertise {
+        /// What would be told.
+        address: IpAddr,
+        /// The setting that names another.
+        setting: &'static str,
+    },
+    /// The address of the browser legs cannot be bound.
+    #[error("the address for browsers cannot be bound: {0}")]
+    Browser(io::Error),
+    /// No key could be made for the browser legs.
+    #[error("no key could be made for the calls of browsers")]
+    Identity,
+    /// The system refused a timer or a thread.
     #[error("the media plane cannot start: {0}")]
     System(#[from] io::Error),
 }
@@ -97,7 +113,8 @@ pub struct MediaHandle {
 /// Starts the media plane. Events go to `events` and never wait for room there.
 ///
 /// # Errors
-/// [`MediaError`] when a socket, a timer or a thread cannot be made.
+/// [`MediaError`] when peers cannot be told where to send, or a socket, a timer or a thread cannot
+/// be made.
 pub fn start(
     config: MediaConfig,
     events: tokio::sync::mpsc::Sender<MediaEvent>,
@@ -105,20 +122,18 @@ pub fn start(
     if config.threads > 1 {
         return Err(MediaError::Threads(config.threads));
     }
+    let told = told_to_pages(&config)?;
+    if !webrtc::has_identity() {
+        return Err(MediaError::Identity);
+    }
     sys::raise_open_files();
     let (orders, inbox) = sync_channel(ORDERS_MAX);
     let waker = Arc::new(Waker::new()?);
     let counters = Arc::new(Counters::default());
     let vitals = Vitals::new();
     let maker = Arc::new(Maker::new(&config, Arc::clone(&counters)));
-    let socket = UdpSocket::bind(config.browser)?;
-    let bound = socket.local_addr()?;
-    let advertised = match config.browser_advertise {
-        Some(address) => address,
-        None if bound.ip().is_unspecified() => config.advertise,
-        None => bound.ip(),
-    };
-    let browser = SocketAddr::new(advertised, bound.port());
+    let socket = UdpSocket::bind(config.browser).map_err(MediaError::Browser)?;
+    let browser = SocketAddr::new(told, socket.local_addr()?.port());
     let pages = Pages::new(socket, browser)?;
     let (writer, link) = Writer::start(events.clone(), &vitals)?;
     let ends = (Outbox::new(events.clone(), Arc::clone(&counters)), Tray::new(link));
@@ -137,6 +152,27 @@ pub fn start(
     })?;
     let threads = Mutex::new(Some((thread, writer)));
     Ok(MediaHandle { orders, events, maker, waker, counters, vitals, threads, browser })
+}
+
+/// The address that pages are told, once peers can be told where to send at all. A wildcard in a
+/// description puts the sender on hold (RFC 3264 section 8.4), and a page never connects to one.
+fn told_to_pages(config: &MediaConfig) -> Result<IpAddr, MediaError> {
+    let no_advertise = |address, setting| Err(MediaError::NoAdvertise { address, setting });
+    if config.advertise.is_unspecified() {
+        return no_advertise(config.advertise, "media.advertise");
+    }
+    let bound = config.browser.ip();
+    let told = match config.browser_advertise {
+        Some(address) => address,
+        None if !bound.is_unspecified() => bound,
+        // Whoever listens everywhere expects pages on other machines.
+        None if config.advertise.is_loopback() => bound,
+        None => config.advertise,
+    };
+    if told.is_unspecified() || told.is_ipv6() && bound.is_ipv4() {
+        return no_advertise(told, "media.browser_advertise");
+    }
+    Ok(told)
 }
 
 impl MediaHandle {
@@ -259,5 +295,45 @@ fn is_urgent(order: &Order) -> bool {
 impl Drop for MediaHandle {
     fn drop(&mut self) {
         self.vitals.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_address_that_nobody_can_send_to_is_told() {
+        let told = |bind: &str, advertise: &str, browser: &str, browser_advertise: Option<&str>| {
+            let ip = |text: &str| text.parse::<IpAddr>().expect("an address");
+            let config = MediaConfig {
+                bind: ip(bind),
+                advertise: ip(advertise),
+                rtp_ports: 0..=0,
+                browser: (ip(browser), 0).into(),
+                browser_advertise: browser_advertise.map(ip),
+                threads: 0,
+                realtime: false,
+            };
+            match told_to_pages(&config) {
+                Ok(told) => told.to_string(),
+                Err(MediaError::NoAdvertise { address, setting }) => format!("{setting} {address}"),
+                Err(other) => panic!("{other}"),
+            }
+        };
+        let (all, all6, here, public) = ("0.0.0.0", "::", "127.0.0.1", "192.0.2.7");
+        for (bind, advertise, browser, browser_advertise, expected) in [
+            (here, here, here, None, here),
+            (all, public, all, None, public),
+            (all, public, here, None, here),
+            (all, public, all6, Some("192.0.2.8"), "192.0.2.8"),
+            (all, all, here, None, "media.advertise 0.0.0.0"),
+            (all6, all6, here, Some(public), "media.advertise ::"),
+            (here, here, all, None, "media.browser_advertise 0.0.0.0"),
+            (public, public, here, Some(all), "media.browser_advertise 0.0.0.0"),
+            (all6, "2001:db8::1", all, None, "media.browser_advertise 2001:db8::1"),
+        ] {
+            assert_eq!(told(bind, advertise, browser, browser_advertise), expected);
+        }
     }
 }

@@ -25,6 +25,11 @@ pub(crate) enum Plan {
 }
 
 impl Plan {
+    /// Whether the leg hears people, who expect to hear it as well.
+    pub(crate) fn is_conversation(&self) -> bool {
+        matches!(self, Self::Relay | Self::Mix(_))
+    }
+
     /// How the outward stream tells this plan's frames from another's.
     pub(crate) fn source(&self) -> Source {
         Source::Clock(match self {

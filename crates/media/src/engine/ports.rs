@@ -177,6 +177,15 @@ impl PortPair {
         self.sockets().port
     }
 
+    /// Whether the sockets can send to an address (not an IPv4 one in IPv6 form). Bound to all of
+    /// IPv6 they reach IPv4 as well.
+    pub(crate) fn reaches(&self, peer: IpAddr) -> bool {
+        match self.ports.bind.to_canonical() {
+            IpAddr::V4(_) => peer.is_ipv4(),
+            IpAddr::V6(bound) => bound.is_unspecified() || peer.is_ipv6(),
+        }
+    }
+
     /// Gives the pair back, for nobody watches it any more.
     pub(crate) fn rest(mut self) {
         let Some(sockets) = self.sockets.take() else { return };

@@ -213,13 +213,14 @@ impl Worker {
         self.waker.wake();
     }
 
-    fn command(&mut self, command: MediaCommand) {
+    pub(super) fn command(&mut self, command: MediaCommand) {
         match command {
             MediaCommand::Prepare { leg, remote } => self.prepare(leg, remote.as_ref()),
             MediaCommand::Remote { leg, local, remote } => {
                 let now = Now::read(self.start);
-                if let Some(leg) = self.slot(leg).and_then(|slot| self.leg_mut(slot)) {
-                    leg.remote(local, &remote, now);
+                let known = self.slot(leg).and_then(|slot| self.leg_mut(slot));
+                if let Some(Err(why)) = known.map(|leg| leg.remote(local, &remote, now)) {
+                    self.outbox.tell(MediaEvent::PrepareFailed { leg, why });
                 }
             }
             // The handle turns these into orders of their own.
@@ -324,7 +325,7 @@ impl Worker {
     }
 
     /// Takes one packet and passes it on in the same turn.
-    fn packet(&mut self, now: Now, slot: u32, buffer: &mut [u8]) {
+    pub(super) fn packet(&mut self, now: Now, slot: u32, buffer: &mut [u8]) {
         let Some(leg) = self.legs.get_mut(slot as usize).and_then(Option::as_deref_mut) else {
             return;
         };
@@ -451,46 +452,17 @@ fn canonical(address: SocketAddr) -> SocketAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recording::writer::Writer;
-    use crate::vital::Vitals;
+    use crate::engine::rig::{Rig, call, leg};
     use model::id::Id as _;
     use model::media::{Graph, Hears, RecordWish};
     use model::{RecordingId, TenantId};
-    use std::net::{IpAddr, Ipv4Addr, UdpSocket};
     use uuid::Uuid;
-
-    const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-
-    fn config() -> MediaConfig {
-        MediaConfig {
-            bind: LOOPBACK,
-            advertise: LOOPBACK,
-            rtp_ports: 0..=0,
-            browser: (LOOPBACK, 0).into(),
-            browser_advertise: None,
-            threads: 1,
-            realtime: false,
-        }
-    }
 
     #[test]
     fn a_fault_ends_its_own_call_in_order_and_no_other() {
         let folder = tempfile::tempdir().expect("a folder");
-        let (sender, mut events) = tokio::sync::mpsc::channel(100);
-        let vitals = Vitals::new();
-        let (writer, link) = Writer::start(sender.clone(), &vitals).expect("threads");
-        let counters = Arc::new(Counters::default());
-        let maker = Arc::new(Maker::new(&config(), Arc::clone(&counters)));
-        let socket = UdpSocket::bind((LOOPBACK, 0)).expect("a socket");
-        let pages = Pages::new(socket, (LOOPBACK, 1).into()).expect("pages");
-        let (_orders, inbox) = std::sync::mpsc::sync_channel(1);
-        let waker = Arc::new(Waker::new().expect("a waker"));
-        let ends = (Outbox::new(sender, Arc::clone(&counters)), Tray::new(link));
-        let mut worker =
-            Worker::new(config(), (maker, pages), inbox, waker, Arc::clone(&counters), ends)
-                .expect("a worker");
-        let leg = |n| LegId::from_uuid(Uuid::from_u128(n));
-        let call = |n| CallId::from_uuid(Uuid::from_u128(n));
+        let Rig { mut worker, mut events, writer } = Rig::new();
+        let counters = Arc::clone(&worker.counters);
         let recording = RecordingId::from_uuid(Uuid::from_u128(9));
         for n in 1..=3 {
             worker.prepare(leg(n), None);

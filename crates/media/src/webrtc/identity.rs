@@ -21,6 +21,11 @@ pub(super) static IDENTITY: LazyLock<Option<Identity>> = LazyLock::new(|| {
     Some(Identity { crypto, certificate })
 });
 
+/// Whether browser legs can be made at all; asked once, at start.
+pub(crate) fn has_identity() -> bool {
+    IDENTITY.is_some()
+}
+
 /// Makes aws-lc-rs the process default of rustls and str0m, and makes the house certificate.
 ///
 /// The first thing `main` and every test harness does: two providers are linked, and without a

@@ -13,6 +13,7 @@ mod stack;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use identity::has_identity;
 pub use identity::install_crypto;
 pub use leg::{BrowserLeg, BrowserOut};
 pub use routes::Routes;

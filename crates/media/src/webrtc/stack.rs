@@ -24,6 +24,7 @@ pub(super) struct Negotiated {
 
 /// The stack with exactly what the house needs and nothing that the page could ask for beyond.
 pub(super) fn build(now: Instant) -> Result<Rtc, MediaFault> {
+    // The plane does not start without one.
     let identity = IDENTITY.as_ref().ok_or(MediaFault::Overloaded)?;
     // No transport-wide-cc: its feedback costs a third more packets, and audio has one bit rate.
     let mut extensions = ExtensionMap::empty();

@@ -14,7 +14,7 @@ use str0m::net::{Protocol, Receive};
 use str0m::rtp::RtpWrite;
 use str0m::{Candidate, Event, Input, Output, Rtc};
 
-use crate::support::{PATIENCE, Peer, Plane, id, spoken};
+use crate::support::{PATIENCE, PAUSE, Peer, Plane, id, spoken};
 
 /// The page's own payload type of key events.
 const PAGE_KEYS: u8 = 126;
@@ -28,6 +28,9 @@ struct Page {
     voice: u32,
     frame: u32,
     sequence: u64,
+    /// When it said or pressed something, and its pauses in all, in samples.
+    sent: Instant,
+    paused: u32,
     connected: bool,
     heard: Vec<(u32, Vec<u8>)>,
     /// Key events that came: timestamp, marker, event.
@@ -70,6 +73,8 @@ impl Page {
             voice,
             frame: 0,
             sequence: 100,
+            sent: Instant::now(),
+            paused: 0,
             connected: false,
             heard: Vec::new(),
             keys: Vec::new(),
@@ -122,7 +127,17 @@ impl Page {
         }
     }
 
+    /// A page's clock goes on while it sends nothing.
+    fn pause(&mut self) {
+        let silent = self.sent.elapsed();
+        if silent > PAUSE {
+            self.paused += silent.as_millis() as u32 * 8;
+        }
+        self.sent = Instant::now();
+    }
+
     fn say(&mut self) {
+        self.pause();
         let payload = spoken(Codec::Pcmu, self.voice, self.frame);
         self.send(0, false, &payload);
         self.frame += 1;
@@ -131,7 +146,7 @@ impl Page {
     fn send(&mut self, payload_type: u8, marker: bool, payload: &[u8]) {
         let mut api = self.rtc.direct_api();
         let stream = api.stream_tx_by_mid(self.mid, None).expect("a stream");
-        let (now, timestamp) = (Instant::now(), self.frame * 160);
+        let (now, timestamp) = (Instant::now(), self.frame * 160 + self.paused);
         let packet =
             RtpWrite::new(payload_type.into(), self.sequence.into(), timestamp, now, payload);
         stream.write_rtp(packet.marker(marker));
@@ -141,6 +156,7 @@ impl Page {
 
     /// Presses a key for 100 ms instead of speaking, as browsers do.
     fn press(&mut self, key: char) {
+        self.pause();
         for (marker, payload) in dtmf::Sender::new(key, 100, 20).expect("a key") {
             self.send(PAGE_KEYS, marker, &payload);
         }

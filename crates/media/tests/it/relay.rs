@@ -1,6 +1,6 @@
 //! Relay: what one says arrives at the other, at once, in order, and nowhere else.
 
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use media::{g711, rtp};
@@ -8,7 +8,7 @@ use model::CallId;
 use model::media::{Codec, Direction, Hears, MediaCommand, MediaDesc, MediaEvent, Peer as Remote};
 use model::random::Random;
 
-use crate::support::{Heard, Peer, Plane, QUIET, hears, id, spoken};
+use crate::support::{Heard, PATIENCE, Peer, Plane, QUIET, hears, id, spoken};
 
 /// Both say `frames` frames in turns; gives what each heard of the other. Silence that filled a
 /// pause of this test is passed over.
@@ -214,6 +214,20 @@ fn a_peer_behind_address_translation_is_learned_and_answered_there() {
     assert_eq!(heard.payload, spoken(Codec::Pcmu, 5, 4), "the fifth packet is the first heard");
     b.say();
     real.hear_until(|heard| heard.payload == spoken(Codec::Pcmu, 2, 0));
+    // It held the call, its translation forgot the port, and it comes back from another.
+    b.flush();
+    real.socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        real.say();
+        let heard = b.hear_within(Duration::from_millis(20));
+        if heard.is_some_and(|heard| !heard.is_silence()) {
+            break;
+        }
+        assert!(Instant::now() < deadline, "the new port is never learned");
+    }
+    b.say();
+    real.hear_until(|heard| heard.payload == spoken(Codec::Pcmu, 2, 1));
     plane.handle.stop();
 }
 
@@ -271,6 +285,43 @@ fn our_offer_takes_the_answer_and_hold_stops_the_stream() {
     plane.handle.stop();
 }
 
+#[test]
+fn an_answer_that_cannot_be_reached_is_told_and_changes_nothing() {
+    let mut plane = Plane::start();
+    let (mut a, mut b) = (plane.peer(1, Codec::Pcmu), plane.peer(2, Codec::Pcmu));
+    plane.connect(id(), 1, &a, &b);
+    talk(&mut a, &mut b, 3);
+    let local = MediaDesc { port: a.server.port(), ..a.desc() };
+    let moved = MediaDesc { address: Ipv6Addr::LOCALHOST.into(), ..a.desc() };
+    plane.send(MediaCommand::Remote { leg: a.leg, local, remote: moved.into() });
+    let why = plane.wait(|event| match event {
+        MediaEvent::PrepareFailed { leg, why } if *leg == a.leg => Some(*why),
+        _ => None,
+    });
+    assert_eq!(why, model::media::MediaFault::BadDescription);
+    let (at_a, _) = talk(&mut a, &mut b, 3);
+    assert!(is_voice(&at_a, Codec::Pcmu, 2, 3), "the session stands");
+    plane.handle.stop();
+}
+
+#[test]
+fn a_plane_of_both_families_reaches_both() {
+    if UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
+        println!("skipped: this machine has no IPv6");
+        return;
+    }
+    let everywhere = Ipv6Addr::UNSPECIFIED.into();
+    let mut plane = Plane::start_with(|config| config.bind = everywhere);
+    let (mut a, mut b) = (plane.peer(1, Codec::Pcmu), Peer::new(2, Codec::Pcmu));
+    b.socket = UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).expect("a socket");
+    plane.send(MediaCommand::Prepare { leg: b.leg, remote: Some(b.desc().into()) });
+    b.server = (Ipv6Addr::LOCALHOST, plane.prepared(b.leg).port).into();
+    plane.connect(id(), 1, &a, &b);
+    let (at_a, at_b) = talk(&mut a, &mut b, 3);
+    assert!(is_voice(&at_a, Codec::Pcmu, 2, 0) && is_voice(&at_b, Codec::Pcmu, 1, 0));
+    plane.handle.stop();
+}
+
 /// An even port and the three above it, all free a moment ago.
 fn four_free_ports() -> (u16, u16) {
     let bind = |port| UdpSocket::bind((Ipv4Addr::LOCALHOST, port));
@@ -292,6 +343,10 @@ fn what_cannot_be_prepared_is_told() {
     for (remote, why) in [
         (MediaDesc { codecs: Vec::new(), ..peer.desc() }, model::media::MediaFault::NoCodec),
         (MediaDesc { port: 0, ..peer.desc() }, model::media::MediaFault::BadDescription),
+        (
+            MediaDesc { address: Ipv6Addr::LOCALHOST.into(), ..peer.desc() },
+            model::media::MediaFault::BadDescription,
+        ),
     ] {
         plane.send(MediaCommand::Prepare { leg: peer.leg, remote: Some(remote.into()) });
         let told = plane.wait(|event| match event {

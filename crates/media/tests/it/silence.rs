@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use model::LegId;
 use model::media::{Codec, Direction, Hears, MediaCommand, MediaDesc, MediaEvent};
 
-use crate::support::{PATIENCE, Peer, Plane, id};
+use crate::support::{PATIENCE, Peer, Plane, hears, id};
 
 #[test]
 fn a_silent_peer_is_told_again_and_again() {
@@ -48,13 +48,21 @@ fn whoever_gives_a_sign_of_life_or_holds_us_is_not_called_silent() {
     for (peer, direction) in holding.iter().zip(held) {
         let remote = MediaDesc { direction, ..peer.desc() };
         plane.send(MediaCommand::Prepare { leg: peer.leg, remote: Some(remote.into()) });
-        plane.graph(id(), 1, &[(peer, Hears::Silence)]);
     }
-    plane.connect(id(), 1, &a, &b);
+    let [first, second, third] = &holding[..] else { panic!("three hold us") };
+    let round = [(first, hears(&[second])), (second, hears(&[third])), (third, hears(&[first]))];
+    plane.graph(id(), 1, &round);
+    let (mut sparing, waiting) = (plane.peer(4, Codec::Pcmu), plane.peer(5, Codec::Pcmu));
+    let music = plane.clip(&[4_000; 8_000]);
+    plane.graph(id(), 1, &[(&waiting, Hears::Music(music))]);
+    let talk = [(&a, hears(&[&b])), (&b, hears(&[&a])), (&sparing, hears(&[&b]))];
+    plane.graph(id(), 1, &talk);
     a.say();
     let silent = silent_legs(&mut plane, |n| {
         // Comfort noise and a payload type that nobody agreed on, from its own address.
         a.send_packet(if n % 2 == 0 { 13 } else { 77 }, false, &[40]);
+        // Nothing but what keeps the port of a translation open (RFC 6263 section 4.6).
+        sparing.send_packet(77, false, &[]);
     });
     assert_eq!(silent, BTreeSet::from([b.leg]), "of those only this one should have spoken");
     plane.send(MediaCommand::Close { leg: a.leg });

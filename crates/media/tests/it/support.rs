@@ -20,6 +20,9 @@ use uuid::Uuid;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 /// Time in which something that must not come would have come.
 pub(crate) const QUIET: Duration = Duration::from_millis(150);
+/// Silence of a peer that is no delay of the machine; a listener that gets nothing is sent silence
+/// soon after.
+pub(crate) const PAUSE: Duration = Duration::from_millis(60);
 /// Payload type of key events in these tests.
 pub(crate) const KEYS: u8 = 101;
 
@@ -204,6 +207,8 @@ pub(crate) struct Peer {
     pub(crate) ssrc: u32,
     /// The next frame of the chirp.
     pub(crate) frame: u32,
+    /// When it said the last one.
+    said: Instant,
 }
 
 /// A packet that came.
@@ -236,6 +241,7 @@ impl Peer {
             timestamp: u32::MAX - 2_000 * voice,
             ssrc: 0x1000 + voice,
             frame: 0,
+            said: Instant::now(),
         }
     }
 
@@ -269,6 +275,13 @@ impl Peer {
 
     /// Says the next 20 ms of its chirp and gives what was said, encoded.
     pub(crate) fn say(&mut self) -> Vec<u8> {
+        // A telephone's clock goes on while it says nothing.
+        let silent = self.said.elapsed();
+        if self.frame > 0 && silent > PAUSE {
+            let samples = silent.as_millis() as u32 * 8 - 160;
+            self.timestamp = self.timestamp.wrapping_add(samples);
+        }
+        self.said = Instant::now();
         let payload = spoken(self.codec, self.voice, self.frame);
         self.send_packet(self.codec.payload_type(), self.frame == 0, &payload);
         self.frame += 1;

@@ -20,6 +20,7 @@ pub enum MediaCommand {
         remote: Option<Peer>,
     },
     /// The peer's description arrived or changed (answer, re-INVITE). Unlocks the source lock.
+    /// Answered by `PrepareFailed` when nothing can be sent to the peer.
     Remote {
         /// An existing leg.
         leg: LegId,
@@ -86,7 +87,7 @@ pub enum MediaEvent {
         /// What to tell the peer. As an answer it names exactly one codec.
         local: MediaDesc,
     },
-    /// No leg was made.
+    /// No leg was made, or nothing can be sent to the peer of one that is there.
     PrepareFailed {
         /// The leg.
         leg: LegId,
@@ -144,11 +145,13 @@ pub enum MediaEvent {
         /// Which key.
         digit: char,
     },
-    /// No packet came from the peer for this long although it should send.
+    /// No packet came from the peer for this long although it should send. Told every few seconds
+    /// of a leg in a conversation, and of one that only listens after
+    /// `limits::SILENT_LISTENING_MS_MAX`.
     Silent {
         /// The leg.
         leg: LegId,
-        /// Milliseconds since the last packet.
+        /// Milliseconds since the last packet, or since the conversation began.
         silent_ms: i64,
     },
     /// A recording file is finished, whole or not.

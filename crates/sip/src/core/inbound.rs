@@ -49,6 +49,7 @@ impl Core {
         let (remote, body) = (request.session(), request.body.clone());
         let dialog = answering_dialog(request, &tag);
         let leg = tags::leg_id();
+        self.works_on(leg);
         let event = SipEvent::Incoming {
             leg,
             caller: caller(request),
@@ -74,19 +75,18 @@ impl Core {
 
     pub(super) fn answer(&mut self, leg: LegId, local: &MediaDesc) {
         let Some(state) = self.legs.get_mut(&leg) else { return };
-        if !matches!(state.state, State::Offered(_)) {
-            return;
-        }
-        let State::Offered(asked) = std::mem::replace(&mut state.state, State::Leaving) else {
-            return;
-        };
+        let State::Offered(asked) = &state.state else { return };
         let shared = &self.env.shared;
         state.local_body = compose::describe(state.remote.as_ref(), local, &mut state.origin);
         let reply = Reply::new(shared, &asked.request, 200, &state.dialog.local_tag)
             .with_target(shared)
             .with_sdp(&state.local_body);
-        self.env.respond(&asked, reply);
+        self.env.respond(asked, reply);
         let late_offer = state.remote.is_none();
+        state.answers = !late_offer;
+        let State::Offered(asked) = std::mem::replace(&mut state.state, State::Leaving) else {
+            return;
+        };
         state.state = State::Answered(Answered { asked, late_offer, leaving: false });
         self.set_deadline(leg, None);
     }
@@ -113,6 +113,7 @@ impl Core {
     /// CANCEL came while its INVITE had no final response. A CANCEL that lost the race against our
     /// 200 finds the leg answered and changes nothing (RFC 3261 section 9.2).
     pub(super) fn cancelled(&mut self, leg: LegId) {
+        self.works_on(leg);
         let Some(state) = self.legs.get_mut(&leg) else { return };
         match &state.state {
             State::Offered(_) => self.refuse(leg, 487, None, LegCause::Cancelled),
@@ -131,6 +132,7 @@ impl Core {
     /// ACK for a 2xx of ours: to the first INVITE or to one inside the dialog.
     pub(super) fn acked(&mut self, ack: &Message) {
         let Some(leg) = self.find(ack, Method::Ack) else { return };
+        self.works_on(leg);
         let cseq = ack.cseq().unwrap_or(0);
         let Some(state) = self.legs.get_mut(&leg) else { return };
         let offered = match &state.state {
@@ -175,6 +177,7 @@ impl Core {
 
     /// The 200 was repeated for 64 * T1 and nobody acknowledged it.
     pub(super) fn not_acked(&mut self, leg: LegId, cseq: u32) {
+        self.works_on(leg);
         let Some(state) = self.legs.get(&leg) else { return };
         let ours = match &state.state {
             State::Answered(answered) => answered.asked.request.cseq() == Some(cseq),
@@ -258,5 +261,6 @@ fn answering_dialog(request: &Message, tag: &str) -> Dialog {
         target: request.contact().unwrap_or_else(|| format!("sip:{}", request.peer)),
         routes: request.record_routes(),
         peer: request.peer,
+        is_translated: request.is_translated(),
     }
 }

@@ -32,6 +32,7 @@ impl Core {
             return;
         }
         let Some(leg) = found else { return };
+        self.works_on(leg);
         match method {
             Method::Bye => self.far_hangup(leg, &asked),
             Method::Info => self.info(leg, &asked),
@@ -147,15 +148,15 @@ impl Core {
             self.env.respond(&asked, reply);
             return;
         }
-        if let Some(contact) = request.contact() {
-            state.dialog.target = contact;
-        }
-        state.dialog.peer = request.peer;
-        let source = request.peer;
-        let same = state.remote.is_some() && request.body == state.remote_body;
         let offer = request.session();
         let empty_update = !invite && offer.is_none();
-        if empty_update || (same && !state.local_body.is_empty()) {
+        // Our offer is no answer, even to what answered it.
+        let same = state.answers && request.body == state.remote_body;
+        // Media learns from the hub where a far side that moved is now.
+        let source = request.peer;
+        let moved = source.ip() != state.dialog.peer.ip();
+        let is_refresh = if empty_update { !moved || !state.stands() } else { same && !moved };
+        if is_refresh {
             let shared = &self.env.shared;
             let mut reply = Reply::new(shared, request, 200, "").with_target(shared);
             if !empty_update {
@@ -164,7 +165,8 @@ impl Core {
             self.refresh(leg, asked, invite, reply);
             return;
         }
-        let media = offer.as_ref().map(|session| session.media.clone());
+        let described = if empty_update { &state.remote } else { &offer };
+        let media = described.as_ref().map(|session| session.media.clone());
         let cseq = request.cseq().unwrap_or(0);
         if invite {
             self.env.respond_plainly(&asked, 100, "");
@@ -184,7 +186,13 @@ impl Core {
             self.env.transactions.belongs(&asked.key, Owner { leg, cseq });
         }
         self.env.respond(&asked, reply);
-        if invite && let Some(state) = self.legs.get_mut(&leg) {
+        let Some(state) = self.legs.get_mut(&leg) else { return };
+        // CANCEL goes where its INVITE went (RFC 3261 section 9.1), and the answer to that tells
+        // anew where the far side is.
+        if !matches!(state.state, State::Calling(_)) {
+            state.dialog.refresh(&asked.request);
+        }
+        if invite {
             state.reinvited = Some(Reinvited { key: asked.key, cseq, offered: false });
         }
     }
@@ -198,12 +206,16 @@ impl Core {
         };
         let shared = &self.env.shared;
         let Pending { asked, cseq, offer } = pending;
-        // Also an offer of ours has the media lines of the session (RFC 3264 section 8).
-        let shape = offer.as_ref().or(state.remote.as_ref());
-        state.local_body = compose::describe(shape, local, &mut state.origin);
-        let reply = Reply::new(shared, &asked.request, 200, "").with_target(shared);
-        let reply = reply.with_sdp(&state.local_body);
-        if asked.request.method() == Some(Method::Invite) {
+        let invite = asked.request.method() == Some(Method::Invite);
+        let mut reply = Reply::new(shared, &asked.request, 200, "").with_target(shared);
+        if invite || offer.is_some() {
+            // Also an offer of ours has the media lines of the session (RFC 3264 section 8).
+            let shape = offer.as_ref().or(state.remote.as_ref());
+            state.local_body = compose::describe(shape, local, &mut state.origin);
+            state.answers = offer.is_some();
+            reply = reply.with_sdp(&state.local_body);
+        }
+        if invite {
             let (key, offered) = (asked.key.clone(), offer.is_none());
             state.reinvited = Some(Reinvited { key, cseq, offered });
         }
@@ -211,6 +223,8 @@ impl Core {
             state.remote = offer;
             state.remote_body.clone_from(&asked.request.body);
         }
+        // Not before: what is refused changes nothing (RFC 6141 section 4).
+        state.dialog.refresh(&asked.request);
         self.env.respond(&asked, reply);
         self.set_deadline(leg, None);
         self.tell(leg, SipEvent::ChangeEnded { leg, change, taken: true });

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::transact::Asked;
 use crate::addr;
+use crate::message::Message;
 use crate::sdp::{Origin, Session};
 use crate::tags;
 use crate::transaction::Key;
@@ -28,6 +29,8 @@ pub(crate) struct Leg {
     pub(crate) remote: Option<Session>,
     /// The description that we sent last.
     pub(crate) local_body: Vec<u8>,
+    /// `local_body` was made as the answer to `remote_body`, and not as an offer of ours.
+    pub(crate) answers: bool,
     /// A re-INVITE or UPDATE that waits for `Reanswer`.
     pub(crate) pending: Option<Pending>,
     /// A re-INVITE whose 200 waits for its ACK.
@@ -71,7 +74,8 @@ pub(crate) struct Calling {
 pub(crate) struct Pending {
     pub(crate) asked: Asked,
     pub(crate) cseq: u32,
-    /// `None` only in a re-INVITE: it wishes for an offer of ours.
+    /// `None` in a re-INVITE that wishes for an offer of ours, and in an UPDATE that only tells
+    /// where its sender is now.
     pub(crate) offer: Option<Session>,
 }
 
@@ -100,18 +104,45 @@ pub(crate) struct Dialog {
     pub(crate) routes: Vec<String>,
     /// Where the far side's last dialog-making message came from.
     pub(crate) peer: SocketAddr,
+    /// That message came through an address translation: only the way it came leads back.
+    pub(crate) is_translated: bool,
 }
 
 impl Dialog {
     /// Where a request inside the dialog goes: the first route, else the remote target. A target
-    /// that cannot be reached from here (a name, or a private address behind a public one) is
-    /// replaced by where the far side's messages come from.
+    /// that cannot be reached from here (a name, or an address behind a translation) is replaced
+    /// by where the far side's messages come from.
     pub(crate) fn next_hop(&self) -> SocketAddr {
         let route = self.routes.first().and_then(|r| addr::name_addr(r)).map(|r| r.uri);
+        let is_hidden = |ip| self.is_translated || is_hidden(ip, self.peer.ip());
         match addr::socket_addr(route.unwrap_or(&self.target)) {
-            Some(hop) if route.is_some() || !is_hidden(hop.ip(), self.peer.ip()) => hop,
+            Some(hop) if route.is_some() || !is_hidden(hop.ip()) => hop,
             _ => self.peer,
         }
+    }
+
+    /// Takes the target and the way there from a request of the far side that we accept (RFC 3261
+    /// section 12.2.2).
+    pub(crate) fn refresh(&mut self, request: &Message) {
+        if let Some(contact) = request.contact() {
+            self.target = contact;
+        }
+        self.peer = request.peer;
+        self.is_translated = request.is_translated();
+    }
+
+    /// Completes our dialog with what the 2xx to our INVITE says (RFC 3261 section 12.1.2). Its
+    /// Via is ours, so whether it came through a translation must be told from its Contact.
+    pub(crate) fn adopt(&mut self, response: &Message, tag: String) {
+        self.remote_tag = tag;
+        if let Some(contact) = response.contact() {
+            self.target = contact;
+        }
+        self.routes = response.record_routes();
+        self.routes.reverse();
+        self.peer = response.peer;
+        let target = addr::socket_addr(&self.target);
+        self.is_translated = target.is_some_and(|to| is_elsewhere(to.ip(), response.peer.ip()));
     }
 
     /// Request-URI and Route headers (RFC 3261 section 12.2.1.1), strict first hops included.
@@ -129,20 +160,39 @@ impl Dialog {
     }
 }
 
-/// Whether `target` is an address of a private network that `peer` is not in.
+/// Whether `target` is an address of a private network while `peer` is in none, or no address of
+/// a host at all.
 fn is_hidden(target: IpAddr, peer: IpAddr) -> bool {
-    let private = |ip: IpAddr| match ip.to_canonical() {
-        IpAddr::V4(ip) => {
-            ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified()
-        }
-        IpAddr::V6(ip) => {
-            ip.is_loopback()
-                || ip.is_unspecified()
-                || ip.is_unique_local()
-                || ip.is_unicast_link_local()
-        }
+    target.to_canonical().is_unspecified() || is_private(target) && !is_private(peer)
+}
+
+/// Whether `target` is an address of a private network that `peer` shows no sign of being in: a
+/// container behind its host, a telephone behind the router of its site. Both are private then,
+/// and which private networks lead to each other only their owner knows; those that differ in
+/// the part that sites are told apart by are taken for two.
+fn is_elsewhere(target: IpAddr, peer: IpAddr) -> bool {
+    let same = match (target.to_canonical(), peer.to_canonical()) {
+        (target, peer) if target.is_loopback() && peer.is_loopback() => true,
+        (IpAddr::V4(target), IpAddr::V4(peer)) => target.octets()[..2] == peer.octets()[..2],
+        (IpAddr::V6(target), IpAddr::V6(peer)) => target.segments()[..3] == peer.segments()[..3],
+        _ => false,
     };
-    private(target) && !private(peer)
+    is_private(target) && !same
+}
+
+/// Whether an address means something only where it was given out; those that a carrier shares
+/// among its customers (RFC 6598) do not lead to one from outside either.
+fn is_private(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => {
+            let [first, second, ..] = ip.octets();
+            ip.is_private()
+                || ip.is_loopback()
+                || ip.is_link_local()
+                || (first, second & 0xc0) == (100, 64)
+        }
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
+    }
 }
 
 impl Leg {
@@ -159,10 +209,56 @@ impl Leg {
             remote_body: Vec::new(),
             remote: None,
             local_body: Vec::new(),
+            answers: false,
             pending: None,
             reinvited: None,
             forks: Vec::new(),
             digits: (Instant::now(), 0),
+        }
+    }
+
+    /// Whether both sides have described themselves and neither is about to do so anew.
+    pub(crate) fn stands(&self) -> bool {
+        let is_up = matches!(self.state, State::Answered(_) | State::Up);
+        let offers = self.reinvited.as_ref().is_some_and(|of| of.offered);
+        is_up && self.remote.is_some() && self.pending.is_none() && !offers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Target, peer, whether the one is hidden from the other, whether the two are apart.
+    const PLACES: [(&str, &str, bool, bool); 18] = [
+        ("192.0.2.1", "192.0.2.2", false, false),
+        ("192.0.2.1", "10.0.0.1", false, false),
+        ("10.0.0.5", "192.0.2.2", true, true),
+        ("100.64.0.1", "192.0.2.2", true, true),
+        ("100.127.255.255", "192.0.2.2", true, true),
+        ("100.63.0.1", "192.0.2.2", false, false),
+        ("100.128.0.1", "192.0.2.2", false, false),
+        ("169.254.1.1", "192.0.2.2", true, true),
+        // A container on a host of the site, and a site behind its router.
+        ("172.17.0.2", "192.168.1.5", false, true),
+        ("192.168.5.7", "10.0.0.1", false, true),
+        ("127.0.0.1", "192.168.1.5", false, true),
+        // Another host of the same network, named on purpose.
+        ("127.0.0.2", "127.0.0.1", false, false),
+        ("10.1.200.2", "10.1.3.4", false, false),
+        ("192.168.1.9", "::ffff:192.168.1.5", false, false),
+        ("0.0.0.0", "10.0.0.1", true, false),
+        ("fd00:0:0:1::1", "fd00:0:0:2::1", false, false),
+        ("fd00:0:1::1", "fd00:0:2::1", false, true),
+        ("fe80::1", "2001:db8::1", true, true),
+    ];
+
+    #[test]
+    fn private_addresses_are_hidden_or_apart() {
+        for (target, peer, hidden, elsewhere) in PLACES {
+            let (to, from) = (target.parse().unwrap(), peer.parse().unwrap());
+            assert_eq!(is_hidden(to, from), hidden, "{target} from {peer}");
+            assert_eq!(is_elsewhere(to, from), elsewhere, "{target} from {peer}");
         }
     }
 }

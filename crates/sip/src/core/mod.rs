@@ -6,6 +6,7 @@
 
 mod compose;
 mod events;
+mod guard;
 mod inbound;
 mod indialog;
 mod leg;
@@ -23,6 +24,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 pub(crate) use events::Events;
+use guard::AtWork;
 use leg::{Leg, Pending, State};
 
 use crate::shared::Shared;
@@ -57,6 +59,7 @@ pub(crate) struct Core {
     /// Call-ID and From tag of incoming calls, to know a merged request (RFC 3261 section 8.2.2.2).
     by_call: HashMap<(String, String), LegId>,
     deadlines: BTreeSet<(Instant, LegId)>,
+    at_work: AtWork,
 }
 
 impl Core {
@@ -68,6 +71,7 @@ impl Core {
             by_tag: HashMap::new(),
             by_call: HashMap::new(),
             deadlines: BTreeSet::new(),
+            at_work: AtWork::default(),
         }
     }
 
@@ -90,11 +94,11 @@ impl Core {
                 }
                 _ = &mut inlets.stop => break,
                 command = inlets.commands.recv() => match command {
-                    Some(command) => self.command(command),
+                    Some(command) => self.leg_guarded(|core| core.command(command)),
                     None => break,
                 },
                 () = self.events.flush(), if self.events.is_waiting() => {}
-                () = &mut timer => self.timeouts(),
+                () = &mut timer => self.leg_guarded(Self::timeouts),
             }
             self.count();
         }
@@ -110,8 +114,8 @@ impl Core {
     /// Takes what arrived, but not all of a flood. True when there may be more.
     fn read(&mut self) -> bool {
         for _ in 0..TURN_MAX {
-            match self.env.port.read() {
-                Read::Message(message) => self.message(message),
+            match self.read_one() {
+                Read::Message(message) => self.message_guarded(message),
                 Read::Done => {}
                 Read::Empty => return false,
                 Read::Failed => return true,
@@ -137,7 +141,11 @@ impl Core {
             self.legs.iter().map(|(leg, state)| (state.call.is_some(), *leg)).collect();
         legs.sort_unstable();
         for (is_dialled, leg) in legs {
-            self.hangup(leg, if is_dialled { LegCause::Hangup } else { LegCause::NodeFailure });
+            let cause = if is_dialled { LegCause::Hangup } else { LegCause::NodeFailure };
+            self.leg_guarded(|core| {
+                core.works_on(leg);
+                core.hangup(leg, cause);
+            });
         }
         let deadline = Instant::now() + self.env.shared.config.shutdown_timeout;
         while Instant::now() < deadline {
@@ -154,13 +162,19 @@ impl Core {
                 () = self.events.flush(), if self.events.is_waiting() => {}
                 () = tokio::time::sleep(Duration::from_millis(20)) => {}
             }
-            self.timeouts();
+            self.leg_guarded(Self::timeouts);
         }
         self.legs.clear();
         self.count();
     }
 
     fn command(&mut self, command: SipCommand) {
+        let (SipCommand::Answer { leg, .. }
+        | SipCommand::Reject { leg, .. }
+        | SipCommand::Dial { leg, .. }
+        | SipCommand::Reanswer { leg, .. }
+        | SipCommand::Hangup { leg, .. }) = &command;
+        self.works_on(*leg);
         match command {
             SipCommand::Answer { leg, local } => self.answer(leg, &local),
             SipCommand::Reject { leg, status, retry_after_s } => {
@@ -236,6 +250,7 @@ impl Core {
             && at <= now
         {
             self.deadlines.pop_first();
+            self.works_on(leg);
             let Some(state) = self.legs.get_mut(&leg) else { continue };
             state.deadline = None;
             match &state.state {

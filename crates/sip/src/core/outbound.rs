@@ -40,6 +40,7 @@ impl Core {
             target: uri,
             routes: Vec::new(),
             peer: target.address,
+            is_translated: false,
         };
         let branch = tags::branch();
         let calling = Calling { branch: branch.clone(), provisional: false };
@@ -47,7 +48,8 @@ impl Core {
         if self.legs.len() >= shared.config.legs_max {
             shared.tally.refuse(Why::Full);
             self.legs.insert(leg, state);
-            self.end(leg, LegCause::Refused, None);
+            // Nothing is wrong with whom we would have called.
+            self.end(leg, LegCause::InternalError, None);
             self.forget(leg);
             return;
         }
@@ -63,6 +65,7 @@ impl Core {
 
     /// A provisional response or a refusal of our INVITE.
     pub(super) fn response(&mut self, leg: LegId, status: u16) {
+        self.works_on(leg);
         let Some(state) = self.legs.get_mut(&leg) else { return };
         if !matches!(state.state, State::Calling(_) | State::Leaving) {
             return;
@@ -113,6 +116,7 @@ impl Core {
         let Some(leg) = response.tag_from().and_then(|tag| self.by_tag.get(tag).copied()) else {
             return;
         };
+        self.works_on(leg);
         let Some(state) = self.legs.get_mut(&leg) else { return };
         let Some(tag) = response.tag_to().map(str::to_owned) else { return };
         if response.call_id() != state.dialog.call_id || response.cseq() != Some(1) {
@@ -124,7 +128,7 @@ impl Core {
         match &state.state {
             State::Calling(_) if !state.ended => {}
             State::Calling(_) | State::Leaving => {
-                adopt(&mut state.dialog, response, tag);
+                state.dialog.adopt(response, tag);
                 self.acknowledge(leg);
                 self.leave(leg, LegCause::Hangup, None);
                 return;
@@ -139,7 +143,7 @@ impl Core {
             }
             State::Offered(_) | State::Answered(_) => return,
         }
-        adopt(&mut state.dialog, response, tag);
+        state.dialog.adopt(response, tag);
         state.state = State::Up;
         self.set_deadline(leg, None);
         self.acknowledge(leg);
@@ -184,11 +188,12 @@ impl Core {
             target: format!("sip:{}", response.peer),
             routes: Vec::new(),
             peer: response.peer,
+            is_translated: false,
         };
         if !is_copy {
             state.forks.push(tag.clone());
         }
-        adopt(&mut fork, response, tag);
+        fork.adopt(response, tag);
         let hop = fork.next_hop();
         self.env.port.send(&compose::ack(&self.env.shared, &fork, 1), hop);
         if is_copy {
@@ -197,17 +202,6 @@ impl Core {
         let bye = compose::bye(&self.env.shared, &mut fork, LegCause::Hangup);
         self.env.request(bye, hop, None);
     }
-}
-
-/// Completes our dialog with what the 2xx says (RFC 3261 section 12.1.2).
-fn adopt(dialog: &mut Dialog, response: &Message, tag: String) {
-    dialog.remote_tag = tag;
-    if let Some(contact) = response.contact() {
-        dialog.target = contact;
-    }
-    dialog.routes = response.record_routes();
-    dialog.routes.reverse();
-    dialog.peer = response.peer;
 }
 
 /// The From of a call we make.

@@ -28,6 +28,8 @@ pub(crate) struct Asked {
 impl Env {
     /// Answers a request. A second final response is not sent.
     pub(super) fn respond(&mut self, asked: &Asked, reply: Reply) {
+        #[cfg(test)]
+        super::guard::fault_on_demand(&asked.request);
         let (status, message) = (reply.status, reply.finish());
         if self.transactions.respond(Instant::now(), &asked.key, status, &message) {
             self.port.send(&message, asked.request.peer);
@@ -41,7 +43,7 @@ impl Env {
     }
 
     /// Refuses a request of which nothing is kept.
-    fn refuse_at_once(&mut self, request: &Message, refusal: &Refusal) {
+    pub(super) fn refuse_at_once(&mut self, request: &Message, refusal: &Refusal) {
         let (head, peer) = (&request.head, request.peer);
         let Shared { tags, config, .. } = &*self.shared;
         if let Some(reply) = reply::write(head, refusal, peer, tags, &config.server_name) {
@@ -93,6 +95,7 @@ impl Core {
             self.env.refuse_at_once(&request, &full);
             return;
         }
+        self.works_for(&key);
         let inside = request.tag_to().is_some();
         let asked = Asked { key, request };
         match method {
@@ -193,6 +196,7 @@ impl Core {
 
     /// Our INVITE was never answered.
     fn not_answered(&mut self, leg: LegId) {
+        self.works_on(leg);
         let waits = |leg: &Leg| matches!(leg.state, State::Calling(_) | State::Leaving);
         if self.legs.get(&leg).is_some_and(waits) {
             self.end(leg, LegCause::Unreachable, None);

@@ -9,7 +9,7 @@ use crate::counters::Why;
 use crate::message::Method;
 use crate::reply::{ALLOW, Refusal};
 use crate::via;
-use crate::wire::{Head, Name};
+use crate::wire::{Head, Name, is_exact};
 
 /// Methods that exist (RFC 3261 and its extensions) and are not for us.
 const UNSUPPORTED: [&str; 7] =
@@ -64,15 +64,15 @@ pub(super) fn mandatory(request: &Request<'_>) -> Check {
     if !addr::param(from.params, "tag").is_some_and(addr::is_token) {
         return malformed("From needs a tag");
     }
-    if addr::scheme(from.uri).is_none()
-        || addr::scheme(to.uri).is_none()
+    if !is_uri(from.uri)
+        || !is_uri(to.uri)
         || addr::param(to.params, "tag").is_some_and(|tag| !addr::is_token(tag))
     {
         return malformed("From or To");
     }
     if !head
         .only(Name::CallId)
-        .is_some_and(|id| !id.is_empty() && !id.contains(char::is_whitespace))
+        .is_some_and(|id| !id.is_empty() && !id.contains(char::is_whitespace) && is_exact(id))
     {
         return malformed("Call-ID must stand once");
     }
@@ -87,22 +87,25 @@ pub(super) fn mandatory(request: &Request<'_>) -> Check {
     if !head.all(Name::MaxForwards).all(number) || head.all(Name::MaxForwards).count() > 1 {
         return malformed("Max-Forwards");
     }
-    let sound = |value: &str| {
-        value == "*" || addr::name_addr(value).is_some_and(|c| addr::scheme(c.uri).is_some())
-    };
+    let sound = |value: &str| value == "*" || addr::name_addr(value).is_some_and(|c| is_uri(c.uri));
     if !head.all(Name::Contact).flat_map(addr::list).all(sound) {
         return malformed("Contact");
     }
     let routes = head.all(Name::Route).chain(head.all(Name::RecordRoute));
-    if !routes.flat_map(addr::list).all(|route| addr::name_addr(route).is_some()) {
+    if !routes.flat_map(addr::list).all(|r| addr::name_addr(r).is_some() && is_exact(r)) {
         return malformed("Route");
     }
     Ok(())
 }
 
+fn is_uri(uri: &str) -> bool {
+    addr::scheme(uri).is_some() && is_exact(uri)
+}
+
 fn vias(head: &Head<'_>) -> Check {
     let mut values = head.all(Name::Via).flat_map(addr::list).peekable();
-    if values.peek().is_none() || values.any(|via| via::sent_by(via).is_none()) {
+    let sound = |via: &str| via::sent_by(via).is_some() && is_exact(via);
+    if values.peek().is_none() || !values.all(sound) {
         return malformed("Via");
     }
     let top = via::top(head).unwrap_or("");

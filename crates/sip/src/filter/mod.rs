@@ -194,6 +194,11 @@ impl Filter {
         if once.iter().any(|name| head.only(*name).is_none()) {
             return silent(Why::Malformed);
         }
+        // What our next requests will say.
+        let mut said = head.all(Name::RecordRoute).chain(tag(head, Name::To));
+        if !said.all(wire::is_exact) {
+            return silent(Why::Malformed);
+        }
         let sent_by = via::top(head).and_then(via::sent_by);
         if !sent_by.is_some_and(|(host, port)| self.is_our_address(host, port)) {
             return silent(Why::NotOurResponse);

@@ -40,7 +40,7 @@ pub enum SdpFault {
     /// Over `limits::SDP_BYTES_MAX`, or more m= lines than `limits::SDP_STREAMS_MAX`.
     #[error("the session description is too long")]
     TooLong,
-    /// Not lines of `x=value`, or not UTF-8.
+    /// Not lines of `x=value`.
     #[error("a line of the session description is malformed")]
     Line,
     /// A m= or c= line that does not follow the grammar, or v= is not 0.

@@ -40,7 +40,8 @@ pub(super) fn session(body: &[u8]) -> Result<Session, SdpFault> {
     if body.len() > limits::SDP_BYTES_MAX {
         return Err(SdpFault::TooLong);
     }
-    let text = std::str::from_utf8(body).map_err(|_| SdpFault::Line)?;
+    // Who speaks and about what may be said in any alphabet: nothing that is read holds but ASCII.
+    let text = String::from_utf8_lossy(body);
     let mut common = Section::default();
     let mut streams: Vec<Stream<'_>> = Vec::new();
     let mut first = true;

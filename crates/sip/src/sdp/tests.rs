@@ -26,6 +26,15 @@ fn a_plain_offer_is_read() {
 }
 
 #[test]
+fn names_in_any_alphabet_are_no_fault() {
+    let odd = ["o=J\u{f6}rg 1 1 IN IP4 192.0.2.1", "s=Caf\u{e9}", "a=x:\u{ff}", "i=\u{fc}"];
+    let lines = odd.iter().map(|line| format!("{line}\r\n")).collect::<String>();
+    let text = PLAIN.replace("o=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\n", &lines);
+    let latin1: Vec<u8> = text.chars().map(|c| u8::try_from(c).unwrap()).collect();
+    assert_eq!(parse(&latin1), parsed(PLAIN));
+}
+
+#[test]
 fn media_level_lines_win_over_session_level_ones() {
     let text = "v=0\nc=IN IP4 192.0.2.1\na=inactive\nm=video 9 RTP/AVP 31\nc=IN IP6 2001:db8::1\n\
                 m=audio 5000 RTP/AVP 0\nc=IN IP4 192.0.2.7\na=recvonly\n";
@@ -56,7 +65,8 @@ fn faults_are_named() {
         (parsed(""), SdpFault::NoAudio),
         (parsed(&format!("v=0\r\n{}", "m=audio 1 RTP/AVP 0\r\n".repeat(400))), SdpFault::TooLong),
         (parsed(&format!("{PLAIN}a={}", "x".repeat(70_000))), SdpFault::TooLong),
-        (parse(b"v=0\r\ns=\xff\r\n"), SdpFault::Line),
+        (parse(b"v=0\r\n\xff=x\r\n"), SdpFault::Line),
+        (parse(b"v=0\r\nm=audio 4000 RTP/AVP\xff 0\r\n"), SdpFault::Malformed),
     ];
     for (place, (result, fault)) in cases.into_iter().enumerate() {
         assert_eq!(result, Err(fault), "case {place}");

@@ -223,6 +223,19 @@ impl Transactions {
         Some(transaction.owner.filter(|_| server.is_open()))
     }
 
+    /// Whether somebody still waits for our final response.
+    pub(crate) fn is_unanswered(&self, key: &Key) -> bool {
+        self.all.get(key).is_some_and(|transaction| match &transaction.machine {
+            Machine::Server(server) => server.is_open(),
+            Machine::Client(_) => false,
+        })
+    }
+
+    /// Forgets a transaction at once: its next message counts as its first.
+    pub(crate) fn drop_at_once(&mut self, key: &Key) {
+        self.remove(key);
+    }
+
     /// The ACK of a refusal came. False when the ACK is the dialog's.
     pub(crate) fn refusal_acked(&mut self, now: Instant, key: &Key) -> bool {
         let taken = self.with(key, |transaction, timers| match &mut transaction.machine {

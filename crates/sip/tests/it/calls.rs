@@ -16,15 +16,7 @@ use crate::support::{
 fn by_leg(events: &[SipEvent]) -> BTreeMap<LegId, Vec<&SipEvent>> {
     let mut legs: BTreeMap<LegId, Vec<&SipEvent>> = BTreeMap::new();
     for event in events {
-        let (SipEvent::Incoming { leg, .. }
-        | SipEvent::Ringing { leg }
-        | SipEvent::Answered { leg, .. }
-        | SipEvent::Confirmed { leg, .. }
-        | SipEvent::Reoffered { leg, .. }
-        | SipEvent::ChangeEnded { leg, .. }
-        | SipEvent::Digit { leg, .. }
-        | SipEvent::Ended { leg, .. }) = event;
-        legs.entry(*leg).or_default().push(event);
+        legs.entry(event.leg()).or_default().push(event);
     }
     legs
 }

@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
 
 mod calls;
+mod encoding;
 mod forms;
 mod hostile;
 mod inbound;
 mod outbound;
 mod peer;
+mod refresh;
 mod session;
 mod support;
 mod torture;

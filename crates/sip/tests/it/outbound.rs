@@ -320,8 +320,8 @@ async fn over_the_limit_of_legs_nothing_is_dialled() {
     peer.reply(&invite, "180 Ringing", "t1", "", "").await;
     assert_eq!(next(&mut events).await, SipEvent::Ringing { leg: first });
     let second = dial(&plane, &peer);
-    let refused = SipEvent::Ended { leg: second, cause: LegCause::Refused, status: None };
-    assert_eq!(next(&mut events).await, refused);
+    let full = SipEvent::Ended { leg: second, cause: LegCause::InternalError, status: None };
+    assert_eq!(next(&mut events).await, full);
     let call = peer.call("full");
     call.invite(1, "1", SDP).await;
     assert_ne!(peer.status(503).await.header("Retry-After"), "");

@@ -1,6 +1,6 @@
 //! A hand-made SIP peer: a socket and text. It repeats nothing and forgives nothing.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::net::UdpSocket;
@@ -51,7 +51,12 @@ impl Message {
 
 impl Peer {
     pub(crate) async fn new(plane: SocketAddr) -> Self {
-        let socket = UdpSocket::bind((plane.ip(), 0)).await.unwrap();
+        Self::at(plane.ip(), plane).await
+    }
+
+    /// A peer on another address of this machine than the plane's.
+    pub(crate) async fn at(own: IpAddr, plane: SocketAddr) -> Self {
+        let socket = UdpSocket::bind((own, 0)).await.unwrap();
         let address = socket.local_addr().unwrap();
         Self { socket, plane, address }
     }

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use model::LegId;
-use model::sip::{LegCause, SipCommand, SipEvent};
+use model::sip::{Caller, LegCause, SipCommand, SipEvent};
 use sip::{SipHandle, start};
 use tokio::sync::mpsc::Receiver;
 
 use crate::peer::{Call, Message, Peer, SDP};
-use crate::support::{desc, hang_up, next, quick, until_idle};
+use crate::support::{desc, hang_up, leg_id, next, quick, target, until_idle};
 
 const DESCRIBED: &str = "Content-Type: application/sdp\r\n";
 
@@ -17,6 +17,13 @@ async fn incoming(events: &mut Receiver<SipEvent>) -> LegId {
         SipEvent::Incoming { leg, .. } => leg,
         other => panic!("{other:?}"),
     }
+}
+
+fn dial(plane: &SipHandle, peer: &Peer) -> LegId {
+    let (leg, target) = (leg_id(), target(peer.address));
+    let caller = Caller::default();
+    plane.send(SipCommand::Dial { leg, target, caller, local: desc(9000) }).unwrap();
+    leg
 }
 
 /// Answers the call that waits; gives the 200 as `ear` hears it.
@@ -154,6 +161,76 @@ async fn a_contact_is_called_as_it_was_written() {
         peer.reply(&bye, "200 OK", "", "", "").await;
         next(&mut events).await;
     }
+    until_idle(&plane).await;
+    plane.shutdown().await;
+}
+
+/// A container behind its host, a telephone behind the router of its site: both addresses are
+/// private, and only the way that the call came leads back (RFC 3261 section 12.2.1.1 knows of no
+/// translators).
+#[tokio::test]
+async fn who_calls_from_behind_a_translator_is_hung_up_through_it() {
+    let (plane, mut events) = start(quick()).unwrap();
+    let peer = Peer::new(plane.local_addr()).await;
+    for (n, hidden) in ["172.17.0.2:5060", "192.168.5.7:5060", "100.64.3.4"].iter().enumerate() {
+        let mut call = peer.call(&format!("hidden{n}"));
+        let own = peer.address.to_string();
+        let behind = |text: String| {
+            text.replace(&format!("UDP {own}"), &format!("UDP {hidden}"))
+                .replace(&format!("Contact: <sip:200@{own}>"), &format!("m: <sip:200@{hidden}>"))
+        };
+        peer.send(&behind(call.text("INVITE", 1, "1", DESCRIBED, SDP))).await;
+        call.adopt(&answered(&plane, &mut events, &peer).await);
+        peer.send(&behind(call.text("ACK", 1, "2", "", ""))).await;
+        let SipEvent::Confirmed { leg, .. } = next(&mut events).await else {
+            panic!("not confirmed")
+        };
+        let bye = hang_up(&plane, &mut events, &peer, leg).await;
+        // What it is called stays its own affair.
+        assert_eq!(bye.start(), format!("BYE sip:200@{hidden} SIP/2.0"));
+    }
+    until_idle(&plane).await;
+    plane.shutdown().await;
+}
+
+#[tokio::test]
+async fn who_answers_from_behind_a_translator_is_acknowledged_through_it() {
+    let (plane, mut events) = start(quick()).unwrap();
+    let peer = Peer::new(plane.local_addr()).await;
+    for hidden in ["172.17.0.2:5060", "192.168.5.7", "100.64.3.4:5062"] {
+        let leg = dial(&plane, &peer);
+        let invite = peer.request("INVITE").await;
+        let contact = format!("Contact: <sip:peer@{hidden}>\r\n");
+        peer.reply(&invite, "200 OK", "t1", &contact, SDP).await;
+        let ack = peer.request("ACK").await;
+        assert_eq!(ack.start(), format!("ACK sip:peer@{hidden} SIP/2.0"));
+        assert!(matches!(next(&mut events).await, SipEvent::Answered { .. }));
+        hang_up(&plane, &mut events, &peer, leg).await;
+    }
+    until_idle(&plane).await;
+    plane.shutdown().await;
+}
+
+/// Who signals from one address and wishes to be called at another is called there.
+#[tokio::test]
+async fn a_contact_on_another_host_of_the_network_is_called_there() {
+    let (plane, mut events) = start(quick()).unwrap();
+    let peer = Peer::new(plane.local_addr()).await;
+    let other = Peer::at("127.0.0.2".parse().unwrap(), plane.local_addr()).await;
+    let mut call = peer.call("elsewhere");
+    let text = call.text("INVITE", 1, "1", DESCRIBED, SDP);
+    let own = format!("Contact: <sip:200@{}>\r\n", peer.address);
+    peer.send(&text.replace(&own, &other.contact())).await;
+    call.adopt(&answered(&plane, &mut events, &peer).await);
+    call.ack(1, "2", "").await;
+    let SipEvent::Confirmed { leg, .. } = next(&mut events).await else { panic!("not confirmed") };
+    hang_up(&plane, &mut events, &other, leg).await;
+    let leg = dial(&plane, &peer);
+    let invite = peer.request("INVITE").await;
+    peer.reply(&invite, "200 OK", "t1", &other.contact(), SDP).await;
+    other.request("ACK").await;
+    next(&mut events).await;
+    hang_up(&plane, &mut events, &other, leg).await;
     until_idle(&plane).await;
     plane.shutdown().await;
 }

@@ -202,7 +202,9 @@ impl Write {
     }
 
     async fn write_items(&self, conn: &mut SqliteConnection) -> Result<(), StoreError> {
-        for (kind, id) in &self.items_gone {
+        // Out first: two things may exchange their names.
+        let changed = self.items.iter().map(|(key, _)| key);
+        for (kind, id) in self.items_gone.iter().chain(changed) {
             sqlx::query("DELETE FROM config_item WHERE tenant_id = $1 AND kind = $2 AND id = $3")
                 .bind(self.tenant.as_str())
                 .bind(*kind)
@@ -213,9 +215,7 @@ impl Write {
         for ((kind, id), item) in &self.items {
             sqlx::query(
                 "INSERT INTO config_item (tenant_id, kind, id, name, body)
-                 VALUES ($1, $2, $3, $4, $5)
-                 ON CONFLICT (tenant_id, kind, id)
-                 DO UPDATE SET name = excluded.name, body = excluded.body",
+                 VALUES ($1, $2, $3, $4, $5)",
             )
             .bind(self.tenant.as_str())
             .bind(*kind)

@@ -1,0 +1,135 @@
+//! TLS of the web interface: with files of one's own, or at first with a certificate that the house
+//! makes for itself, which browsers warn about once.
+//!
+//! Invariant: the key of a certificate of ours is readable by the owner of the data folder alone.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::settings::Settings;
+
+/// Years for which a certificate of our own is good: nobody is there to renew it in the night.
+const YEARS: i32 = 10;
+
+/// What browsers are spoken to with.
+pub(crate) struct Tls {
+    /// Where.
+    pub(crate) listen: SocketAddr,
+    pub(crate) config: Arc<ServerConfig>,
+    /// Whether the house made the certificate itself.
+    pub(crate) own: bool,
+}
+
+impl Tls {
+    /// As the settings say; `None` without an address for it.
+    ///
+    /// # Errors
+    /// With the file that cannot be used.
+    pub(crate) fn of(settings: &Settings) -> anyhow::Result<Option<Self>> {
+        let http = &settings.http;
+        let Some(listen) = http.https else { return Ok(None) };
+        let folder = settings.data.dir.join("tls");
+        let (certificate, key) = match (&http.certificate, &http.key) {
+            (Some(certificate), Some(key)) => (certificate.clone(), key.clone()),
+            (None, None) => (folder.join("certificate.pem"), folder.join("key.pem")),
+            _ => bail!("http.certificate and http.key belong together: name both files, or none"),
+        };
+        let own = http.certificate.is_none();
+        if own && !certificate.exists() {
+            make_own(&folder, listen)?;
+        }
+        let config = load(&certificate, &key)?;
+        Ok(Some(Self { listen, config: Arc::new(config), own }))
+    }
+}
+
+fn load(certificate: &Path, key: &Path) -> anyhow::Result<ServerConfig> {
+    let chain = CertificateDer::pem_file_iter(certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .with_context(|| format!("the certificate {}", certificate.display()))?;
+    let secret =
+        PrivateKeyDer::from_pem_file(key).with_context(|| format!("the key {}", key.display()))?;
+    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, secret)
+        .with_context(|| format!("{} and {}", certificate.display(), key.display()))?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// A certificate for this machine under the names by which browsers may reach it.
+fn make_own(folder: &Path, listen: SocketAddr) -> anyhow::Result<()> {
+    store::make_private_folder(folder)?;
+    let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let ip = listen.ip();
+    names.extend([host.trim().to_owned()].into_iter().filter(|name| !name.is_empty()));
+    names.extend((!ip.is_unspecified() && !ip.is_loopback()).then(|| ip.to_string()));
+    let mut params = CertificateParams::new(names)?;
+    let year = i32::from(jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).year());
+    params.not_before = date_time_ymd(year - 1, 1, 1);
+    params.not_after = date_time_ymd(year + YEARS, 1, 1);
+    let key = KeyPair::generate()?;
+    let certificate = params.self_signed(&key)?;
+    write(&folder.join("key.pem"), &key.serialize_pem())?;
+    // Last: where it is, its key is too.
+    write(&folder.join("certificate.pem"), &certificate.pem())
+}
+
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+        .with_context(|| path.display().to_string())?;
+    file.write_all(text.as_bytes())?;
+    Ok(file.sync_all()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_certificate_of_our_own_is_made_once_and_its_key_is_private() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let mut settings = Settings::default();
+        settings.data.dir = dir.path().to_owned();
+        assert!(Tls::of(&settings).expect("nothing to do").is_none());
+        settings.http.https = Some(SocketAddr::from(([0, 0, 0, 0], 8_443)));
+        let made = Tls::of(&settings).expect("made").expect("wanted");
+        assert!(made.own);
+        let (key, certificate) =
+            (dir.path().join("tls/key.pem"), dir.path().join("tls/certificate.pem"));
+        let mode = std::fs::metadata(&key).expect("a key").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let first = std::fs::read(&certificate).expect("a certificate");
+        Tls::of(&settings).expect("loaded");
+        assert_eq!(std::fs::read(&certificate).expect("the same"), first);
+
+        // The same files named by hand are somebody's own; half of them, or others, are none.
+        settings.http.certificate = Some(certificate.clone());
+        let half = Tls::of(&settings).map(|_| ()).expect_err("half");
+        assert!(half.to_string().contains("belong together"), "{half}");
+        settings.http.key = Some(key);
+        assert!(!Tls::of(&settings).expect("loaded").expect("wanted").own);
+        settings.http.key = Some(certificate);
+        let wrong = Tls::of(&settings).map(|_| ()).expect_err("no key in it");
+        assert!(format!("{wrong:#}").contains("the key "), "{wrong:#}");
+    }
+}

@@ -17,6 +17,11 @@ function flow(w) {
   };
 }
 
+/** What was changed last, in the phrases of the server; the last one is none of them. */
+function summaries(w) {
+  return [`change queue ${w.repairs}`, `publish flow ${w.greeting}`, `change user ${w.navid}`, 'record prompt greeting (el)', 'lead number +302105550100 to a flow', `remove user ${id('b1', 9)}`, 'change opening hours', 'first prompts and flow', 'import of 14 numbers'];
+}
+
 /** `empty` is a company just set up: a queue and its administrator, nothing that can be called. */
 export function configuration(lang, now, empty = false) {
   const w = words(lang);
@@ -25,6 +30,7 @@ export function configuration(lang, now, empty = false) {
   const document = flow(w);
   const whole = {
     n: 42,
+    company: { name: w.company, zone: 'Europe/Athens', language: 'en' },
     queues: queues(lang).map((one, at) => queue(one, 20 - at * 2)),
     users: [person(1, w.rasa, 'rasa@aegean.example', 'agent', [0, 1]), person(2, w.navid, 'navid@aegean.example', 'agent', [0]), person(3, w.helen, 'helen@aegean.example', 'administrator', [2]), person(4, w.olga, 'olga@aegean.example', 'supervisor', [0, 1, 2])],
     flows: [{ id: id('f1', 1), name: w.greeting, draft: structuredClone(document), published: { version: 7, flow: document } }, { id: id('f1', 2), name: w.complaints, draft: structuredClone(document), published: null }],
@@ -32,7 +38,7 @@ export function configuration(lang, now, empty = false) {
     prompts: w.prompts.map((name, at) => ({ name, variants: name === 'hold-music' ? { '*': { length_ms: 60_000 } } : { en: { length_ms: 4_200 + at * 900 }, el: { length_ms: 4_800 + at * 850 } } })),
     calendars: { [id('71', 1)]: { name: 'Office', zone: null, week: Object.fromEntries([1, 2, 3, 4, 5].map((day) => [day, [{ from_min: 480, until_min: 1080 }]])), exceptions: { '2026-12-25': [] } } },
     dispositions: dispositions(lang), break_reasons: breakReasons(lang),
-    versions: w.summaries.map((summary, at) => ({ n: 42 - at, at: new Date(now - (at * 31 + 2) * 3_600_000).toISOString(), by: w.helen, summary }))
+    versions: summaries(w).map((summary, at) => ({ n: 42 - at, at: new Date(now - (at * 31 + 2) * 3_600_000).toISOString(), by: w.helen, summary }))
   };
   if (!empty) return whole;
   return { ...whole, queues: whole.queues.slice(0, 1), users: whole.users.slice(2, 3), flows: [], numbers: [], prompts: [], calendars: {}, dispositions: [], break_reasons: [], versions: whole.versions.slice(0, 1) };

@@ -5,7 +5,6 @@ const EN = {
   note: 'Second display ordered on 17 November. At sea from Saturday, needs the charts on it. Offered a loan laptop.',
   dispositions: ['Late repair, waiting for part', 'Repair ready, told', 'Price asked', 'Booked a drop-off', 'Complaint about delay', 'Wrong number', 'Callback agreed', 'Warranty question', 'Invoice question', 'Praise'],
   breaks: ['Lunch', 'Short break', 'Training', 'Talk with my leader'],
-  summaries: ['Repairs: ring 20 s instead of 15 s', 'Flow Main greeting published, version 7', 'Navid Rahimi: Repairs 4 instead of 3', 'Number +30 210 555 0100 goes to Main greeting'],
   prompts: ['greeting', 'menu-main', 'ask-order-number', 'recording-notice', 'closed', 'hold-music']
 };
 const FA = {
@@ -14,7 +13,6 @@ const FA = {
   note: 'نمایشگر دوم ۲۶ آبان سفارش داده شد. از شنبه در دریا است و نقشه‌ها را لازم دارد. لپ‌تاپ امانی پیشنهاد شد.',
   dispositions: ['تأخیر تعمیر، در انتظار قطعه', 'تعمیر آماده است، گفته شد', 'پرسش دربارهٔ قیمت', 'نوبت تحویل', 'شکایت از تأخیر', 'شمارهٔ اشتباه', 'قرار تماس دوباره', 'پرسش ضمانت', 'پرسش صورت‌حساب', 'قدردانی'],
   breaks: ['ناهار', 'استراحت کوتاه', 'آموزش', 'گفت‌وگو با سرگروه'],
-  summaries: ['تعمیرات: زنگ ۲۰ ثانیه به جای ۱۵ ثانیه', 'سناریوی پیام اصلی منتشر شد، نسخهٔ ۷', 'نوید رحیمی: تعمیرات ۴ به جای ۳', 'شماره به پیام اصلی می‌رود'],
   prompts: EN.prompts
 };
 
@@ -46,11 +44,11 @@ export function queues(lang) {
   return [{ id: id('a1', 1), name: w.repairs }, { id: id('a1', 2), name: w.sales }, { id: id('a1', 3), name: w.complaints }];
 }
 
-export function me(lang, role, agent = true) {
+export function me(lang, role, agent = true, company = { name: words(lang).company, zone: 'Europe/Athens', language: 'en' }) {
   const w = words(lang);
   return {
     user_id: id('b1', 1), name: w.rasa, mail: 'rasa@aegean.example', role, language: lang, agent,
-    tenant: { id: id('c1', 1), name: w.company, zone: 'Europe/Athens', language: 'en' }
+    tenant: { id: id('c1', 1), ...company }
   };
 }
 

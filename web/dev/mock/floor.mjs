@@ -1,12 +1,12 @@
 /** A small living floor for `npm run mock`: offers come, ring out, are answered and wrapped up. */
 import { agentState, offer, queueState, recordState } from './scenes.mjs';
 
-const RING_S = 20;
-const WRAP_UP_S = 60;
 const iso = (ms) => new Date(ms).toISOString();
 
 export class Floor {
-  constructor(scene, clock, tell) {
+  constructor(scene, clock, tell, { ringS = 20, wrapUpS = 60 } = {}) {
+    this.ringS = ringS;
+    this.wrapUpS = wrapUpS;
     this.scene = scene;
     this.clock = clock;
     this.tell = tell;
@@ -33,11 +33,11 @@ export class Floor {
     this.after(seconds, () => {
       if (this.state.state !== 'ready') return;
       this.serial += 1;
-      const one = offer(this.scene.lang, this.clock(), RING_S, 0);
+      const one = offer(this.scene.lang, this.clock(), this.ringS, 0);
       one.offer = `${one.offer.slice(0, -4)}${String(this.serial).padStart(4, '0')}`;
       one.contact.call = `${one.contact.call.slice(0, -4)}${String(2000 + this.serial)}`;
       this.change({ state: 'offered', offer: one });
-      this.after(RING_S, () => this.change({ state: 'did_not_answer', offer: null }));
+      this.after(this.ringS, () => this.change({ state: 'did_not_answer', offer: null }));
     });
   }
 
@@ -61,8 +61,8 @@ export class Floor {
     if (act === 'hold' && call) return this.change({ state: 'hold', call: { ...call, hold_since: iso(now) } });
     if (act === 'resume' && call) return this.change({ state: 'talking', call: { ...call, hold_since: null } });
     if (act === 'hangup' && call) {
-      this.after(WRAP_UP_S, () => this.change({ state: 'ready', wrap_up: null }));
-      return this.change({ state: 'wrap_up', call: null, wrap_up: { contact: call.contact, since: iso(now), until: iso(now + WRAP_UP_S * 1000), talk_s: (now - Date.parse(call.connected_at)) / 1000 } });
+      this.after(this.wrapUpS, () => this.change({ state: 'ready', wrap_up: null }));
+      return this.change({ state: 'wrap_up', call: null, wrap_up: { contact: call.contact, since: iso(now), until: iso(now + this.wrapUpS * 1000), talk_s: (now - Date.parse(call.connected_at)) / 1000 } });
     }
     if (act === 'wrap-up' && wrapUp) {
       if (more === 'extend') return this.change({ since: this.state.since, wrap_up: { ...wrapUp, until: iso(Date.parse(wrapUp.until) + body.seconds * 1000) } });

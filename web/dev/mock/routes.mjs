@@ -12,6 +12,8 @@ function callList({ scene, query, now }) {
   if (scene.state === 'empty') return ok({ items: [], next_cursor: null });
   const limit = Number(query.get('limit') ?? 50);
   const from = Number(query.get('cursor') ?? 0);
+  // An agent sees their own calls; who called before is told to everybody.
+  const own = scene.role === 'agent' && !query.get('caller') ? id('e1', 1) : null;
   const items = [];
   let n = from;
   for (; n < ROWS && items.length < limit; n += 1) {
@@ -20,6 +22,8 @@ function callList({ scene, query, now }) {
     if (query.get('queue') && row.queue?.id !== query.get('queue')) continue;
     if (query.get('agent') && row.agent?.id !== query.get('agent')) continue;
     if (query.get('outcome') && row.outcome !== query.get('outcome')) continue;
+    if (own && row.agent?.id !== own) continue;
+    if (query.get('caller') && row.caller !== query.get('caller')) continue;
     if (q && !row.caller?.includes(q.replace(/[^\d]/g, ''))) continue;
     if (query.get('from') && row.started_at < query.get('from')) break;
     if (query.get('until') && row.started_at >= query.get('until')) continue;
@@ -45,11 +49,34 @@ function desk({ scene }) {
   return ok({ dispositions: dispositions(scene.lang), break_reasons: breakReasons(scene.lang), queues: none ? [] : queues(scene.lang), today: none ? { handled: 0, talk_s: 0, missed: 0 } : { handled: 9, talk_s: 3437, missed: 1 } });
 }
 
+/** A refusal of one field. */
+const at = (pointer, status, code) => problem(status, code, code, { errors: [{ pointer, code, detail: code }] });
+
+/** Names that the API takes, and the language that every prompt in use is spoken in. */
+function company({ method, body, config }) {
+  if (method === 'PUT') {
+    if (!body.name || body.name !== body.name.trim()) return at('/name', 422, 'bad_name');
+    if (body.language !== 'en') return at('/language', 409, 'not_spoken');
+    config.company = body;
+    config.n += 1;
+  }
+  return ok(config.company, { etag: `"${config.n}"` });
+}
+
+/** What is refused of a person: somebody else's mail address, a SIP phone without an address. */
+function personFault(list, body, own) {
+  if (list.some((one) => one.id !== own && one.mail === body.mail)) return problem(409, 'mail_taken');
+  if (body.device?.kind === 'sip' && !/^[\d.]+:\d+$/.test(body.device.target.address)) return at('/device/target/address', 422, 'bad_address');
+  return null;
+}
+
 /** Lists of things with an id: users, queues, flows. */
 function collection(context, kind, list, parts) {
   const { method, body, config } = context;
   const headers = { etag: `"${config.n}"` };
   if (parts.length === 1 && method === 'GET') return ok({ items: list, next_cursor: null }, headers);
+  const fault = kind === 'users' && body ? personFault(list, body, parts[1]) : null;
+  if (fault) return fault;
   if (parts.length === 1) {
     const made = { id: id('99', list.length + 1), ...(kind === 'flows' ? { draft: { schema: 1, start: 'end', nodes: { end: { type: 'hang_up', prompts: [] } } }, published: null } : {}), ...body };
     list.push(made);
@@ -76,6 +103,17 @@ function collection(context, kind, list, parts) {
   return ok(item, { etag: `"${config.n}"` });
 }
 
+/** The last sound of a prompt takes the prompt with it; the music of the queues stays. */
+function removeSound(config, name, variant) {
+  const prompt = config.prompts.find((row) => row.name === name);
+  if (!prompt?.variants[variant]) return problem(404, 'not_found');
+  if (config.queues.some((queue) => queue.music === name)) return problem(409, 'in_use', 'The queue plays it.');
+  delete prompt.variants[variant];
+  config.prompts = config.prompts.filter((row) => Object.keys(row.variants).length > 0);
+  config.n += 1;
+  return done;
+}
+
 function admin(context, parts) {
   const { ifMatch } = context;
   if (ifMatch && context.method !== 'GET' && ifMatch !== `"${context.config.n}"`) return problem(412, 'stale');
@@ -93,8 +131,9 @@ function admin(context, parts) {
   if (kind === 'prompts') {
     if (parts.length === 1) return ok({ items: config.prompts, next_cursor: null }, { etag: `"${config.n}"` });
     if (method === 'GET') return { status: 200, audio: wav(4) };
+    if (method === 'DELETE') return removeSound(config, ...parts.slice(1).map(decodeURIComponent));
     const known = config.prompts.find((row) => row.name === parts[1]) ?? config.prompts[config.prompts.push({ name: parts[1], variants: {} }) - 1];
-    known.variants[parts[2]] = { length_ms: 4000 };
+    known.variants[decodeURIComponent(parts[2])] = { length_ms: 4000 };
     config.n += 1;
     return done;
   }
@@ -103,6 +142,8 @@ function admin(context, parts) {
     if (method === 'PUT') { config[plain] = kind === 'calendars' ? body : body.items; config.n += 1; }
     return ok(kind === 'calendars' ? config.calendars : { items: config[plain] }, { etag: `"${config.n}"` });
   }
+  if (kind === 'company') return company(context);
+  if (kind === 'reach') return ok({ sip: '127.0.0.1:5060', domain: null });
   if (kind === 'config') return ok({ items: config.versions, next_cursor: null });
   return null;
 }
@@ -115,7 +156,7 @@ export function answer(context) {
   if (!scene) return problem(401, 'no_session');
   if (path === '/session') return { ...done, session: '' };
   if (path === '/me/password') return body.old === 'wrong' ? problem(403, 'wrong_password') : done;
-  if (path === '/me') return scene.state === 'dead' ? problem(500, 'internal', 'The store did not answer.') : ok(me(scene.lang, scene.role, !scene.deskless));
+  if (path === '/me') return scene.state === 'dead' ? problem(500, 'internal', 'The store did not answer.') : ok(me(scene.lang, scene.role, !scene.deskless, context.config.company));
   if (scene.state === 'broken' && path !== '/desk') return problem(500, 'internal', 'The store did not answer.');
   if (scene.state === 'forbidden' && path !== '/desk') return problem(403, 'forbidden');
   if (path === '/desk') return desk(context);

@@ -43,8 +43,8 @@ async function bodyOf(request) {
   }
 }
 
-/** Starts the mock. `frozen` is the time it always is, for pictures. */
-export async function start({ port = 0, frozen = null, setup = false } = {}) {
+/** Starts the mock. `frozen` is the time it always is, for pictures; `times` are those of its floor. */
+export async function start({ port = 0, frozen = null, setup = false, times = {} } = {}) {
   const clock = () => frozen ?? Date.now();
   const seats = new Map();
   const sockets = new Map();
@@ -53,7 +53,7 @@ export async function start({ port = 0, frozen = null, setup = false } = {}) {
     if (!seats.has(name)) {
       const scene = parse(name);
       const tell = (topic, seq, data) => sockets.get(name)?.forEach((socket) => socket.topics.has(topic) && socket.send(JSON.stringify({ type: 'update', topic, seq, data })));
-      seats.set(name, { scene, config: configuration(scene.lang, clock(), scene.state === 'empty'), floor: new Floor(scene, clock, tell) });
+      seats.set(name, { scene, config: configuration(scene.lang, clock(), scene.state === 'empty'), floor: new Floor(scene, clock, tell, times) });
     }
     return seats.get(name);
   };

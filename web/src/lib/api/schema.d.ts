@@ -332,6 +332,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/company": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The company I belong to. */
+        get: operations["show"];
+        /** Changes it. A language in which something that callers hear has no sound is refused. */
+        put: operations["put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/config/versions": {
         parameters: {
             query?: never;
@@ -604,7 +622,11 @@ export interface paths {
         /** Uploads the sound of one language: WAV, any PCM rate up to 48 kHz, at most 600 s. */
         put: operations["put"];
         post?: never;
-        delete?: never;
+        /**
+         * Removes the sound of one language, with the last one the prompt. What a published flow speaks or
+         *     a queue plays keeps a sound that every caller can fall back on.
+         */
+        delete: operations["remove"];
         options?: never;
         head?: never;
         patch?: never;
@@ -642,6 +664,23 @@ export interface paths {
         post?: never;
         /** Removes a queue that no published flow leads to. Its agents stop serving it. */
         delete: operations["remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reach": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where to send calls for one of its numbers. */
+        get: operations["reach"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -910,6 +949,15 @@ export interface components {
         /** @description A list of choices. */
         Choices: {
             items: components["schemas"]["Choice"][];
+        };
+        /** @description The company. */
+        Company: {
+            /** @description BCP 47 tag: what callers hear who chose no language, and the screens of somebody new. */
+            language: string;
+            /** @description What people call it. */
+            name: string;
+            /** @description IANA name of the zone in which its days begin and its opening hours count. */
+            zone: string;
         };
         /** @description A condition over the variables of a call. */
         Condition: {
@@ -1461,6 +1509,13 @@ export interface components {
         QueueRow: components["schemas"]["QueueBody"] & {
             id: string;
         };
+        /** @description How telephones and trunks reach the company. */
+        Reach: {
+            /** @description Its own SIP domain, if it has one; without one it is reached at the address. */
+            domain?: string | null;
+            /** @description SIP over UDP, as `192.0.2.7:5060`. */
+            sip: string;
+        };
         /** @description Whether the house can work. */
         Readiness: {
             /** @description For operators only. */
@@ -1923,6 +1978,11 @@ export interface operations {
                 until?: string;
                 /** @description Whose caller's number begins so. */
                 q?: string;
+                /**
+                 * @description Whose caller has this number, and no other. Of the contact on one's desk these are all calls,
+                 *     whoever handled them.
+                 */
+                caller?: string;
             };
             header?: never;
             path?: never;
@@ -2152,6 +2212,66 @@ export interface operations {
         };
         responses: {
             204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Company"];
+                };
+            };
+        };
+    };
+    put: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of what the edit is based on. */
+                "If-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Company"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Company"];
+                };
+            };
+            /** @description not_spoken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description stale: somebody edited the configuration meanwhile */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2773,6 +2893,44 @@ export interface operations {
             };
         };
     };
+    remove: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of what the edit is based on. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+                lang: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description in_use */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description stale: somebody edited the configuration meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     list: {
         parameters: {
             query?: never;
@@ -2931,6 +3089,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    reach: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reach"];
+                };
             };
         };
     };

@@ -26,6 +26,11 @@ export class Toasts {
     this.#add({ tone: 'plain', text }, PLAIN_MS);
   }
 
+  /** Something was lost that nobody refused. */
+  warn(text: string): void {
+    this.#add({ tone: 'bad', text }, BAD_MS);
+  }
+
   /** A refusal, with its code to quote. */
   fail(what: string, thrown: unknown): void {
     const problem = Problem.of(thrown);

@@ -9,6 +9,11 @@ export interface Draft {
   keptAt: number;
 }
 
+/** A result that was begun and not finished: no wrap-up takes it. */
+export function isHalf({ disposition, resolved }: Pick<Draft, 'disposition' | 'resolved'>): boolean {
+  return (disposition === null) !== (resolved === null);
+}
+
 /** Most drafts that are kept; the oldest leave first. */
 export const DRAFTS_MAX = 20;
 const PREFIX = 'antiphon.draft.';

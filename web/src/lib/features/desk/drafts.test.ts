@@ -65,3 +65,11 @@ it('follows what another page of this browser writes and hands in', async () => 
   here.heard({ key: 'antiphon.draft.c1' });
   expect(here.calls()).toEqual([]);
 });
+
+it('knows a result that was begun and not finished', async () => {
+  const { isHalf } = await import('./drafts.svelte');
+  expect(isHalf({ disposition: 'done', resolved: null })).toBe(true);
+  expect(isHalf({ disposition: null, resolved: false })).toBe(true);
+  expect(isHalf({ disposition: null, resolved: null })).toBe(false);
+  expect(isHalf({ disposition: 'done', resolved: false })).toBe(false);
+});

@@ -4,6 +4,7 @@ import Headset from '@lucide/svelte/icons/headset';
 import Phone from '@lucide/svelte/icons/phone';
 import PhoneMissed from '@lucide/svelte/icons/phone-missed';
 import Settings from '@lucide/svelte/icons/settings';
+import Building2 from '@lucide/svelte/icons/building-2';
 import Users from '@lucide/svelte/icons/users';
 import ListOrdered from '@lucide/svelte/icons/list-ordered';
 import GitBranch from '@lucide/svelte/icons/git-branch';
@@ -43,6 +44,7 @@ export const ADMIN_PLACES: AdminPlace[] = [
   { group: 'reaching', path: '/admin/queues', word: m.admin_queues, icon: asIcon(ListOrdered) },
   { group: 'reaching', path: '/admin/prompts', word: m.admin_prompts, icon: asIcon(AudioLines) },
   { group: 'work', path: '/admin/dispositions', word: m.admin_dispositions, icon: asIcon(Tag) },
+  { group: 'system', path: '/admin/company', word: m.company, icon: asIcon(Building2) },
   { group: 'system', path: '/admin/versions', word: m.admin_versions, icon: asIcon(History) }
 ];
 

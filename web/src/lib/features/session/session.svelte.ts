@@ -1,5 +1,5 @@
 /** Who is signed in, in which company. One per tab. */
-import { api, Problem, type Me, type Setup } from '$lib/api';
+import { api, Problem, type Company, type Me, type Setup } from '$lib/api';
 import { language } from '$lib/i18n/locale.svelte';
 
 export class Session {
@@ -7,6 +7,8 @@ export class Session {
   /** `unknown` until the server has answered. */
   phase = $state<'unknown' | 'setup' | 'out' | 'in' | 'unreachable'>('unknown');
   problem = $state.raw<Problem | null>(null);
+  /** The server ended the session, not this person: said at the door. */
+  sentAway = $state(false);
 
   /** The zone of the company, or of this machine before signing in. */
   get zone(): string {
@@ -52,12 +54,15 @@ export class Session {
       if (Problem.of(thrown).status !== 401) throw thrown;
     }
     this.over();
+    this.sentAway = false;
   }
 
   /** The server says that the session is over. */
   over(): void {
     this.me = null;
-    if (this.phase === 'in') this.phase = 'out';
+    if (this.phase !== 'in') return;
+    this.phase = 'out';
+    this.sentAway = true;
   }
 
   /** Remembers the language for this person on the server, too. */
@@ -65,6 +70,11 @@ export class Session {
     if (!this.me) return;
     const { data } = await api.request<Me>('PATCH', '/me', { body: { language: tag } });
     this.me = data;
+  }
+
+  /** The company as the server has it now: its name and zone show at once. */
+  companyIs(company: Company): void {
+    if (this.me) this.me = { ...this.me, tenant: { ...this.me.tenant, ...company } };
   }
 
   async #door(): Promise<void> {
@@ -80,6 +90,7 @@ export class Session {
   #enter(me: Me): void {
     this.me = me;
     this.phase = 'in';
+    this.sentAway = false;
     language.suggest(me.language);
   }
 }

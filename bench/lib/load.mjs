@@ -9,7 +9,7 @@ import { PHONE, Program, ROOT } from '../../e2e/lib/program.mjs';
 import { within } from '../../e2e/lib/wait.mjs';
 import { elsewhere, meter } from './host.mjs';
 
-/** New calls per second from one address: below the house's limit per source of 200. */
+/** New calls per second from one address: below the house's limit per source of 500. */
 const RATE_PER_SOURCE = 150;
 
 /** Telephones that answer at once. Their diary tells when each was rung and when it was free. */

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use api::{Change, Check, Floor, FlowFault, Peaks, PhoneOwner, RecordingWav, Sound, SoundFault};
 use api::{TopicData, Update};
@@ -21,6 +22,9 @@ use model::refusal::Refusal;
 use model::{Timestamp, Topic};
 use sip::SipHandle;
 use tokio::sync::broadcast::error::RecvError;
+
+/// Pause between tries to put a saved configuration in force.
+const CONFIG_RETRY: Duration = Duration::from_secs(2);
 
 /// The running house as the API sees it.
 #[derive(Debug)]
@@ -92,13 +96,21 @@ impl Floor for Running {
         self.hub.browser_gone(owner.tenant, owner.agent, owner.tab, owner.epoch);
     }
 
-    fn config_changed(&self, tenant: TenantId) -> BoxFuture<'_, bool> {
+    fn config_changed(&self, tenant: TenantId) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            let told = self.hub.config_changed(tenant).await;
-            told.inspect_err(|error| {
-                tracing::error!(tenant.id = %tenant, %error, "a new configuration is not in force");
-            })
-            .is_ok()
+            let Err(error) = self.hub.config_changed(tenant).await else { return };
+            tracing::error!(tenant.id = %tenant, %error, "a new configuration is not in force yet");
+            let hub = self.hub.clone();
+            tokio::spawn(async move {
+                loop {
+                    tokio::time::sleep(CONFIG_RETRY).await;
+                    match hub.config_changed(tenant).await {
+                        Ok(()) => break,
+                        Err(error) => tracing::error!(tenant.id = %tenant, %error, "nor now"),
+                    }
+                }
+                tracing::info!(tenant.id = %tenant, "the new configuration is in force");
+            });
         })
     }
 

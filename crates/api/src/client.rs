@@ -81,8 +81,9 @@ impl Client {
         let host = text(&parts.headers, header::HOST.as_str())
             .or_else(|| parts.uri.authority().map(ToString::to_string));
         let trusted = |address: IpAddr| proxies.iter().any(|network| network.contains(address));
+        // To us; a proxy says how it was spoken to.
+        let https = parts.extensions.get::<Encrypted>().is_some();
         if !trusted(peer) {
-            let https = parts.extensions.get::<Encrypted>().is_some();
             return Self { address: peer, https, host };
         }
         // The last address that no trusted proxy wrote is the client's.
@@ -92,7 +93,8 @@ impl Client {
             .map_while(|one| one.trim().parse::<IpAddr>().ok())
             .find(|address| !trusted(*address))
             .unwrap_or(peer);
-        let https = text(&parts.headers, "x-forwarded-proto").as_deref() == Some("https");
+        let told = text(&parts.headers, "x-forwarded-proto");
+        let https = told.map_or(https, |told| told == "https");
         Self { address, https, host: text(&parts.headers, "x-forwarded-host").or(host) }
     }
 
@@ -183,6 +185,11 @@ mod tests {
         let behind = client("10.0.0.1", &told);
         assert_eq!(behind.address.to_string(), "192.0.2.7");
         assert!(behind.https && behind.host.as_deref() == Some("desk.example"));
+        // Whoever speaks TLS to us from there is no proxy.
+        let mut parts = Request::builder().uri("/").body(()).unwrap().into_parts().0;
+        parts.extensions.insert(ConnectInfo(SocketAddr::from(([10, 0, 0, 9], 1))));
+        parts.extensions.insert(Encrypted);
+        assert!(Client::of(&parts, &["10.0.0.0/8".parse().unwrap()]).https);
         let direct = client("192.0.2.9", &told);
         assert_eq!(direct.address.to_string(), "192.0.2.9");
         assert!(!direct.https && direct.host.as_deref() == Some("inner:8080"));

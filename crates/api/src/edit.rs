@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use model::config::{Prompt, TenantConfig, tongues};
-use model::{PromptId, TenantId, limits};
+use model::{PromptId, limits};
 use store::{ConfigDraft, Edit, Edited, StoreError};
 
 use crate::app::App;
@@ -30,17 +30,8 @@ pub(crate) async fn edit<T>(
             Ok::<_, Problem>(value)
         })
         .await?;
-    in_force(app, caller.tenant).await?;
+    app.floor.config_changed(caller.tenant).await;
     Ok(edited)
-}
-
-/// Tells the cell what was saved.
-pub(crate) async fn in_force(app: &App, tenant: TenantId) -> Result<(), Problem> {
-    if app.floor.config_changed(tenant).await {
-        return Ok(());
-    }
-    let detail = "It is saved, but not in force yet. Save it again shortly.";
-    Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_in_force", detail).retry(5))
 }
 
 /// Fails when an edit is stale already, before anything is done for it. The edit looks again.

@@ -8,6 +8,7 @@ mod app;
 mod at;
 mod body;
 mod client;
+mod docs;
 mod edit;
 mod extract;
 mod found;

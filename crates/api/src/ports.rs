@@ -114,9 +114,9 @@ pub trait Floor: Send + Sync + 'static {
     /// The page of a phone is gone.
     fn browser_gone(&self, owner: PhoneOwner);
 
-    /// A tenant is new or its configuration changed. Resolves when its cell was told; false when it
-    /// could not be told now.
-    fn config_changed(&self, tenant: TenantId) -> BoxFuture<'_, bool>;
+    /// A tenant is new or its configuration changed. Resolves when its cell was told, or when that
+    /// has to be tried again later, which goes on by itself.
+    fn config_changed(&self, tenant: TenantId) -> BoxFuture<'_, ()>;
 
     /// Checks a flow document against the names of a configuration.
     ///

@@ -2,6 +2,7 @@
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
+use axum::routing::get;
 use utoipa::OpenApi;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
@@ -89,6 +90,7 @@ fn table() -> OpenApiRouter<App> {
 pub(crate) fn router(app: App) -> Router {
     let (routes, _) = table().split_for_parts();
     routes
+        .route("/api/docs", get(system::docs))
         .method_not_allowed_fallback(layer::wrong_method)
         .fallback(pages::serve)
         .layer(from_fn_with_state(app.clone(), idempotency::once))

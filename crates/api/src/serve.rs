@@ -30,9 +30,10 @@ use crate::client::{Network, network_of};
 
 /// How long the head of a request may take, and how long an idle connection is kept.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
-/// Connections of one address, of IPv6 of one /64: an office shares one, and a desk needs few.
+/// Connections of one address at one of our addresses, of IPv6 of one /64: an office shares one,
+/// and a desk needs few.
 const PER_ADDRESS_MAX: usize = 1_000;
-/// Connections in the whole process.
+/// Connections at one of our addresses.
 const CONNECTIONS_MAX: usize = 32_000;
 /// How long to wait when the system gives out no more connections.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
@@ -166,7 +167,12 @@ async fn greet(stream: TcpStream, guest: Guest, app: Router, tls: Option<TlsAcce
     // Answers are small: they go out at once.
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else { return converse(stream, guest, app, false).await };
-    match tokio::time::timeout(HEAD_TIME_MAX, tls.accept(stream)).await {
+    let mut stopped = guest.stopped.clone();
+    let shaken = tokio::select! {
+        shaken = tokio::time::timeout(HEAD_TIME_MAX, tls.accept(stream)) => shaken,
+        _ = stopped.wait_for(|stop| *stop) => return,
+    };
+    match shaken {
         Ok(Ok(stream)) => converse(stream, guest, app, true).await,
         // A stranger, or a browser that does not know our certificate yet.
         Ok(Err(error)) => tracing::debug!(peer = %guest.peer, %error, "no handshake"),

@@ -3,7 +3,7 @@
 //! Invariant: after every input no ready agent and waiting contact that fit are left unmatched,
 //! and everything that changed has been said.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use model::event::Recorded;
@@ -57,15 +57,18 @@ pub struct Cell {
     #[serde(default)]
     pub(crate) offers_gone: VecDeque<OfferId>,
     pub(crate) agents: BTreeMap<AgentId, AgentSlot>,
+    /// Whose telephone the house could not ring a moment ago: ready, and offered nothing.
+    #[serde(default)]
+    pub(crate) resting: BTreeSet<AgentId>,
     pub(crate) lines: BTreeMap<QueueId, Line>,
     pub(crate) legs: BTreeMap<LegId, LegOwner>,
     pub(crate) live: Live,
     #[serde(skip)]
     pub(crate) changed: Changed,
     #[cfg(feature = "mutations")]
-    pub(crate) mutations: std::collections::BTreeSet<Mutation>,
+    pub(crate) mutations: BTreeSet<Mutation>,
     #[cfg(feature = "faults")]
-    pub(crate) faults: std::collections::BTreeSet<(Fault, model::DialString)>,
+    pub(crate) faults: BTreeSet<(Fault, model::DialString)>,
 }
 
 impl Cell {
@@ -86,14 +89,15 @@ impl Cell {
             offers: BTreeMap::new(),
             offers_gone: VecDeque::new(),
             agents: BTreeMap::new(),
+            resting: BTreeSet::new(),
             lines: BTreeMap::new(),
             legs: BTreeMap::new(),
             live: Live::default(),
             changed: Changed::default(),
             #[cfg(feature = "mutations")]
-            mutations: std::collections::BTreeSet::new(),
+            mutations: BTreeSet::new(),
             #[cfg(feature = "faults")]
-            faults: std::collections::BTreeSet::new(),
+            faults: BTreeSet::new(),
         };
         cell.configure(config);
         // Nothing has happened yet: there is nothing to tell.
@@ -206,13 +210,16 @@ impl Cell {
     }
 
     /// The timer whose firing failed is dropped, and the call it was about ends. A wrap-up has no
-    /// call any more and must not last for ever: its timer is put off instead.
+    /// call any more and must not last for ever: its timer is put off instead. A rest is over.
     fn wake_failed(&mut self) {
         if let Some((_, Reason::WrapUp(_))) = self.timers.first() {
             return self.put_timer_off();
         }
         let Some(reason) = self.timers.take_due(self.now) else { return };
         self.stumble_over(Fault::End, reason);
+        if let Reason::Rest(agent) = reason {
+            self.end_rest(agent);
+        }
         if let Some(call) = self.call_of_timer(reason) {
             self.end_call(call, LegCause::InternalError, By::House);
         }
@@ -240,7 +247,7 @@ impl Cell {
                 _ => None,
             },
             // The customer is gone; the agent can still finish the wrap-up by hand.
-            Reason::WrapUp(_) => None,
+            Reason::WrapUp(_) | Reason::Rest(_) => None,
         }
     }
 
@@ -248,6 +255,7 @@ impl Cell {
         match reason {
             Reason::Ring(offer) => self.end_offer(offer, model::event::OfferOutcome::NoAnswer),
             Reason::Exclusion(entry, agent) => self.end_exclusion(entry, agent),
+            Reason::Rest(agent) => self.end_rest(agent),
             Reason::LongestWait(entry) => {
                 if let Some(&call) = self.entries.get(&entry) {
                     self.longest_wait_over(call);

@@ -72,15 +72,18 @@ impl Cell {
         if !class.waiting.contains(&wait.place) {
             return None;
         }
-        let is_free = |turn: &&Turn| !wait.excluded.contains(&turn.1);
+        let is_out =
+            |agent: &AgentId| wait.excluded.contains(agent) || self.resting.contains(agent);
+        let is_free = |turn: &&Turn| !is_out(&turn.1);
         let chosen = if self.mutated(Mutation::WrongTieBreak) {
             class.ready.iter().rev().find(is_free)
         } else {
             class.ready.iter().find(is_free)
         };
         let &(ready_since, agent) = chosen?;
-        let excluded = wait.excluded.iter().filter(|agent| self.is_ready_in(class, **agent));
-        let eligible = u32::try_from(class.ready.len() - excluded.count()).unwrap_or(u32::MAX);
+        let out = wait.excluded.union(&self.resting);
+        let out = out.filter(|agent| self.is_ready_in(class, **agent)).count();
+        let eligible = u32::try_from(class.ready.len() - out).unwrap_or(u32::MAX);
         Some(Pair { place: wait.place, queue: wait.queue, agent, ready_since, eligible })
     }
 
@@ -92,7 +95,8 @@ impl Cell {
     /// The first contact in line that this agent could take, over all queues.
     fn place_for_agent(&self, agent: AgentId) -> Option<Place> {
         let config = self.config.agents.get(&agent)?;
-        if !matches!(self.agents.get(&agent)?.standing, Standing::Ready(_)) {
+        let is_ready = matches!(self.agents.get(&agent)?.standing, Standing::Ready(_));
+        if !is_ready || self.resting.contains(&agent) {
             return None;
         }
         let is_free = |place: &&Place| {

@@ -106,11 +106,20 @@ impl Cell {
     }
 
     /// The house could not ring the telephone: no port, no room, a fault. The agent is there and
-    /// stays in line, for other contacts and after a while for this one too.
+    /// keeps the place in line, but is offered nothing for a moment: a shortage would fail for one
+    /// waiting caller after the other.
     fn could_not_ring(&mut self, id: OfferId) {
-        let Some(offer) = self.close_offer(id, OfferOutcome::DeviceLost) else { return };
-        self.exclude(&offer);
+        let Some(offer) = self.close_offer(id, OfferOutcome::NotRung) else { return };
+        let until = self.now + Span::from_millis(limits::AGENT_REST_MS);
+        self.resting.insert(offer.agent);
+        self.timers.set(until, Reason::Rest(offer.agent));
         self.wait_again(id, &offer, false);
+    }
+
+    /// The rest of an agent is over.
+    pub(crate) fn end_rest(&mut self, agent: AgentId) {
+        self.resting.remove(&agent);
+        self.changed.free_agents.insert(agent);
     }
 
     /// The contact of an offer that led nowhere can be matched again, in its old place.

@@ -15,6 +15,8 @@ pub enum Reason {
     Ring(OfferId),
     /// An agent may be offered this contact again.
     Exclusion(QueueEntryId, AgentId),
+    /// An agent whose telephone could not be rung may be offered contacts again.
+    Rest(AgentId),
     /// The longest wait of the queue node.
     LongestWait(QueueEntryId),
     /// A caller is late with a key, or the media plane with the end of a play-out.

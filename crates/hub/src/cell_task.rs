@@ -34,6 +34,8 @@ use rebuild::guarded;
 
 /// Pause before a failed commit is tried again.
 const RETRY_AFTER: Span = Span::from_millis(250);
+/// The longest such pause: each try copies all that waits.
+const RETRY_AFTER_MAX: Span = Span::from_millis(1_000);
 /// Least time between two attempts to begin a flight-log segment.
 const SEGMENT_PAUSE: Span = Span::from_secs(1);
 /// How long a stopping cell waits for the disk.
@@ -70,6 +72,8 @@ pub(crate) struct CellTask {
     ledger: Ledger,
     committing: Option<JoinHandle<Result<(), StoreError>>>,
     retry_at: Option<Timestamp>,
+    /// The pause before the next try; grows while the disk keeps nothing.
+    retry_after: Span,
     /// No timer fires before: one that cannot even be put off must not keep the others' thread.
     wake_not_before: Timestamp,
     requests: IdMint,
@@ -100,6 +104,7 @@ impl CellTask {
             ledger: Ledger::default(),
             committing: None,
             retry_at: None,
+            retry_after: RETRY_AFTER,
             wake_not_before: Timestamp::default(),
             requests: IdMint::new(parts.seed),
             replies: HashMap::new(),
@@ -341,16 +346,27 @@ impl CellTask {
         let Some((events, rows)) = self.ledger.take(now) else { return };
         let batch = FloorBatch { tenant: self.tenant, events, rows };
         let store = self.store.clone();
-        self.committing = Some(tokio::spawn(async move { store.floor().commit(batch).await }));
+        self.committing = Some(tokio::spawn(async move {
+            if batch.events.len() <= limits::COMMIT_EVENTS_INLINE_MAX {
+                return store.floor().commit(batch).await;
+            }
+            let begun = tokio::task::spawn_blocking(move || store.floor().commit(batch)).await;
+            // A fault while it was encoded: the batch is kept and tried again.
+            begun.map_err(|_| StoreError::Busy)?.await
+        }));
     }
 
     fn committed(&mut self, saved: Result<(), StoreError>) {
         self.committing = None;
         let promises = match saved {
-            Ok(()) => self.ledger.saved(),
+            Ok(()) => {
+                self.retry_after = RETRY_AFTER;
+                self.ledger.saved()
+            }
             Err(error) => {
                 tracing::error!(tenant.id = %self.tenant, %error, "a commit failed");
-                self.retry_at = Some(self.clock.now() + RETRY_AFTER);
+                self.retry_at = Some(self.clock.now() + self.retry_after);
+                self.retry_after = RETRY_AFTER_MAX.min(self.retry_after + self.retry_after);
                 self.ledger.failed()
             }
         };

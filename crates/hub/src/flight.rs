@@ -297,9 +297,9 @@ impl Writer {
     }
 }
 
-/// Removes segments older than [`KEEP`] from the folders of all tenants, then the oldest of the rest
-/// as long as they are more than `bytes_max` together, and gives how many of them stay. What is not
-/// ours is left alone, and one that cannot be removed keeps no other.
+/// Removes segments older than [`KEEP`] from the folders of all tenants, then the oldest of the
+/// rest as long as they are more than `bytes_max` together, and gives how many of them stay. What
+/// is not ours is left alone, and one that cannot be removed keeps no other.
 fn prune(dir: &Path, bytes_max: u64) -> usize {
     let inside = |dir: &Path| fs::read_dir(dir).into_iter().flatten().flatten();
     let tenants = inside(dir).filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));

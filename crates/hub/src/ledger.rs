@@ -4,21 +4,45 @@
 //! every event before it is saved, and with it nothing waits for company; what waits is bounded,
 //! and what falls out is named in a `RecordGap` in its place.
 
-mod rows;
-
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use model::event::{Event, Recorded};
-use model::id::RequestId;
+use model::id::{CallId, RequestId};
 use model::limits;
 use model::refusal::Refusal;
 use model::time::{Span, Timestamp};
 use store::FloorRow;
 
-use rows::Rows;
-
 /// An answer to a command, held until its events are saved.
 pub(crate) type Promise = (RequestId, Result<(), Refusal>);
+
+/// Rows in the order in which they came, with one row per call: the newest, in the place of the
+/// first. What is written of them, and when in the transaction, is the store's business.
+#[derive(Debug, Default)]
+struct Rows {
+    list: Vec<FloorRow>,
+    calls: BTreeMap<CallId, usize>,
+}
+
+impl Rows {
+    /// Keeps a row. False when there is no room for it.
+    fn keep(&mut self, row: FloorRow) -> bool {
+        if let FloorRow::Call(call) = &row {
+            if let Some(place) = self.calls.get(&call.call) {
+                self.list[*place] = row;
+                return true;
+            }
+            if self.list.len() < limits::UNSAVED_EVENTS_MAX {
+                self.calls.insert(call.call, self.list.len());
+            }
+        }
+        let room = self.list.len() < limits::UNSAVED_EVENTS_MAX;
+        if room {
+            self.list.push(row);
+        }
+        room
+    }
+}
 
 #[derive(Debug, Default)]
 struct Batch {
@@ -29,7 +53,7 @@ struct Batch {
 
 impl Batch {
     fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.rows.len() == 0 && self.promises.is_empty()
+        self.events.is_empty() && self.rows.list.is_empty() && self.promises.is_empty()
     }
 }
 
@@ -80,16 +104,13 @@ impl Ledger {
     }
 
     pub(crate) fn row(&mut self, row: FloorRow) {
-        if !self.waiting.rows.keep(row) {
-            self.lose_rows(1);
+        if self.waiting.rows.keep(row) {
+            return;
         }
-    }
-
-    fn lose_rows(&mut self, rows: u64) {
-        if self.rows_lost == 0 && rows > 0 {
+        if self.rows_lost == 0 {
             tracing::error!("the record is late and full: rows beside its events are lost");
         }
-        self.rows_lost += rows;
+        self.rows_lost += 1;
     }
 
     /// Holds a promise, or refuses it at once while the record is late.
@@ -116,24 +137,15 @@ impl Ledger {
         Some(if promised { now } else { since + Span::from_millis(limits::GATHER_MS) })
     }
 
-    /// The next batch to save, if none is under way. Of very much it is the first part; what is
-    /// promised goes with the last.
+    /// The next batch to save, if none is under way.
     pub(crate) fn take(&mut self, now: Timestamp) -> Option<(Vec<Recorded>, Vec<FloorRow>)> {
         if self.under_way.is_some() || self.waiting.is_empty() {
             return None;
         }
         self.name_gap();
-        let most = limits::COMMIT_EVENTS_MAX;
-        let Batch { events, rows, promises } = &mut self.waiting;
-        let is_all = events.len() <= most && rows.len() <= most;
-        let batch = Batch {
-            events: events.drain(..events.len().min(most)).collect(),
-            rows: rows.take_first(most),
-            promises: if is_all { std::mem::take(promises) } else { Vec::new() },
-        };
-        // The rest has waited already.
-        self.waiting_since = self.waiting_since.filter(|_| !is_all);
-        let copy = (batch.events.iter().cloned().collect(), batch.rows.copy());
+        self.waiting_since = None;
+        let batch = std::mem::take(&mut self.waiting);
+        let copy = (batch.events.iter().cloned().collect(), batch.rows.list.clone());
         self.under_way = Some((batch, now));
         Some(copy)
     }
@@ -159,9 +171,8 @@ impl Ledger {
         batch.events.append(&mut newer.events);
         let mut promises = std::mem::take(&mut batch.promises);
         promises.append(&mut newer.promises);
-        let rows_lost = newer.rows.put_back(batch.rows);
-        self.waiting = Batch { events: batch.events, rows: newer.rows, promises: Vec::new() };
-        self.lose_rows(rows_lost);
+        self.waiting = batch;
+        newer.rows.list.into_iter().for_each(|row| self.row(row));
         self.bound_events();
         refuse(promises)
     }
@@ -211,19 +222,6 @@ mod tests {
         let event =
             Event::AgentState { agent: mint.mint(now), state: AgentState::Ready, reason: None };
         Recorded { tenant: mint.mint(now), seq, at: now, config: 1, event }
-    }
-
-    /// Everything that waits, batch by batch.
-    fn save_all(ledger: &mut Ledger) -> (Vec<Recorded>, Vec<FloorRow>) {
-        let (mut events, mut rows) = (Vec::new(), Vec::new());
-        while let Some(batch) = ledger.take(Timestamp::from_micros(5)) {
-            assert!(batch.0.len() <= limits::COMMIT_EVENTS_MAX);
-            assert!(batch.1.len() <= limits::COMMIT_EVENTS_MAX);
-            events.extend(batch.0);
-            rows.extend(batch.1);
-            ledger.saved();
-        }
-        (events, rows)
     }
 
     fn request(n: u64) -> RequestId {
@@ -297,28 +295,10 @@ mod tests {
         for seq in 1..=count {
             ledger.event(recorded(seq));
         }
-        let (events, _) = save_all(&mut ledger);
+        let (events, _) = ledger.take(Timestamp::from_micros(5)).expect("a batch");
         let first = events.first().map(|recorded| (recorded.seq, recorded.event.clone()));
         assert_eq!(first, Some((3, Event::RecordGap { from_seq: 1, until_seq: 3 })));
         assert_eq!(events.get(1).map(|recorded| recorded.seq), Some(4));
-    }
-
-    #[test]
-    fn of_very_much_the_first_part_is_taken_and_a_promise_waits_for_the_last() {
-        let now = Timestamp::from_micros(5);
-        let most = limits::COMMIT_EVENTS_MAX;
-        let mut ledger = Ledger::default();
-        (1..=most as u64 + 1).for_each(|seq| ledger.event(recorded(seq)));
-        ledger.row(intent());
-        ledger.promise((request(1), Ok(())));
-        assert_eq!(
-            ledger.take(now).map(|(events, rows)| (events.len(), rows.len())),
-            Some((most, 1))
-        );
-        assert_eq!(ledger.saved(), []);
-        assert_eq!(ledger.due(now), Some(now), "the rest at once");
-        assert_eq!(ledger.take(now).map(|(events, _)| events.len()), Some(1));
-        assert_eq!(ledger.saved(), [(request(1), Ok(()))]);
     }
 
     const MAX: u64 = limits::UNSAVED_EVENTS_MAX as u64;
@@ -345,7 +325,7 @@ mod tests {
         ledger.take(now);
         ledger.failed();
         (MAX + 4..=MAX + 9).for_each(|seq| ledger.event(recorded(seq)));
-        let (events, _) = save_all(&mut ledger);
+        let (events, _) = ledger.take(now).expect("a batch");
         complete(&events, MAX + 9);
         assert_eq!(events[0].event, Event::RecordGap { from_seq: 1, until_seq: 9 });
     }
@@ -358,7 +338,7 @@ mod tests {
         ledger.take(now);
         (11..=MAX + 20).for_each(|seq| ledger.event(recorded(seq)));
         ledger.failed();
-        let (events, _) = save_all(&mut ledger);
+        let (events, _) = ledger.take(now).expect("a batch");
         complete(&events, MAX + 20);
         assert_eq!(events[0].event, Event::RecordGap { from_seq: 1, until_seq: 20 });
     }
@@ -374,7 +354,7 @@ mod tests {
             ledger.failed();
             assert_eq!(ledger.waiting.events.len() as u64, MAX);
         }
-        let (events, _) = save_all(&mut ledger);
+        let (events, _) = ledger.take(now).expect("a batch");
         complete(&events, 3 * MAX);
     }
 
@@ -437,8 +417,9 @@ mod tests {
         ledger.take(now);
         ledger.row(call(1, 3));
         ledger.failed();
-        let (_, rows) = save_all(&mut ledger);
+        let (_, rows) = ledger.take(now).expect("a batch");
         assert_eq!((rows.len() as u64, talks(&rows)), (MAX, vec![3]));
+        ledger.saved();
         assert_eq!(ledger.rows_lost, 0);
     }
 }

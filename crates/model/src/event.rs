@@ -204,6 +204,8 @@ pub enum OfferOutcome {
     Withdrawn,
     /// The agent's telephone was lost or could not be reached.
     DeviceLost,
+    /// The house could not ring the telephone: no room, or a fault. Nobody missed anything.
+    NotRung,
 }
 
 /// Why an agent gave an offer back.

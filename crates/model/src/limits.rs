@@ -71,9 +71,9 @@ pub const FLIGHT_FINISH_MS_MAX: u64 = 2_000;
 /// Time an event for whose record nobody waits is held for others to join its commit, in
 /// milliseconds. With the writer's pause and the steps of timers it makes 50 at most (ADR 0016).
 pub const GATHER_MS: i64 = 36;
-/// Events, and rows, of one commit. More than that waits only behind a disk that failed; encoding
-/// all of it at once would hold up calls.
-pub const COMMIT_EVENTS_MAX: usize = 4_000;
+/// Events that are encoded on the thread of the calls. More wait only behind a disk that failed;
+/// encoding all of them there would hold up calls.
+pub const COMMIT_EVENTS_INLINE_MAX: usize = 1_000;
 /// Time a commit may take before the house is degraded, in milliseconds.
 pub const COMMIT_LATE_MS: i64 = 500;
 
@@ -113,6 +113,9 @@ pub const KEY_TWIN_MS: i64 = 3_000;
 /// Time for which a contact is not offered again to an agent who declined it, in milliseconds. Not
 /// for ever: the only agent of a queue must not starve it.
 pub const OFFER_EXCLUSION_MS: i64 = 30_000;
+/// Time for which an agent is offered nothing after the house could not ring their telephone, in
+/// milliseconds: a shortage is over by itself or not at once.
+pub const AGENT_REST_MS: i64 = 5_000;
 /// Offers that ended and are still told from those that never were; the oldest are forgotten first.
 pub const OFFERS_REMEMBERED_MAX: usize = 1_000;
 /// Time after the computed end of a play-out at which the floor goes on without the report of the
@@ -141,8 +144,9 @@ pub const DOMAIN_CHARS_MAX: usize = 253;
 pub const DOMAIN_LABEL_CHARS_MAX: usize = 63;
 /// Bytes of one SIP message over UDP; longer ones are refused before they are parsed.
 pub const SIP_MESSAGE_BYTES_MAX: usize = 8_000;
-/// SIP requests outside a dialog that one source address may send per second.
-pub const SIP_REQUESTS_PER_SOURCE_PER_SECOND_MAX: u32 = 200;
+/// SIP requests outside a dialog that one source address may send per second: what a slow core was
+/// measured to carry with room to spare.
+pub const SIP_REQUESTS_PER_SOURCE_PER_SECOND_MAX: u32 = 500;
 /// How many times as many requests inside its dialogs, copies included, a source address may send:
 /// a call is ten messages and as many copies, and its keys come on top.
 pub const SIP_REQUESTS_INSIDE_FACTOR: u32 = 20;

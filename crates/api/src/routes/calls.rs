@@ -50,8 +50,8 @@ pub(crate) struct CallsQuery {
     until: Option<String>,
     /// Whose caller's number begins so.
     q: Option<String>,
-    /// Whose caller has this number, and no other. Of the contact on one's desk these are all calls,
-    /// whoever handled them.
+    /// Whose caller has this number, and no other. Of the contact on one's desk these are all
+    /// calls, whoever handled them.
     caller: Option<String>,
 }
 

@@ -11,7 +11,6 @@ use store::User;
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::edit::in_force;
 use crate::found::{NewCompany, found, install_sounds};
 use crate::problem::Problem;
 use crate::routes::me::Me;
@@ -93,7 +92,7 @@ pub(crate) async fn begin(
     let furnished =
         install_sounds(&app.store, &app.starter, (tenant, &user.language), &sound, now).await;
     // The company exists either way, and its administrator can sign in.
-    in_force(&app, tenant).await?;
+    app.floor.config_changed(tenant).await;
     furnished?;
     respond(&app, &parts, tenant, user).await
 }

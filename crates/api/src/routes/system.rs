@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Response};
 use serde::Serialize;
 use store::Role;
 use utoipa::ToSchema;
@@ -108,4 +108,9 @@ pub(crate) async fn metrics(State(app): State<App>, parts: Parts) -> Result<Resp
 pub(crate) async fn openapi() -> Response {
     let kind = HeaderValue::from_static("application/json");
     ([(header::CONTENT_TYPE, kind)], crate::openapi()).into_response()
+}
+
+/// The same for people.
+pub(crate) async fn docs() -> Html<&'static str> {
+    Html(crate::docs::PAGE.as_str())
 }

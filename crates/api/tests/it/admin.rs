@@ -268,19 +268,6 @@ async fn prompts_are_uploaded_and_heard() {
 }
 
 #[tokio::test]
-async fn what_is_saved_and_not_in_force_is_told() {
-    let (house, _, session) = opened().await;
-    *house.floor.busy.lock().unwrap() = true;
-    let made = house.tell(&session, Method::POST, "/api/v1/queues", &queue("Sales")).await;
-    assert_eq!((made.status.as_u16(), made.code().as_str()), (503, "not_in_force"));
-    *house.floor.busy.lock().unwrap() = false;
-    let queues = house.ask(&session, Method::GET, "/api/v1/queues").await.json();
-    let names: Vec<_> =
-        queues["items"].as_array().unwrap().iter().map(|one| &one["name"]).collect();
-    assert_eq!(names, ["Sales", "Support"], "it is saved");
-}
-
-#[tokio::test]
 async fn two_calendars_exchange_their_names() {
     let (house, _, session) = opened().await;
     let put = |calendars: Value| {

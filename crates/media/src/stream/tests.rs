@@ -1,5 +1,7 @@
 //! Tests of the outward stream.
 
+use std::collections::BTreeSet;
+
 use model::random::Random;
 
 use super::*;
@@ -183,9 +185,10 @@ fn a_spurt_after_a_pause_of_the_source_is_heard_from_its_first_packet() {
             let stamp = stream.stream.relay(now, A, &packet(sequence, clock), FRAME);
             let stamp = stamp.expect("nothing is cut off");
             assert_eq!(stamp.marker, n == 0);
-            assert!(stream.sent(now, stamp) <= 0);
+            assert!(stream.sent(now, stamp) < FRAME.cast_signed());
         }
-        for tick in 58..100 {
+        // Until the next spurt comes.
+        for tick in 58..=100 + (spurt + 1) % 4 {
             stream.silence(began + tick * FRAME - 80);
         }
     }
@@ -299,6 +302,22 @@ fn a_press_on_its_own_ssrc_amid_sound_stays_one_press_and_leaves_the_sound_alone
     assert!(sound[1..].iter().all(|stamp| !stamp.marker));
     let steps = sound.windows(2).map(|pair| pair[1].timestamp.wrapping_sub(pair[0].timestamp));
     assert!(steps.into_iter().all(|step| step == FRAME));
+}
+
+#[test]
+fn a_key_that_is_held_stays_one_press_though_the_sound_begins_anew() {
+    let mut stream = OutStream::new(0, 0, 0);
+    assert!(stream.relay(0, A, &packet(0, 0), FRAME).is_some());
+    let mut held = BTreeSet::new();
+    for n in 1..100_u16 {
+        let now = u32::from(n) * 400;
+        stream.clocked(now - 160, SILENCE, FRAME);
+        held.extend(stream.press(now, A, &packet(2 * n, 160)).map(|stamp| stamp.timestamp));
+        // The telephone goes on with a clock that stood still until now.
+        let sound = packet(2 * n + 1, 1_000_000 + now);
+        assert!(stream.relay(now, A, &sound, FRAME).is_some());
+    }
+    assert_eq!(held, BTreeSet::from([160]));
 }
 
 #[test]

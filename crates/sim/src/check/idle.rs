@@ -25,7 +25,10 @@ impl Check for NoIdlePair {
                 let excluded = ledger
                     .excluded_until(*entry, **agent)
                     .is_some_and(|until| settled.now <= until + settled.slack);
-                ensure(excluded || !ledger.fits(**agent, wait), || {
+                let rests = ledger
+                    .rests_until(**agent)
+                    .is_some_and(|until| settled.now <= until + settled.slack);
+                ensure(excluded || rests || !ledger.fits(**agent, wait), || {
                     format!("{entry:?} waits while {agent:?} is ready")
                 })?;
             }

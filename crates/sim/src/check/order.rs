@@ -2,10 +2,14 @@
 //!
 //! First in line is the higher priority, then the longer wait, in one queue and across queues.
 
+use model::Span;
 use model::event::{AgentState, Event, Recorded};
 
 use super::{Check, Verdict, ensure};
 use crate::ledger::{Ledger, OpenWait};
+
+/// How late the timer may be that ends an agent's rest.
+const LATE: Span = Span::from_secs(60);
 
 /// No contact is passed over by one that came later or counts less.
 #[derive(Debug)]
@@ -27,6 +31,8 @@ impl Check for FirstInLine {
         ensure(excluded.is_none_or(|until| until <= recorded.at), || {
             format!("{agent:?} is offered {entry:?} again at once")
         })?;
+        let rests = before.rests_until(*agent).is_some_and(|until| recorded.at < until);
+        ensure(!rests, || format!("{agent:?} is offered {entry:?} while there is no room"))?;
         let rank = |wait: &OpenWait| (-wait.priority, wait.place);
         for (other, wait) in &before.waits {
             let passed = rank(wait) < rank(chosen)
@@ -57,7 +63,9 @@ impl Check for LongestReady {
             let passed = (duty.since, *other) < (*ready_since, *agent)
                 && before.derived(*other) == AgentState::Ready
                 && before.fits(*other, wait)
-                && before.excluded_until(*entry, *other).is_none();
+                && before.excluded_until(*entry, *other).is_none()
+                // The end of a rest is a timer, and a timer may be late.
+                && before.rests_until(*other).is_none_or(|until| until + LATE <= recorded.at);
             ensure(!passed, || format!("{agent:?} was offered before {other:?}"))?;
         }
         Ok(())

@@ -95,6 +95,9 @@ impl Ledger {
                 if *outcome == OfferOutcome::NoAnswer || is_lost {
                     self.miss(at, *agent);
                 }
+                if *outcome == OfferOutcome::NotRung {
+                    self.rests.insert(*agent, at);
+                }
                 if let Some(wait) = self.waits.get_mut(&open.entry) {
                     wait.offer = None;
                     if *outcome != OfferOutcome::Accepted {

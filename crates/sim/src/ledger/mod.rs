@@ -44,6 +44,8 @@ pub struct Ledger {
     pub devices: BTreeMap<AgentId, LegId>,
     /// Offers that ended without the contact being taken, by wait and agent.
     pub refused: BTreeMap<(QueueEntryId, AgentId), (OfferOutcome, Timestamp)>,
+    /// When the house last could not ring an agent's telephone.
+    pub rests: BTreeMap<AgentId, Timestamp>,
     /// Every clip that was ever configured: a play-out under way keeps its own.
     pub clips: BTreeSet<ClipId>,
     /// Published flow versions: calls keep the one they began on.
@@ -65,6 +67,7 @@ impl Ledger {
             states: BTreeMap::new(),
             devices: BTreeMap::new(),
             refused: BTreeMap::new(),
+            rests: BTreeMap::new(),
             clips: BTreeSet::new(),
             flows: BTreeMap::new(),
         };
@@ -120,12 +123,7 @@ impl Ledger {
             // A telephone that fails in conversation counts as missed.
             Input::LegEnded {
                 leg,
-                cause:
-                    LegCause::MediaTimeout
-                    | LegCause::Unreachable
-                    | LegCause::NoAck
-                    | LegCause::InternalError
-                    | LegCause::NodeFailure,
+                cause: LegCause::MediaTimeout | LegCause::Unreachable | LegCause::NoAck,
             } => {
                 let talk = self.talks.iter().find(|(_, talk)| talk.leg == *leg);
                 if let Some((agent, _)) = talk.filter(|(_, talk)| talk.dialled) {
@@ -225,6 +223,12 @@ impl Ledger {
         // Who missed it is on a break, and who is ready again is ready for this one too.
         (*outcome == OfferOutcome::Declined)
             .then(|| *at + Span::from_millis(limits::OFFER_EXCLUSION_MS))
+    }
+
+    /// Until when an agent is offered nothing, because the house could not ring the telephone.
+    #[must_use]
+    pub fn rests_until(&self, agent: AgentId) -> Option<Timestamp> {
+        self.rests.get(&agent).map(|at| *at + Span::from_millis(limits::AGENT_REST_MS))
     }
 
     /// The offer that rings at an agent.

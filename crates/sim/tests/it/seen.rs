@@ -46,7 +46,7 @@ vocabulary!(event, Event: CallStarted CallAnswered NodeEntered Chosen Collected 
     AgentLost AgentRegained RecordingStarted RecordingEnded WrapUpStarted WrapUpExtended WrapUpEnded
     CallEnded CallbackListed AgentState DeviceUp DeviceDown RecordGap ClockJumped);
 vocabulary!(queue_outcome, QueueOutcome: Answered Abandoned ShortAbandoned TimedOut Lost);
-vocabulary!(offer_outcome, OfferOutcome: Accepted Declined NoAnswer Withdrawn DeviceLost);
+vocabulary!(offer_outcome, OfferOutcome: Accepted Declined NoAnswer Withdrawn DeviceLost NotRung);
 vocabulary!(decline_reason, DeclineReason: NotPrepared CannotHelp Technical Other);
 vocabulary!(call_outcome, CallOutcome: Handled Abandoned LeftInFlow FlowEnded Refused Failed);
 vocabulary!(agent_state, AgentState: SignedOut Break DidNotAnswer NoDevice Ready Offered Talking

@@ -30,6 +30,11 @@ impl Core {
         self.at_work.leg = Some(leg);
     }
 
+    /// The next piece of work begins.
+    pub(super) fn works_on_nothing(&mut self) {
+        self.at_work = AtWork::default();
+    }
+
     /// From here on this request waits for an answer.
     pub(super) fn works_for(&mut self, asked: &Key) {
         self.at_work.asked = Some(Key::clone(asked));
@@ -81,10 +86,19 @@ impl Core {
         if in_order && sees_to_itself {
             return;
         }
-        if let Some(gone) = self.legs.remove(&leg)
-            && !gone.ended
-        {
-            self.events.push(SipEvent::Ended { leg, cause: LegCause::InternalError, status: None });
+        if let Some(gone) = self.legs.remove(&leg) {
+            if !gone.ended {
+                let cause = LegCause::InternalError;
+                self.events.push(SipEvent::Ended { leg, cause, status: None });
+            }
+            let offered = match gone.state {
+                State::Offered(asked) => Some(asked),
+                _ => None,
+            };
+            let pending = gone.pending.map(|pending| pending.asked);
+            for asked in offered.into_iter().chain(pending) {
+                self.refuse_in_vain(&asked.key, Some(asked.request));
+            }
         }
         self.by_tag.retain(|_, of| *of != leg);
         self.by_call.retain(|_, of| *of != leg);
@@ -93,12 +107,16 @@ impl Core {
 
     /// 500 to the request that was at hand, unless it has its answer. A copy of it is tried anew.
     fn answer_in_vain(&mut self, asked: &Key) {
-        if !self.env.transactions.is_unanswered(asked) {
-            return;
+        if self.env.transactions.is_unanswered(asked) {
+            self.refuse_in_vain(asked, None);
         }
+    }
+
+    /// 500 to a request: to this one, or to the one that was read last.
+    fn refuse_in_vain(&mut self, asked: &Key, request: Option<Box<Message>>) {
         let refusal = Refusal::new(500, "Server Internal Error");
         let refuse = || {
-            if let Some(request) = self.env.port.again() {
+            if let Some(request) = request.or_else(|| self.env.port.again()) {
                 self.env.refuse_at_once(&request, &refusal);
             }
         };

@@ -139,6 +139,10 @@ impl Core {
             return;
         };
         self.env.transactions.begin(&key, &request);
+        self.works_for(&key);
+        if let Some(owner) = owner {
+            self.works_on(owner.leg);
+        }
         // Its To tag is that of the responses to the INVITE.
         let leg = owner.and_then(|owner| self.legs.get(&owner.leg));
         let tag = leg.map(|leg| leg.dialog.local_tag.clone());
@@ -186,6 +190,7 @@ impl Core {
     pub(super) fn repeat(&mut self) {
         let now = Instant::now();
         while let Some(task) = self.env.transactions.fire(now) {
+            self.works_on_nothing();
             match task {
                 Task::Send(message, peer) => self.env.port.send(&message, peer),
                 Task::NotAcked(owner) => self.not_acked(owner.leg, owner.cseq),

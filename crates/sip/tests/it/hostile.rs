@@ -99,7 +99,8 @@ async fn ten_thousand_mangled_messages_break_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_outlives_a_flood() {
-    let (plane, mut events) = start(config()).unwrap();
+    let config = SipConfig { rate_per_source: 200, ..config() };
+    let (plane, mut events) = start(config).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let mut call = peer.call("calm");
     call.invite(1, "1", SDP).await;

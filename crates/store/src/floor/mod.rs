@@ -37,7 +37,7 @@ impl FloorLane {
     pub fn commit(
         &self,
         batch: FloorBatch,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
+    ) -> impl Future<Output = Result<(), StoreError>> + Send + use<> {
         let (reply, answer) = oneshot::channel();
         let refused = match encode::Encoded::new(batch) {
             Ok(batch) => {

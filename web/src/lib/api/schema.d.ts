@@ -1979,8 +1979,8 @@ export interface operations {
                 /** @description Whose caller's number begins so. */
                 q?: string;
                 /**
-                 * @description Whose caller has this number, and no other. Of the contact on one's desk these are all calls,
-                 *     whoever handled them.
+                 * @description Whose caller has this number, and no other. Of the contact on one's desk these are all
+                 *     calls, whoever handled them.
                  */
                 caller?: string;
             };

@@ -9,7 +9,7 @@ const KINDS: Record<SegmentKind, () => string> = {
   talking: m.seg_talking, hold: m.state_hold, wrap_up: m.state_wrap_up, lost: m.seg_lost
 };
 const OFFERS: Record<string, () => string> = {
-  accepted: m.offer_accepted, declined: m.offer_declined, no_answer: m.offer_no_answer, withdrawn: m.offer_withdrawn, device_lost: m.offer_device_lost, node_failure: m.offer_node_failure
+  accepted: m.offer_accepted, declined: m.offer_declined, no_answer: m.offer_no_answer, withdrawn: m.offer_withdrawn, device_lost: m.offer_device_lost, not_rung: m.offer_not_rung, node_failure: m.offer_node_failure
 };
 
 export function laneWord(lane: LaneKind): string {

@@ -5,29 +5,12 @@ use std::time::Duration;
 use model::LegId;
 use model::sip::{Caller, LegCause, SipCommand, SipEvent};
 use sip::{SipConfig, SipHandle, start};
-use tokio::sync::mpsc::Receiver;
 
-use crate::peer::{Call, Message, Peer, SDP};
+use crate::peer::{Message, Peer, SDP};
+use crate::session::up;
 use crate::support::{desc, hang_up, leg_id, next, quick, target, until_idle};
 
 const DESCRIBED: &str = "Content-Type: application/sdp\r\n";
-
-/// A call of this peer that stands.
-async fn up<'a>(
-    peer: &'a Peer,
-    plane: &SipHandle,
-    events: &mut Receiver<SipEvent>,
-    id: &str,
-) -> (Call<'a>, LegId) {
-    let mut call = peer.call(id);
-    call.invite(1, "1", SDP).await;
-    let SipEvent::Incoming { leg, .. } = next(events).await else { panic!("no call") };
-    plane.send(SipCommand::Answer { leg, local: desc(9000) }).unwrap();
-    call.adopt(&peer.status(200).await);
-    call.ack(1, "2", "").await;
-    assert_eq!(next(events).await, SipEvent::Confirmed { leg, remote: None });
-    (call, leg)
-}
 
 async fn dialled(plane: &SipHandle, peer: &Peer) -> (LegId, Message) {
     let (leg, target) = (leg_id(), target(peer.address));
@@ -81,7 +64,7 @@ async fn the_target_moves_with_a_change_that_is_taken_and_with_no_other() {
     let peer = Peer::new(plane.local_addr()).await;
     let other = Peer::new(plane.local_addr()).await;
     for is_taken in [false, true] {
-        let (call, leg) = up(&peer, &plane, &mut events, &format!("target-{is_taken}")).await;
+        let (call, leg, _) = up(&peer, &plane, &mut events, &format!("target-{is_taken}")).await;
         let moved = SDP.replace("6000", "6002");
         let text = call.text("INVITE", 2, "3", DESCRIBED, &moved);
         let own = format!("Contact: <sip:200@{}>\r\n", peer.address);
@@ -166,7 +149,7 @@ async fn a_far_side_that_moved_is_told_of() {
     let (plane, mut events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let other = Peer::at("127.0.0.3".parse().unwrap(), plane.local_addr()).await;
-    let (call, leg) = up(&peer, &plane, &mut events, "moved").await;
+    let (call, leg, _) = up(&peer, &plane, &mut events, "moved").await;
     let mut moved = other.call("moved");
     moved.to_tag.clone_from(&call.to_tag);
     moved.invite(2, "3", SDP).await;

@@ -11,8 +11,8 @@ use crate::support::{desc, next, quick, until_idle};
 
 const DESCRIBED: &str = "Content-Type: application/sdp\r\n";
 
-/// A call that stands.
-async fn up<'a>(
+/// A call of this peer that stands, its leg, and the description the plane answered with.
+pub(crate) async fn up<'a>(
     peer: &'a Peer,
     plane: &SipHandle,
     events: &mut Receiver<SipEvent>,

@@ -16,6 +16,7 @@ missing=0
 say() { printf 'setup: %s\n' "$*"; }
 lack() { say "MISSING: $*"; missing=1; }
 have() { command -v "$1" >/dev/null 2>&1; }
+node_is_new() { have node && [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ]; }
 
 # needs PROGRAM PACKAGE WHY: one Debian package, known by the program that it brings.
 wanted=
@@ -84,7 +85,8 @@ needs git git "tidy reads what git tracks"
 case $target in
 run | dev | test | screens | bench)
     if [ -f web/package.json ]; then
-        have node || lack "Node 20 or newer: https://nodejs.org (Debian 12 has 18, too old)"
+        node_is_new || lack "Node 20 or newer: https://nodejs.org (Debian 12 has 18, too old)"
+        have npm || lack "npm, which comes with Node from https://nodejs.org"
     fi
     ;;
 esac
@@ -114,7 +116,7 @@ test)
 esac
 case $target in
 run | dev | test | screens | bench)
-    if have npm; then
+    if node_is_new && have npm; then
         npm_ci web
         npm_ci e2e
     fi

@@ -30,8 +30,12 @@ pub(crate) struct Account {
 #[derive(Debug)]
 pub(crate) struct Founded {
     pub(crate) tenant: TenantId,
-    pub(crate) number: String,
+    /// What customers dial; the first is the one whose calls people take.
+    pub(crate) numbers: Vec<String>,
+    /// Those of people.
     pub(crate) accounts: Vec<Account>,
+    /// Those whose calls the demo takes itself.
+    pub(crate) synthetic: Vec<AgentId>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -40,13 +44,21 @@ struct Company {
     name: String,
     zone: String,
     language: String,
-    number: String,
     calendars: BTreeMap<String, Week>,
     dispositions: BTreeMap<String, String>,
     break_reasons: BTreeMap<String, String>,
     queues: BTreeMap<String, QueueSkills>,
     queue_defaults: QueueDefaults,
     users: Vec<Person>,
+    lines: Vec<Line>,
+}
+
+/// A number and what its callers hear.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    number: String,
+    name: String,
     flow: Flow,
 }
 
@@ -82,6 +94,9 @@ struct Person {
     role: Role,
     queues: BTreeSet<String>,
     skills: BTreeMap<String, u8>,
+    /// Nobody signs in as this one.
+    #[serde(default)]
+    synthetic: bool,
 }
 
 /// A clip before it has a name: samples as they are stored, and their length.
@@ -161,28 +176,33 @@ pub(crate) async fn found(store: &Store, now: Timestamp) -> anyhow::Result<Found
     };
     let db = store.tenant(Ctx::system(tenant));
     let edit = Edit { expected: None, summary: "demo: new passwords".to_owned(), at: now };
-    db.edit_config(edit, |draft| -> anyhow::Result<()> {
+    let synthetic = db.edit_config(edit, |draft| -> anyhow::Result<Vec<AgentId>> {
+        let mut synthetic = Vec::new();
         for (id, user) in &draft.users {
             if let Some((_, hash)) = passwords.get(&user.mail) {
                 draft.passwords.insert(*id, hash.clone());
+            } else if company.users.iter().any(|one| one.synthetic && one.mail == user.mail) {
+                synthetic.push(AgentId::of_user(*id));
             }
         }
-        Ok(())
-    })
-    .await?;
+        Ok(synthetic)
+    });
+    let synthetic = synthetic.await?.value;
     let account = |person: &Person| {
         let (password, _) = passwords.get(&person.mail)?;
         let (mail, password) = (person.mail.clone(), password.clone());
         Some(Account { mail, password, role: person.role })
     };
     let accounts = company.users.iter().filter_map(account).collect();
-    Ok(Founded { tenant, number: company.number, accounts })
+    let numbers = company.lines.into_iter().map(|line| line.number).collect();
+    Ok(Founded { tenant, numbers, accounts, synthetic })
 }
 
 type Passwords = BTreeMap<String, (String, PasswordHash)>;
 
 async fn passwords(company: &Company) -> anyhow::Result<Passwords> {
-    let mails: Vec<String> = company.users.iter().map(|person| person.mail.clone()).collect();
+    let people = company.users.iter().filter(|person| !person.synthetic);
+    let mails: Vec<String> = people.map(|person| person.mail.clone()).collect();
     let make = move || {
         mails
             .into_iter()
@@ -263,7 +283,7 @@ fn arrange(
     for (agent, person) in agents {
         config.agents.insert(agent, profile(config, person));
     }
-    publish(draft, company, now)
+    company.lines.iter().try_for_each(|line| publish(draft, line, now))
 }
 
 fn queue(name: &str, skills: &QueueSkills, defaults: &QueueDefaults) -> Queue {
@@ -291,18 +311,18 @@ fn profile(config: &TenantConfig, person: &Person) -> Agent {
     }
 }
 
-fn publish(draft: &mut ConfigDraft, company: &Company, now: Timestamp) -> anyhow::Result<()> {
-    let document = serde_json::to_string(&company.flow)?;
+fn publish(draft: &mut ConfigDraft, line: &Line, now: Timestamp) -> anyhow::Result<()> {
+    let document = serde_json::to_string(&line.flow)?;
     if let Err(faults) = hub::Hub::check_flow(&document, &draft.config) {
         let first = faults.first().map(|fault| format!("{}: {}", fault.pointer, fault.detail));
-        bail!("the demo flow has faults: {}", first.unwrap_or_default());
+        bail!("the demo flow {:?} has faults: {}", line.name, first.unwrap_or_default());
     }
     let flow = store::fresh_id(now);
-    let name = "Main line".to_owned();
-    let entry = FlowDraft { name, draft: Arc::new(company.flow.clone()), published: None };
+    let name = line.name.clone();
+    let entry = FlowDraft { name, draft: Arc::new(line.flow.clone()), published: None };
     draft.flows.insert(flow, entry);
     draft.publish(flow).context("the flow was just added")?;
-    let number: DialString = company.number.parse()?;
+    let number: DialString = line.number.parse()?;
     draft.config.numbers.insert(number, flow);
     Ok(())
 }

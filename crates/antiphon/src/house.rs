@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use hub::{HouseKey, Hub, Ports};
-use media::{MediaConfig, MediaHandle};
+use media::MediaHandle;
 use model::time::Timestamp;
 use sip::{SipConfig, SipHandle};
 use store::{SetupToken, Store};
@@ -85,7 +85,7 @@ impl House {
         let starter = tokio::task::spawn_blocking(company::starter).await??;
         let Doors { entries, http, https } = doors::open(settings).await?;
         let (media_events, from_media) = mpsc::channel(MEDIA_EVENTS_WAITING);
-        let media = Arc::new(doors::start_media(media_config(settings), media_events)?);
+        let media = Arc::new(doors::start_media(&settings.media, media_events)?);
         let floor = FloorThread::start()?;
         let (sip, from_sip) = floor.run(async { sip::start(sip_config) }).await?;
         let sip = Arc::new(sip);
@@ -249,19 +249,6 @@ fn proxies(settings: &Settings) -> anyhow::Result<Vec<api::Network>> {
         text.parse().map_err(|error| anyhow!("http.behind_proxy: `{text}`: {error}"))
     };
     settings.http.behind_proxy.iter().map(network).collect()
-}
-
-fn media_config(settings: &Settings) -> MediaConfig {
-    let media = &settings.media;
-    MediaConfig {
-        bind: media.listen,
-        advertise: media.advertise.unwrap_or(media.listen),
-        rtp_ports: media.rtp_ports[0]..=media.rtp_ports[1],
-        browser: media.browser_listen,
-        browser_advertise: media.browser_advertise,
-        threads: media.threads,
-        realtime: media.realtime,
-    }
 }
 
 fn sip_config(settings: &Settings) -> anyhow::Result<SipConfig> {

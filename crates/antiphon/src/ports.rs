@@ -228,7 +228,8 @@ impl Sound for Files {
     }
 
     fn normalise(&self, wav: &[u8]) -> Result<Vec<i16>, SoundFault> {
-        let clip = Clip::from_wav(wav).map_err(|error| SoundFault::NotWav(error.to_string()))?;
+        let clip = Clip::from_wav(wav)
+            .map_err(|fault| SoundFault::NotWav { at: fault.at, why: fault.why.to_string() })?;
         Ok(clip.samples.to_vec())
     }
 }

@@ -71,8 +71,8 @@ pub(crate) struct Media {
     pub(crate) advertise: Option<IpAddr>,
     /// First and last RTP port; both 0 for any free ones.
     pub(crate) rtp_ports: [u16; 2],
-    /// UDP address of all browser legs.
-    pub(crate) browser_listen: SocketAddr,
+    /// UDP address of all browser legs; [`BROWSER_LISTEN`] or a free port beside it unless told.
+    pub(crate) browser_listen: Option<SocketAddr>,
     /// What browsers are told.
     pub(crate) browser_advertise: Option<IpAddr>,
     /// Media threads; 0 or 1. Media runs on one thread and refuses more.
@@ -82,6 +82,8 @@ pub(crate) struct Media {
 }
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+/// Where browser legs are when nobody says.
+pub(crate) const BROWSER_LISTEN: SocketAddr = SocketAddr::new(LOOPBACK, 7_800);
 
 impl Default for Data {
     fn default() -> Self {
@@ -116,8 +118,8 @@ impl Default for Media {
         Self {
             listen: LOOPBACK,
             advertise: None,
-            rtp_ports: [20_000, 20_999],
-            browser_listen: SocketAddr::new(LOOPBACK, 7_800),
+            rtp_ports: [20_000, 29_999],
+            browser_listen: None,
             browser_advertise: None,
             threads: 0,
             realtime: true,
@@ -224,13 +226,14 @@ fn overlay(table: &mut toml::Table, section: &str, key: &str, value: &str) -> an
     Ok(())
 }
 
-const OPTIONAL: [(&str, &str); 7] = [
+const OPTIONAL: [(&str, &str); 8] = [
     ("data", "key_file"),
     ("http", "https"),
     ("http", "certificate"),
     ("http", "key"),
     ("sip", "advertise"),
     ("media", "advertise"),
+    ("media", "browser_listen"),
     ("media", "browser_advertise"),
 ];
 

@@ -87,16 +87,19 @@ fn make_own(folder: &Path, listen: SocketAddr) -> anyhow::Result<()> {
     write(&folder.join("certificate.pem"), &certificate.pem())
 }
 
+/// Whole or not at all: half a file would stop every start after this one.
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    let unfinished = path.with_extension("unfinished");
     let mut file = std::fs::OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(true)
         .mode(0o600)
-        .open(path)
-        .with_context(|| path.display().to_string())?;
+        .open(&unfinished)
+        .with_context(|| unfinished.display().to_string())?;
     file.write_all(text.as_bytes())?;
-    Ok(file.sync_all()?)
+    file.sync_all()?;
+    std::fs::rename(&unfinished, path).with_context(|| path.display().to_string())
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! Changing the configuration: one edit, checked as a whole, told to the cell.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use model::config::{Prompt, TenantConfig, tongues};
+use model::config::{Prompt, Queue, TenantConfig, tongues};
 use model::{PromptId, limits};
 use store::{ConfigDraft, Edit, Edited, StoreError};
 
@@ -65,17 +66,21 @@ pub(crate) fn serves_all(prompt: &Prompt, company: &str) -> bool {
     tongues(company, company).iter().any(|tag| prompt.variants.contains_key(*tag))
 }
 
-/// Fails when a published flow speaks a prompt, or a queue plays it.
+/// Fails when a published flow speaks one of these prompts, or a queue plays it.
 pub(crate) fn hold_without(
     floor: &dyn crate::ports::Floor,
     config: &TenantConfig,
-    prompt: PromptId,
+    prompts: &BTreeSet<PromptId>,
 ) -> Result<(), Problem> {
     let mut without = config.clone();
-    let Some(gone) = without.prompts.remove(&prompt) else { return Ok(()) };
-    if let Some(queue) = config.queues.values().find(|queue| queue.music == gone.name) {
-        let detail =
-            format!("The queue {:?} plays it. Choose other music there first.", queue.name);
+    let gone = prompts.iter().filter_map(|id| without.prompts.remove(id));
+    let names: BTreeSet<String> = gone.map(|prompt| prompt.name).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    if let Some(queue) = config.queues.values().find(|queue| names.contains(&queue.music)) {
+        let Queue { name, music, .. } = queue;
+        let detail = format!("The queue {name:?} plays {music:?}. Choose other music there first.");
         return Err(Problem::conflict("in_use", detail));
     }
     published_flows_hold(floor, &without)

@@ -1,7 +1,9 @@
 //! `Idempotency-Key`: a command that is sent twice is carried out once, and the second sender
 //! hears the first answer.
 //!
-//! In memory: commands act on live state that ends with the process too.
+//! In memory: commands act on live state that ends with the process too. The entrances, where
+//! nobody is recognised yet, and uploads of sound, which change nothing when they are repeated, go
+//! past it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -218,10 +220,13 @@ pub(crate) async fn once(State(app): State<App>, request: Request, next: Next) -
 
 async fn try_once(app: &App, request: Request, next: Next) -> Result<Response, Problem> {
     let Some(key) = key_of(&request)? else { return Ok(next.run(request).await) };
+    if is_sound(request.headers()) {
+        return Ok(next.run(request).await);
+    }
     let (parts, body) = request.into_parts();
     // Only for somebody recognised: the key is theirs alone.
     let Some(caller) = guard::identify(&parts, app).await? else {
-        return Err(Problem::no_session());
+        return Ok(next.run(Request::from_parts(parts, body)).await);
     };
     let body = bytes(Request::new(body), limits::HTTP_BODY_BYTES_MAX).await?;
     let key = digest(&[caller.token.to_hex().as_bytes(), key.as_bytes()]);
@@ -239,9 +244,16 @@ async fn try_once(app: &App, request: Request, next: Next) -> Result<Response, P
     Ok(response)
 }
 
-/// Splits a response into itself and what to remember of it. Refusals are decided anew.
+/// Whether the body is a sound: too large to be read here.
+fn is_sound(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    kind.get(..6).is_some_and(|kind| kind.eq_ignore_ascii_case(b"audio/"))
+}
+
+/// Splits a response into itself and what to remember of it. Refusals are decided anew, and a
+/// cookie is given once.
 async fn remember(response: Response) -> Result<(Response, Option<Answer>), Problem> {
-    if !response.status().is_success() {
+    if !response.status().is_success() || response.headers().contains_key(header::SET_COOKIE) {
         return Ok((response, None));
     }
     let (parts, body) = response.into_parts();

@@ -137,9 +137,14 @@ pub enum SoundFault {
     /// There is no such file, or it is damaged beyond use.
     #[error("the recording cannot be read")]
     Unreadable,
-    /// The upload is no WAV file that can be used; the sentence says why.
-    #[error("{0}")]
-    NotWav(String),
+    /// The upload is no WAV file that can be used.
+    #[error("{why}")]
+    NotWav {
+        /// The byte at which the part that is wrong begins, from 0.
+        at: usize,
+        /// The reason, for a sentence.
+        why: String,
+    },
 }
 
 /// A recording as a WAV file that is made while it is read.

@@ -229,7 +229,10 @@ impl From<SoundFault> for Problem {
     fn from(fault: SoundFault) -> Self {
         match fault {
             SoundFault::Unreadable => Self::not_found(),
-            SoundFault::NotWav(why) => Self::unprocessable("bad_sound", why),
+            SoundFault::NotWav { at, why } => {
+                let detail = format!("From byte {at}: {why}.");
+                Self::unprocessable("bad_sound", detail).at("")
+            }
         }
     }
 }

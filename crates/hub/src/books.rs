@@ -116,6 +116,7 @@ impl Books {
             recording: wish.recording,
             call,
             n,
+            legs: vec![wish.leg],
             started_at: now,
             path: self.db.recording_place(call, n, &day(open.record.started_at)),
             length_ms: 0,

@@ -139,7 +139,7 @@ impl Leg {
                 vec![LegOutput::Cell(Input::LegEnded { leg, cause }), LegOutput::Finished]
             }
             // What was agreed on can never be heard.
-            State::Up => self.hang_up(LegCause::Refused),
+            State::Up => self.hang_up(LegCause::MediaTimeout),
             _ => Vec::new(),
         }
     }
@@ -262,7 +262,8 @@ impl Leg {
     }
 
     /// Answers a change. Media follows once the answer is out: a change that is cancelled leaves
-    /// no trace (RFC 3261 section 14.1).
+    /// no trace (RFC 3261 section 14.1). One to addresses of the other family, which could not be
+    /// heard, is refused, and the conversation goes on as it was.
     fn reoffered(
         &mut self,
         number: u32,
@@ -271,6 +272,11 @@ impl Leg {
     ) -> Vec<LegOutput> {
         let leg = self.leg;
         let Some(standing) = &self.local else { return Vec::new() };
+        if offer.as_ref().is_some_and(|offer| offer.address.is_ipv4() != standing.address.is_ipv4())
+        {
+            let status = 488;
+            return vec![LegOutput::Sip(SipCommand::RefuseChange { leg, change: number, status })];
+        }
         let local = match &offer {
             Some(offer) => standing.answering(offer),
             None => standing.offering(),
@@ -414,6 +420,27 @@ mod tests {
         };
         assert_eq!(remote, &Peer { desc: moved, signalled_from: Some(MOVED.ip()) });
         assert_eq!(local, &desc(Direction::SendRecv, &[Codec::Pcma]));
+    }
+
+    #[test]
+    fn a_change_to_where_we_cannot_send_is_refused_and_changes_nothing() {
+        let mut leg = up();
+        let offer = MediaDesc {
+            address: IpAddr::V6(std::net::Ipv6Addr::LOCALHOST),
+            ..desc(Direction::SendRecv, &[Codec::Pcmu])
+        };
+        let source = FROM;
+        let asked = SipEvent::Reoffered { leg: leg_id(), change: 2, offer: Some(offer), source };
+        let outputs = leg.sip(NOW, asked);
+        assert!(
+            matches!(
+                outputs.as_slice(),
+                [LegOutput::Sip(SipCommand::RefuseChange { change: 2, status: 488, .. })]
+            ),
+            "{outputs:?}"
+        );
+        assert_eq!(words(&change_ended(&mut leg, 2, false)), [""; 0]);
+        assert_eq!(leg.local, Some(desc(Direction::SendRecv, &[Codec::Pcmu])));
     }
 
     #[test]

@@ -9,7 +9,8 @@
 //!
 //! While the address that is heard speaks, no other is learned. Once it is silent, one may be, by
 //! the same rule: a translation gives a telephone that comes back from hold another port, a carrier
-//! moves its sound within its network, and neither tells.
+//! moves its sound within its network, and neither tells. The one that was silent needs to prove
+//! nothing when it speaks again: what came in between was a neighbour then.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -32,6 +33,8 @@ pub(crate) struct SourceLock {
     /// Where the peer's SIP messages come from.
     sip: Option<IpAddr>,
     locked: Option<Locked>,
+    /// What was heard before another address was learned in its silence.
+    silent: Option<SocketAddr>,
     /// What was heard before the peer moved, and until when it is not learned anew.
     left: Option<(SocketAddr, u64)>,
     candidate: Option<Candidate>,
@@ -63,7 +66,7 @@ impl SourceLock {
         let moved = self.signalled.is_some() && address.is_some() && address != self.signalled;
         let heard = self.locked.filter(|_| moved);
         let left = heard.map(|heard| (heard.address, now_ms + SOURCE_LEFT_MS)).or(self.left);
-        *self = Self { signalled: address, sip, locked: None, left, candidate: None };
+        *self = Self { signalled: address, sip, left, ..Self::default() };
     }
 
     fn may_be_learned(&self, now_ms: u64, source: SocketAddr) -> bool {
@@ -102,7 +105,8 @@ impl SourceLock {
         header: &Header,
         packet_ms: u64,
     ) -> bool {
-        if self.signalled != Some(source) {
+        let is_back = self.silent == Some(source);
+        if self.signalled != Some(source) && !is_back {
             if self.hear(now_ms, source) {
                 return true;
             }
@@ -115,7 +119,12 @@ impl SourceLock {
                 return false;
             }
         }
-        (self.locked, self.candidate) = (Some(Locked { address: source, heard_ms: now_ms }), None);
+        let locked = Locked { address: source, heard_ms: now_ms };
+        let before = self.locked.replace(locked).map(|before| before.address);
+        // Whoever is back, or is where its description says, was never replaced.
+        let was_learned = self.signalled != Some(source) && !is_back;
+        self.silent = before.filter(|before| was_learned && *before != source);
+        self.candidate = None;
         true
     }
 
@@ -248,8 +257,26 @@ mod tests {
             assert_eq!(lock.taken_of(20, 1_400, "198.51.100.9:4000"), 0, "a stranger stays out");
             assert_eq!(lock.taken_of(20, 1_900, next), 16, "the same probation as at the start");
             assert_eq!(lock.target(), Some(address(next)));
-            assert_eq!(lock.taken_of(20, 2_300, BEHIND), 0, "and it holds as the first one did");
+            assert_eq!(
+                lock.taken_of(20, 2_300, "203.0.113.7:4000"),
+                0,
+                "and it holds as the first"
+            );
         }
+    }
+
+    /// A neighbour that speaks into the silence of a telephone gets no more than that silence.
+    #[test]
+    fn the_address_that_was_silent_is_heard_at_once_when_it_speaks_again() {
+        let mut lock = lock();
+        let neighbour = "203.0.113.9:4000";
+        assert_eq!(lock.taken_of(20, 0, BEHIND), 16);
+        assert_eq!(lock.taken_of(20, 1_900, neighbour), 16);
+        assert_eq!(lock.taken_of(20, 2_300, BEHIND), 20, "no probation");
+        assert_eq!(lock.target(), Some(address(BEHIND)));
+        assert_eq!(lock.taken_of(20, 2_700, neighbour), 0, "it has no way back of its own");
+        assert_eq!(lock.taken_of(20, 3_900, neighbour), 16);
+        assert_eq!(lock.taken_of(1, 4_300, BEHIND), 1, "as often as it takes");
     }
 
     #[test]

@@ -87,6 +87,15 @@ pub enum SipCommand {
         /// Our answer, or our offer where the change brought none.
         local: MediaDesc,
     },
+    /// Refuse a change: the session stands as it was (RFC 3261 section 14.2).
+    RefuseChange {
+        /// The leg.
+        leg: LegId,
+        /// Which change is refused.
+        change: u32,
+        /// The final status, 400 to 699.
+        status: u16,
+    },
     /// End a leg in whatever state it is: CANCEL, BYE or a refusal.
     Hangup {
         /// The leg.
@@ -146,8 +155,8 @@ pub enum SipEvent {
         /// The answer that came with ACK.
         remote: Option<MediaDesc>,
     },
-    /// The far side wants to change the session (re-INVITE, UPDATE). Answer with `Reanswer`; until
-    /// `ChangeEnded` the session stands as it was.
+    /// The far side wants to change the session (re-INVITE, UPDATE). Answer with `Reanswer` or
+    /// `RefuseChange`; until `ChangeEnded` the session stands as it was.
     Reoffered {
         /// The leg.
         leg: LegId,
@@ -158,8 +167,8 @@ pub enum SipEvent {
         /// Where it came from.
         source: SocketAddr,
     },
-    /// What became of a change: our answer was sent, or the far side cancelled it, or the answer
-    /// came too late and the session stands as it was (RFC 3261 section 14).
+    /// What became of a change: our answer was sent, or the far side cancelled it, or it was
+    /// refused or answered too late and the session stands as it was (RFC 3261 section 14).
     ChangeEnded {
         /// The leg.
         leg: LegId,

@@ -344,6 +344,11 @@ fn read_recording(row: &SqliteRow) -> Result<RecordingRow, StoreError> {
         recording: row.parsed("id")?,
         call: row.parsed("call_id")?,
         n: u32::try_from(row.number("n")?).map_err(|_| StoreError::damaged("recording.n"))?,
+        legs: row
+            .text("legs")?
+            .split_whitespace()
+            .map(|leg| leg.parse().map_err(|_| StoreError::damaged("recording.legs")))
+            .collect::<Result<_, _>>()?,
         started_at: row.time("started_at")?,
         path: row.text("path")?,
         length_ms: row.number("length_ms")?,
@@ -389,7 +394,7 @@ mod tests {
          FROM n",
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000)
          INSERT INTO recording SELECT $1, printf('%08d', i), printf('%08d', i), 1, i, 'p', 1, TRUE,
-             '00' FROM n",
+             '00', '' FROM n",
     ];
     const EVENTS: &str =
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000)

@@ -10,7 +10,7 @@ use model::media::MediaEvent;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-use crate::settings::Settings;
+use crate::settings::{BROWSER_LISTEN, Media, Settings};
 use crate::tell;
 use crate::tls::Tls;
 
@@ -44,13 +44,28 @@ async fn listen(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> 
     })
 }
 
-/// Starts the media plane with the address for the voice of browsers.
+/// Starts the media plane with the address for the voice of browsers. Where nobody named one and
+/// another house has the usual port, a free one does as well: pages are told it with each call.
 pub(super) fn start_media(
-    config: MediaConfig,
+    settings: &Media,
     events: mpsc::Sender<MediaEvent>,
 ) -> anyhow::Result<MediaHandle> {
+    let config = media_config(settings);
     let voice = config.browser;
-    media::start(config, events).map_err(|fault| match fault {
+    let started = match media::start(config.clone(), events.clone()) {
+        Err(MediaError::Browser(error))
+            if settings.browser_listen.is_none() && error.kind() == ErrorKind::AddrInUse =>
+        {
+            let free = SocketAddr::new(voice.ip(), 0);
+            let started = media::start(MediaConfig { browser: free, ..config }, events);
+            started.inspect(|media| {
+                let taken = media.browser_addr();
+                tell(&format!("voice of browsers: udp {taken}, as {voice} is in use"));
+            })
+        }
+        started => started,
+    };
+    started.map_err(|fault| match fault {
         MediaError::Browser(error) => anyhow!(
             "the address {voice} for the voice of browsers {}; name another in the settings: \
              media.browser_listen, or ANTIPHON_MEDIA__BROWSER_LISTEN=ADDR",
@@ -58,6 +73,18 @@ pub(super) fn start_media(
         ),
         other => other.into(),
     })
+}
+
+fn media_config(media: &Media) -> MediaConfig {
+    MediaConfig {
+        bind: media.listen,
+        advertise: media.advertise.unwrap_or(media.listen),
+        rtp_ports: media.rtp_ports[0]..=media.rtp_ports[1],
+        browser: media.browser_listen.unwrap_or(BROWSER_LISTEN),
+        browser_advertise: media.browser_advertise,
+        threads: media.threads,
+        realtime: media.realtime,
+    }
 }
 
 /// Why nothing can listen at an address.

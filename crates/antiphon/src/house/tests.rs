@@ -1,6 +1,6 @@
 //! A whole house on a temporary folder: commands beside it, and its end.
 
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::os::unix::fs::PermissionsExt as _;
 
 use store::Ctx;
@@ -15,7 +15,7 @@ fn settings(dir: &std::path::Path) -> Settings {
     settings.http.listen.set_port(0);
     settings.sip.listen.set_port(0);
     settings.media.rtp_ports = [0, 0];
-    settings.media.browser_listen.set_port(0);
+    settings.media.browser_listen = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
     settings.media.realtime = false;
     settings
 }
@@ -183,4 +183,24 @@ async fn a_taken_web_address_leaves_nothing_running() {
     let refused = House::start(&settings, FirstStart::Furnished).await.err().expect("refused");
     assert!(refused.to_string().contains("--http"), "{refused:#}");
     UdpSocket::bind(settings.sip.listen).expect("SIP was not opened");
+}
+
+/// Nobody has to name ports of voice to run two houses on one machine.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_taken_port_of_voice_matters_only_where_it_was_named() {
+    media::webrtc::install_crypto();
+    let usual = crate::settings::BROWSER_LISTEN;
+    // Somebody else may have it already.
+    let _taken = UdpSocket::bind(usual).ok();
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let mut settings = settings(dir.path());
+    settings.media.browser_listen = Some(usual);
+    let refused = House::start(&settings, FirstStart::Furnished).await.err().expect("refused");
+    assert!(refused.to_string().contains("media.browser_listen"), "{refused:#}");
+    settings.media.browser_listen = None;
+    let house = House::start(&settings, FirstStart::Furnished).await.expect("starts");
+    let told = house.media.browser_addr();
+    assert_eq!(told.ip(), usual.ip());
+    assert!(told.port() != usual.port() && told.port() != 0, "{told}");
+    house.stop().await.expect("stops");
 }

@@ -58,6 +58,34 @@ async fn command(app: &App, caller: &Caller, command: Command) -> Result<StatusC
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// A command about one call. Who takes no contacts hears that only of a call that they may see.
+async fn command_on(
+    app: &App,
+    caller: &Caller,
+    call: CallId,
+    command: Command,
+) -> Result<StatusCode, Problem> {
+    let agent = match app.seat(caller).await {
+        Ok(agent) => agent,
+        Err(no_seat) => {
+            visible(app, caller, call).await?;
+            return Err(no_seat);
+        }
+    };
+    app.floor.command(caller.tenant, agent, command).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A command about an offer, which nobody but its agent knows of.
+async fn command_at(app: &App, caller: &Caller, command: Command) -> Result<StatusCode, Problem> {
+    let agent = match app.seat(caller).await {
+        Err(problem) if problem.code == "no_seat" => return Err(Problem::not_found()),
+        seat => seat?,
+    };
+    app.floor.command(caller.tenant, agent, command).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 fn check_reason(reason: &str) -> Result<(), Problem> {
     crate::edit::check_name(reason, "/reason")
 }
@@ -118,7 +146,7 @@ pub(crate) async fn accept(
     Signed(caller): Signed,
     Id(offer): Id<OfferId>,
 ) -> Result<StatusCode, Problem> {
-    command(&app, &caller, Command::Accept { offer }).await
+    command_at(&app, &caller, Command::Accept { offer }).await
 }
 
 /// Gives the offer back.
@@ -132,7 +160,7 @@ pub(crate) async fn decline(
     Body(body): Body<ReasonBody>,
 ) -> Result<StatusCode, Problem> {
     check_reason(&body.reason)?;
-    command(&app, &caller, Command::Decline { offer, reason: body.reason }).await
+    command_at(&app, &caller, Command::Decline { offer, reason: body.reason }).await
 }
 
 /// Lets the customer hear music.
@@ -143,7 +171,7 @@ pub(crate) async fn hold(
     Signed(caller): Signed,
     Id(call): Id<CallId>,
 ) -> Result<StatusCode, Problem> {
-    command(&app, &caller, Command::Hold { call }).await
+    command_on(&app, &caller, call, Command::Hold { call }).await
 }
 
 /// Talks again.
@@ -154,7 +182,7 @@ pub(crate) async fn resume(
     Signed(caller): Signed,
     Id(call): Id<CallId>,
 ) -> Result<StatusCode, Problem> {
-    command(&app, &caller, Command::Resume { call }).await
+    command_on(&app, &caller, call, Command::Resume { call }).await
 }
 
 /// Ends the call for both.
@@ -165,7 +193,7 @@ pub(crate) async fn hangup(
     Signed(caller): Signed,
     Id(call): Id<CallId>,
 ) -> Result<StatusCode, Problem> {
-    command(&app, &caller, Command::Hangup { call }).await
+    command_on(&app, &caller, call, Command::Hangup { call }).await
 }
 
 /// Finishes the wrap-up.
@@ -180,7 +208,7 @@ pub(crate) async fn wrap_up(
 ) -> Result<StatusCode, Problem> {
     check_note(&body.note)?;
     let WrapUpBody { disposition, resolved, note } = body;
-    command(&app, &caller, Command::WrapUp { call, disposition, resolved, note }).await
+    command_on(&app, &caller, call, Command::WrapUp { call, disposition, resolved, note }).await
 }
 
 /// Keeps my note on a call, in place of an earlier one of mine.
@@ -195,8 +223,8 @@ pub(crate) async fn put_note(
     Body(body): Body<NoteBody>,
 ) -> Result<StatusCode, Problem> {
     check_note(&body.note)?;
+    may_note(&app, &caller, call).await?;
     let agent = AgentId::of_user(caller.person()?.id);
-    may_note(&app, &caller, call, agent).await?;
     let note = FloorRow::Note { call, agent, text: body.note, at: app.now() };
     let batch = FloorBatch { tenant: caller.tenant, events: vec![], rows: vec![note] };
     app.store.floor().commit(batch).await?;
@@ -205,11 +233,12 @@ pub(crate) async fn put_note(
 
 /// Fails unless somebody may see the call or talked on it: also the first of two agents has
 /// something to say, though the call counts as the second one's.
-async fn may_note(app: &App, caller: &Caller, call: CallId, agent: AgentId) -> Result<(), Problem> {
+async fn may_note(app: &App, caller: &Caller, call: CallId) -> Result<(), Problem> {
     let Err(hidden) = visible(app, caller, call).await else { return Ok(()) };
     let events = app.db(caller).call_events(call).await?;
+    let own = caller.user.as_ref().map(|user| AgentId::of_user(user.id));
     let talked =
-        |event: &Event| matches!(event, Event::Connected { agent: of, .. } if *of == agent);
+        |event: &Event| matches!(event, Event::Connected { agent, .. } if Some(*agent) == own);
     if events.iter().any(|recorded| talked(&recorded.event)) { Ok(()) } else { Err(hidden) }
 }
 
@@ -227,5 +256,5 @@ pub(crate) async fn extend_wrap_up(
         let detail = "Ask for 1 to 3600 seconds.";
         return Err(Problem::unprocessable("bad_length", detail).at("/seconds"));
     }
-    command(&app, &caller, Command::ExtendWrapUp { call, by_ms }).await
+    command_on(&app, &caller, call, Command::ExtendWrapUp { call, by_ms }).await
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use model::config::TenantConfig;
+use model::config::{Prompt, TenantConfig};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -66,12 +66,13 @@ pub(crate) async fn put(
     let edited = edit(&app, &caller, base, "change the company".to_owned(), |draft| {
         let config = &mut draft.config;
         let Company { name, zone, language } = company;
-        for (id, prompt) in &config.prompts {
-            if serves_all(prompt, &config.language) && !serves_all(prompt, &language) {
-                hold_without(floor.as_ref(), config, *id)
-                    .map_err(|_| not_spoken(&prompt.name, &language))?;
-            }
-        }
+        let silent = |prompt: &Prompt| {
+            serves_all(prompt, &config.language) && !serves_all(prompt, &language)
+        };
+        let prompts = config.prompts.iter().filter(|(_, prompt)| silent(prompt));
+        let prompts = prompts.map(|(id, _)| *id).collect();
+        hold_without(floor.as_ref(), config, &prompts)
+            .map_err(|used| not_spoken(&used, &language))?;
         (config.name, config.zone, config.language) = (name, zone, language);
         Ok(Company::of(config))
     })
@@ -101,7 +102,8 @@ pub(crate) async fn reach(
     Ok(Json(Reach { sip: app.floor.reached_at().to_string(), domain }))
 }
 
-fn not_spoken(prompt: &str, language: &str) -> Problem {
-    let detail = format!("The prompt {prompt:?} is in use and has no sound for {language}.");
+fn not_spoken(used: &Problem, language: &str) -> Problem {
+    let why = used.errors.first().map_or(&used.detail, |fault| &fault.detail);
+    let detail = format!("Something that callers hear has no sound for {language}: {why}");
     Problem::conflict("not_spoken", detail).at("/language")
 }

@@ -93,6 +93,7 @@ pub(crate) async fn put(
     let now = app.now();
     let summary = format!("record prompt {name} ({language})");
     let edited = edit(&app, &caller, base, summary, |draft| {
+        let before_ms = sounds_ms(&draft.config);
         let prompts = &mut draft.config.prompts;
         let known = prompts.iter().find(|(_, prompt)| prompt.name == name).map(|(id, _)| *id);
         let id = match known {
@@ -109,7 +110,7 @@ pub(crate) async fn put(
         }
         prompt.variants.insert(language, clip);
         let row = row(prompt);
-        check_total(&draft.config)?;
+        check_total(before_ms, sounds_ms(&draft.config))?;
         Ok(row)
     })
     .await?;
@@ -136,7 +137,7 @@ pub(crate) async fn remove(
         let id = *id;
         prompt.variants.remove(&language).ok_or_else(Problem::not_found)?;
         if !serves_all(prompt, &config.language) {
-            hold_without(floor.as_ref(), config, id)?;
+            hold_without(floor.as_ref(), config, &[id].into())?;
         }
         if config.prompts.get(&id).is_some_and(|prompt| prompt.variants.is_empty()) {
             config.prompts.remove(&id);
@@ -147,13 +148,18 @@ pub(crate) async fn remove(
     Ok((StatusCode::NO_CONTENT, etag(edited.config.n)).into_response())
 }
 
-/// All sounds of a tenant are in memory while it runs.
-fn check_total(config: &TenantConfig) -> Result<(), Problem> {
+/// How long all sounds last, each counted once, milliseconds: they are in memory while the tenant
+/// runs.
+fn sounds_ms(config: &TenantConfig) -> i64 {
     let variants = config.prompts.values().flat_map(|prompt| prompt.variants.values());
     let lengths: BTreeMap<ClipId, u32> =
         variants.map(|variant| (variant.clip, variant.length_ms)).collect();
-    let total: i64 = lengths.values().map(|length_ms| i64::from(*length_ms)).sum();
-    if total <= limits::PROMPTS_MS_PER_TENANT_MAX {
+    lengths.values().map(|length_ms| i64::from(*length_ms)).sum()
+}
+
+/// A company over the limit may put shorter sounds in place of longer ones.
+fn check_total(before_ms: i64, after_ms: i64) -> Result<(), Problem> {
+    if after_ms <= limits::PROMPTS_MS_PER_TENANT_MAX || after_ms <= before_ms {
         return Ok(());
     }
     let minutes = limits::PROMPTS_MS_PER_TENANT_MAX / 60_000;

@@ -39,6 +39,9 @@ const CLOSE_SESSION_OVER: u16 = 4401;
 const CLOSE_FORBIDDEN: u16 = 4403;
 /// Bytes that are read at all; a message between the limit and this one is answered with 1009.
 const READ_BYTES_MAX: usize = 2 * 1_024 * 1_024;
+/// What each connection holds for reading. Pages say little: at its default of 128 KiB this was the
+/// most that a page cost.
+const READ_BUFFER_BYTES: usize = 4 * 1_024;
 
 /// A one-use ticket for a WebSocket without a cookie.
 #[derive(Debug, Serialize, ToSchema)]
@@ -94,7 +97,10 @@ pub(crate) async fn open(
         return Err(Problem::new(status, "too_many_connections", detail).retry(5));
     }
     let place = parts.extensions.get::<Arc<Place>>().cloned();
-    let upgrade = upgrade.max_message_size(READ_BYTES_MAX).max_frame_size(READ_BYTES_MAX);
+    let upgrade = upgrade
+        .max_message_size(READ_BYTES_MAX)
+        .max_frame_size(READ_BYTES_MAX)
+        .read_buffer_size(READ_BUFFER_BYTES);
     Ok(upgrade.on_upgrade(move |socket| async move {
         // Held as long as the connection.
         let _held = (permit, member, place);

@@ -24,7 +24,7 @@ use crate::ws::topic::{ME, TopicView, allowed, name_of};
 use crate::ws::{CLOSE_FORBIDDEN, CLOSE_SESSION_OVER};
 
 /// How often the session and the rights are looked up again.
-const RECHECK: Duration = Duration::from_secs(4);
+const RECHECK: Duration = Duration::from_secs(3);
 /// A connection that says nothing for so long is gone; pages ping more often.
 const SILENCE_MAX: Duration = Duration::from_secs(75);
 /// A page that does not take one frame in this time is too slow.

@@ -258,6 +258,8 @@ async fn prompts_are_uploaded_and_heard() {
     assert_eq!((heard.header("content-type"), heard.bytes.len()), ("audio/wav", 44 + 16));
     let bad = put("/api/v1/prompts/hello/en", "audio/wav", b"no sound").await;
     assert_eq!((bad.status.as_u16(), bad.code().as_str()), (422, "bad_sound"));
+    let fault = &bad.json()["errors"][0];
+    assert_eq!(fault["detail"], "From byte 12: this is no WAV file.");
     assert_eq!(put("/api/v1/prompts/hello/en", "image/png", b"RIFF").await.code(), "wrong_type");
     for path in ["/api/v1/prompts/hello/x!", "/api/v1/prompts/hello/english"] {
         assert_eq!(put(path, "audio/wav", b"RIFF").await.code(), "bad_language");

@@ -113,6 +113,7 @@ pub(crate) async fn recorded_call(house: &House, company: &Company, seq: u64) ->
             recording: fresh_id::<RecordingId>(NOW),
             call,
             n: 1,
+            legs: vec![leg],
             started_at: NOW + Span::from_secs(7),
             path: db.recording_place(call, 1, "2026-09-21"),
             length_ms: 60_000,

@@ -100,4 +100,12 @@ async fn all_sounds_of_a_company_together_have_a_limit() {
     assert_eq!(put("hello/en", "RIFF").await.status, StatusCode::OK);
     assert_eq!(put("hello/el", "RIFF").await.status, StatusCode::OK, "the same sound counts once");
     assert_eq!(put("hello/fa", "RIFF another").await.code(), "limit");
+    let half = |draft: &mut ConfigDraft| -> Result<(), store::StoreError> {
+        let prompt = draft.config.prompts.values_mut().find(|prompt| prompt.name == "music");
+        prompt.unwrap().variants.values_mut().for_each(|clip| clip.length_ms *= 2);
+        Ok(())
+    };
+    let edit = Edit { expected: None, summary: "of an older version".into(), at: NOW };
+    house.store.system(company.tenant).edit_config(edit, half).await.unwrap();
+    assert_eq!(put("music/*", "RIFF shorter").await.status, StatusCode::OK, "a way back");
 }

@@ -142,6 +142,43 @@ async fn refusals_have_their_status() {
     }
 }
 
+/// Clients that put a key on whatever they send can sign in and upload.
+#[tokio::test]
+async fn a_key_is_no_hindrance_where_it_means_nothing() {
+    let house = House::open().await;
+    let company = house.found("100").await;
+    let keyed = |session: &str, method: Method, path: &str, kind: &str, body: Body| {
+        let request = request(session, method, path)
+            .header("content-type", kind)
+            .header("idempotency-key", "k1")
+            .body(body)
+            .unwrap();
+        let house = &house;
+        async move { house.send(request).await }
+    };
+    let login = || json!({"mail": "agent@example.com", "password": PASSWORD}).to_string().into();
+    let path = "/api/v1/session";
+    // Also over a session that is there: its cookie is not repeated from memory.
+    for session in ["", &company.sessions["administrator"], &company.sessions["administrator"]] {
+        let made = keyed(session, Method::POST, path, "application/json", login()).await;
+        assert_eq!(made.status, StatusCode::OK, "{made:?}");
+        assert!(made.headers.contains_key("set-cookie"));
+        assert!(!made.headers.contains_key("idempotency-replayed"));
+    }
+    let setup = keyed("", Method::POST, "/api/v1/setup", "application/json", "{}".into()).await;
+    assert_ne!(setup.code(), "no_session");
+    let administrator = house
+        .store
+        .system(company.tenant)
+        .create_session(company.people["administrator"], NOW, Span::from_secs(600))
+        .await
+        .unwrap();
+    let sound = [b"RIFF".to_vec(), vec![0; 3 << 20]].concat();
+    let path = "/api/v1/prompts/hello/en";
+    let put = keyed(administrator.reveal(), Method::PUT, path, "audio/wav", sound.into()).await;
+    assert_eq!(put.status, StatusCode::OK, "{put:?}");
+}
+
 #[tokio::test]
 async fn a_command_sent_twice_is_carried_out_once() {
     let house = House::open().await;

@@ -190,7 +190,7 @@ impl Sound for PlayedSound {
         if wav.starts_with(b"RIFF") {
             Ok(wav.iter().map(|byte| i16::from(*byte)).collect())
         } else {
-            Err(SoundFault::NotWav("This is no WAV file.".into()))
+            Err(SoundFault::NotWav { at: 12, why: "this is no WAV file".into() })
         }
     }
 }

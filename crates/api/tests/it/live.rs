@@ -21,18 +21,18 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use crate::calls::recorded_call;
 use crate::house::{Company, House, NOW};
 
-type Wire = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(crate) type Wire = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Nothing in these tests takes longer.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-struct Live {
-    house: House,
-    company: Company,
+pub(crate) struct Live {
+    pub(crate) house: House,
+    pub(crate) company: Company,
     address: SocketAddr,
 }
 
-async fn live() -> Live {
+pub(crate) async fn live() -> Live {
     let house = House::open().await;
     let company = house.found("100").await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -44,7 +44,12 @@ async fn live() -> Live {
 }
 
 impl Live {
-    async fn connect(&self, session: &str, origin: &str, query: &str) -> Result<Wire, Error> {
+    pub(crate) async fn connect(
+        &self,
+        session: &str,
+        origin: &str,
+        query: &str,
+    ) -> Result<Wire, Error> {
         let url = format!("ws://{}/api/v1/ws{query}", self.address);
         let mut request = url.into_client_request()?;
         let headers = request.headers_mut();
@@ -55,7 +60,7 @@ impl Live {
         connect_async(request).await.map(|(wire, _)| wire)
     }
 
-    async fn page(&self, who: &str, tab: &str, since: Value) -> Wire {
+    pub(crate) async fn page(&self, who: &str, tab: &str, since: Value) -> Wire {
         let origin = format!("http://{}", self.address);
         let mut wire = self.connect(&self.company.sessions[who], &origin, "").await.unwrap();
         let hello = json!({"type": "hello", "tab": tab, "epoch": 1, "since": since});
@@ -140,11 +145,11 @@ impl Live {
     }
 }
 
-async fn say(wire: &mut Wire, frame: &Value) {
+pub(crate) async fn say(wire: &mut Wire, frame: &Value) {
     wire.send(Message::text(frame.to_string())).await.unwrap();
 }
 
-async fn hear(wire: &mut Wire) -> Value {
+pub(crate) async fn hear(wire: &mut Wire) -> Value {
     match timeout(PATIENCE, wire.next()).await.unwrap() {
         Some(Ok(Message::Text(text))) => serde_json::from_str(&text).unwrap(),
         other => panic!("expected a frame, got {other:?}"),
@@ -152,7 +157,7 @@ async fn hear(wire: &mut Wire) -> Value {
 }
 
 /// The code the server closes with, frames before it passed over.
-async fn closed(wire: &mut Wire) -> u16 {
+pub(crate) async fn closed(wire: &mut Wire) -> u16 {
     loop {
         match timeout(PATIENCE, wire.next()).await.unwrap() {
             Some(Ok(Message::Close(Some(frame)))) => return frame.code.into(),
@@ -424,17 +429,6 @@ async fn one_account_does_not_take_every_place() {
         while live.connect(&live.company.sessions["agent"], &origin, "").await.is_err() {}
     };
     timeout(PATIENCE, again).await.unwrap();
-}
-
-#[tokio::test]
-async fn a_session_that_ends_takes_its_pages_along() {
-    let live = live().await;
-    let mut page = live.page("agent", "a", json!({})).await;
-    let session = &live.company.sessions["agent"];
-    live.house.ask(session, Method::DELETE, "/api/v1/session").await;
-    let began = std::time::Instant::now();
-    assert_eq!(closed(&mut page).await, 4401);
-    assert!(began.elapsed() < Duration::from_secs(6));
 }
 
 #[tokio::test]

@@ -308,6 +308,14 @@ async fn nobody_reaches_what_is_not_theirs() {
                 assert_eq!(asked.0, ours.tenant, "{place}: our own cell is asked");
             }
             *house.floor.refusal.lock().unwrap() = None;
+            // Whoever takes no contacts is told no more of it.
+            for path in [foreign.fill(row.path, ""), nowhere.fill(row.path, "")] {
+                for role in ["supervisor", "administrator"] {
+                    let session = &ours.sessions[role];
+                    let (status, code) = ask(&house, &row, &path, session, own.flow).await;
+                    assert_eq!((status, code.as_str()), (404, "not_found"), "{place} {role}");
+                }
+            }
         }
         let mut may = BTreeMap::new();
         for role in ["agent", "supervisor", "administrator"] {
@@ -332,7 +340,11 @@ fn check(row: &Row, place: &str, may: &BTreeMap<&str, (u16, String)>) {
         match row.who {
             Who::Administrator => assert_eq!(refused, *role != "administrator", "{place} {role}"),
             Who::Seat => {
-                let wanted = if *role == "agent" { 204 } else { 403 };
+                let wanted = match *role {
+                    "agent" => 204,
+                    _ if row.path.contains("{offer}") => 404,
+                    _ => 403,
+                };
                 assert_eq!(*status, wanted, "{place} {role} {code}");
             }
             Who::Signed | Who::Anybody => assert!(!refused, "{place} {role} {code}"),

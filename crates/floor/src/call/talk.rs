@@ -92,6 +92,7 @@ impl Cell {
             LegCause::Unreachable
             | LegCause::NoAck
             | LegCause::MediaTimeout
+            | LegCause::Refused
             | LegCause::InternalError
             | LegCause::NodeFailure => {
                 // Like a page that does not come back; nobody else shall be sent to it meanwhile,

@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use model::limits;
 use model::media::{Codec, Direction, Graph, MediaDesc, RecordWish};
 use model::time::Timestamp;
 
@@ -110,4 +111,31 @@ async fn a_leg_whose_session_media_does_not_take_is_hung_up() {
     let signalled = bench.signalled.lock().expect("no panic");
     let last = signalled.last();
     assert_eq!(last, Some(&SipCommand::Hangup { leg, cause: LegCause::InternalError }));
+}
+
+/// A cell that is behind takes no new call: the caller hears so at once, and nothing is left of it.
+/// What is about calls that it has still gets through.
+#[tokio::test]
+async fn a_full_mailbox_refuses_new_calls_and_nothing_else() {
+    let mut bench = Bench::new();
+    let wake = || Message::Input { input: Input::Wake, rows: Vec::new(), reply: None };
+    let mailbox = bench.board.cells[&bench.tenant].clone();
+    while mailbox.offer(wake()) {}
+    assert_eq!(mailbox.waiting(), limits::CELL_MAILBOX_INPUTS_MAX);
+
+    let leg: LegId = id(7);
+    let dialled: DialString = "100".parse().expect("dialable");
+    let from = Ipv4Addr::LOCALHOST.into();
+    let (machine, _) = Leg::incoming(leg, id(8), dialled, None, Some(desc(4_000)), from);
+    bench.board.legs.insert(leg, (bench.tenant, machine));
+    bench.board.media(MediaEvent::Prepared { leg, local: desc(6_000) });
+    let refused = SipCommand::Reject { leg, status: 503, retry_after_s: Some(5) };
+    assert_eq!(*bench.signalled.lock().expect("no panic"), [refused]);
+    assert_eq!(mailbox.waiting(), limits::CELL_MAILBOX_INPUTS_MAX, "it was not handed in");
+
+    let ended = SipEvent::Ended { leg, cause: LegCause::Refused, status: None };
+    bench.board.sip(ended);
+    assert!(bench.board.legs.is_empty());
+    bench.board.hand_in(bench.tenant, id(9), Input::LegUp { leg: id(9) });
+    assert!(mailbox.waiting() > limits::CELL_MAILBOX_INPUTS_MAX);
 }

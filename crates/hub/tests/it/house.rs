@@ -205,6 +205,7 @@ impl House {
             recording: store::fresh_id(started_at),
             call,
             n,
+            legs: Vec::new(),
             started_at,
             path: self.db().recording_place(call, n, "2026-09-21"),
             length_ms: 0,

@@ -52,6 +52,14 @@ pub enum ClipError {
     /// A rate outside 4 to 192 kHz.
     #[error("{0} samples per second are not supported, 4,000 to 192,000 are")]
     Rate(u32),
+    /// The sound breaks off: less of it is there than the file says.
+    #[error("the file is cut short: it announces {claimed} bytes of sound and has {found}")]
+    CutShort {
+        /// Bytes of sound by its own account.
+        claimed: u32,
+        /// Bytes of sound that are there.
+        found: usize,
+    },
     /// Longer than `limits::PROMPT_S_MAX`.
     #[error("the sound is {seconds} s long, {max} s are allowed", max = PROMPT_S_MAX)]
     TooLong {
@@ -60,12 +68,28 @@ pub enum ClipError {
     },
 }
 
+/// Why bytes are no clip, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct ClipFault {
+    /// The byte at which the part that is wrong begins, from 0.
+    pub at: usize,
+    /// What is wrong.
+    pub why: ClipError,
+}
+
+impl ClipError {
+    fn at(self, at: usize) -> ClipFault {
+        ClipFault { at, why: self }
+    }
+}
+
 impl Clip {
     /// Reads a WAV file, converts and normalises it.
     ///
     /// # Errors
-    /// [`ClipError`] says what the file is not.
-    pub fn from_wav(bytes: &[u8]) -> Result<Self, ClipError> {
+    /// [`ClipFault`] says what the file is not, and where.
+    pub fn from_wav(bytes: &[u8]) -> Result<Self, ClipFault> {
         let sound = wav::read(bytes)?;
         let samples = resample::to_rate(&sound.mono(), sound.rate, RATE);
         Ok(Self::from_samples(&normalise(&samples)))
@@ -190,7 +214,8 @@ mod tests {
         assert!(silence.samples.iter().all(|sample| *sample == 0));
         let long = vec![0; 4_000 * (PROMPT_S_MAX as usize + 1)];
         let told = Clip::from_wav(&wav::write(&long, 4_000));
-        assert_eq!(told, Err(ClipError::TooLong { seconds: u64::from(PROMPT_S_MAX) + 1 }));
+        let why = ClipError::TooLong { seconds: u64::from(PROMPT_S_MAX) + 1 };
+        assert_eq!(told, Err(why.at(36)));
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! RIFF WAVE files: read strictly enough, written plainly.
 //!
 //! Invariant: lengths in the file are claims; only bytes that are there are read. A recorder that
-//! crashed leaves a data length of 0 or of all ones: then the sound goes to the end of the file.
+//! crashed, or wrote into a pipe, leaves a data length of 0 or of nearly 2 or 4 GiB: then the sound
+//! goes to the end of the file. Any other length that the file does not have is a file cut short.
 
 use model::limits::{self, PROMPT_S_MAX};
 use model::media::Codec;
 
-use super::ClipError;
+use super::{ClipError, ClipFault};
 use crate::g711;
 
 const LINEAR: u16 = 1;
@@ -88,31 +89,46 @@ fn finite(value: f32) -> f32 {
     if value.is_finite() { value.clamp(-8.0, 8.0) } else { 0.0 }
 }
 
-/// Finds format and sound.
-pub(crate) fn read(bytes: &[u8]) -> Result<Sound<'_>, ClipError> {
-    let riff = bytes.get(..12).ok_or(ClipError::NotWav)?;
+/// Finds format and sound; a fault is named with the byte at which it begins.
+pub(crate) fn read(bytes: &[u8]) -> Result<Sound<'_>, ClipFault> {
+    let riff = bytes.get(..12).ok_or(ClipError::NotWav.at(0))?;
     if &riff[..4] != b"RIFF" || &riff[8..] != b"WAVE" {
-        return Err(ClipError::NotWav);
+        return Err(ClipError::NotWav.at(0));
     }
     let mut rest = &bytes[12..];
     let mut format = None;
     while let Some((head, body)) = rest.split_first_chunk::<8>() {
-        let claimed = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
+        let place = bytes.len() - rest.len();
+        let claimed = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
+        let length = claimed as usize;
         match &head[..4] {
-            b"fmt " => format = Some(Format::parse(&body[..claimed.min(body.len())])?),
+            b"fmt " => {
+                let parsed = Format::parse(&body[..length.min(body.len())]);
+                format = Some(parsed.map_err(|why| why.at(place))?);
+            }
             b"data" => {
-                let format = format.ok_or(ClipError::NotWav)?;
-                let unknown = claimed == 0 || claimed == u32::MAX as usize;
-                let length = if unknown { body.len() } else { claimed.min(body.len()) };
-                return format.sound(&body[..length]);
+                let format = format.ok_or(ClipError::NotWav.at(place))?;
+                let data = if is_unknown(claimed) {
+                    body
+                } else {
+                    body.get(..length)
+                        .ok_or(ClipError::CutShort { claimed, found: body.len() }.at(place))?
+                };
+                return format.sound(data).map_err(|why| why.at(place));
             }
             _ => {}
         }
         // Chunks begin at even places.
-        let next = claimed.saturating_add(claimed % 2);
+        let next = length.saturating_add(length % 2);
         rest = body.get(next..).unwrap_or_default();
     }
-    Err(ClipError::NotWav)
+    Err(ClipError::NotWav.at(bytes.len()))
+}
+
+/// Whether whoever wrote a data length did not know it.
+fn is_unknown(claimed: u32) -> bool {
+    let nearly = |most: u32| (most - 0xffff..=most).contains(&claimed);
+    claimed == 0 || nearly(i32::MAX as u32) || nearly(u32::MAX)
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -229,22 +245,26 @@ mod tests {
     }
 
     #[test]
-    fn lengths_that_lie_are_cut_to_what_is_there() {
-        for claimed in [0, u32::MAX, 1_000_000, 4] {
+    fn a_length_that_nobody_knew_is_what_is_there_and_any_other_must_be_there() {
+        for claimed in [0, u32::MAX, 0x7fff_f000, 4] {
             let bytes = file(1, 1, 16, claimed, &[0, 0x40, 0, 0x40]);
             assert_eq!(read(&bytes).expect("a file").mono(), [0.5, 0.5], "{claimed}");
         }
+        let cut = read(&file(1, 1, 16, 1_000_000, &[0, 0x40, 0, 0x40])).err();
+        let why = ClipError::CutShort { claimed: 1_000_000, found: 4 };
+        assert_eq!(cut, Some(ClipFault { at: 48, why }));
     }
 
     #[test]
     fn what_is_not_supported_is_named() {
         let refused =
             |format, channels, bits| read(&file(format, channels, bits, 2, &[0, 0])).err();
-        assert_eq!(refused(85, 1, 16), Some(ClipError::Coding { format: 85, bits: 16 }));
-        assert_eq!(refused(1, 1, 12), Some(ClipError::Coding { format: 1, bits: 12 }));
-        assert_eq!(refused(1, 0, 16), Some(ClipError::Channels(0)));
-        assert_eq!(refused(1, 400, 16), Some(ClipError::Channels(400)));
-        assert_eq!(read(&file(1, 1, 16, 0, &[])).err(), Some(ClipError::NotWav));
-        assert_eq!(read(b"RIFF....AVI ").err(), Some(ClipError::NotWav));
+        let (at, bits) = (24, 12);
+        assert_eq!(refused(85, 1, 16), Some(ClipError::Coding { format: 85, bits: 16 }.at(at)));
+        assert_eq!(refused(1, 1, 12), Some(ClipError::Coding { format: 1, bits }.at(at)));
+        assert_eq!(refused(1, 0, 16), Some(ClipError::Channels(0).at(at)));
+        assert_eq!(refused(1, 400, 16), Some(ClipError::Channels(400).at(at)));
+        assert_eq!(read(&file(1, 1, 16, 0, &[])).err(), Some(ClipError::NotWav.at(48)));
+        assert_eq!(read(b"RIFF....AVI ").err(), Some(ClipError::NotWav.at(0)));
     }
 }

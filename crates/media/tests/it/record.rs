@@ -202,10 +202,11 @@ fn a_disk_that_refuses_ends_the_recording_and_not_the_call() {
 /// Names the file that the killed process records to.
 const VICTIM: &str = "ANTIPHON_TEST_RECORD_TO";
 
-/// Not a test of its own: the process that the next test kills. It says a number for each frame.
+/// The process that the next test kills. It says a number for each frame.
 #[test]
+#[ignore = "started by the test below"]
 fn victim() {
-    let Some(path) = std::env::var_os(VICTIM) else { return };
+    let path = std::env::var_os(VICTIM).expect("a file to record to");
     let mut plane = Plane::start();
     let (mut a, mut b, ..) = start(&mut plane, Path::new(&path));
     let mut out = std::io::stdout();
@@ -222,7 +223,7 @@ fn victim() {
 fn a_killed_process_loses_less_than_a_second() {
     let (_folder, path) = place();
     let mut victim = Command::new(std::env::current_exe().expect("this test"))
-        .args(["--exact", "record::victim", "--nocapture", "--test-threads=1"])
+        .args(["--exact", "record::victim", "--ignored", "--nocapture", "--test-threads=1"])
         .env(VICTIM, &path)
         .stdout(Stdio::piped())
         .spawn()
@@ -237,8 +238,8 @@ fn a_killed_process_loses_less_than_a_second() {
     let said_ms = numbers.last().unwrap_or(130) * 20;
     let left = salvage(&path).expect("a recording");
     assert!(!left.finished);
-    // By design at most 0.92 s are lost; a busy machine may be late with a write.
-    assert!(left.length_ms + 1_200 >= said_ms, "{} of {said_ms} ms", left.length_ms);
+    // By design at most 0.74 s are lost (ADR 0012); a busy machine may be late with a write.
+    assert!(left.length_ms + 1_000 >= said_ms, "{} of {said_ms} ms", left.length_ms);
     let (said, _) = sides(&path);
     let whole = u32::try_from(left.length_ms / 20).expect("short") - 10;
     assert!(frames_in(&said, &[Codec::Pcma], 1, (0, whole)) + 4 >= whole as usize);

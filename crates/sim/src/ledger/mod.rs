@@ -121,10 +121,7 @@ impl Ledger {
                 self.devices.remove(agent);
             }
             // A telephone that fails in conversation counts as missed.
-            Input::LegEnded {
-                leg,
-                cause: LegCause::MediaTimeout | LegCause::Unreachable | LegCause::NoAck,
-            } => {
+            Input::LegEnded { leg, cause } if is_of_the_telephone(*cause) => {
                 let talk = self.talks.iter().find(|(_, talk)| talk.leg == *leg);
                 if let Some((agent, _)) = talk.filter(|(_, talk)| talk.dialled) {
                     self.miss(now, *agent);
@@ -246,4 +243,12 @@ impl Ledger {
             && self.talks.is_empty()
             && self.wraps.is_empty()
     }
+}
+
+/// Whether a dialled leg that ends so in conversation failed at the telephone.
+fn is_of_the_telephone(cause: LegCause) -> bool {
+    matches!(
+        cause,
+        LegCause::MediaTimeout | LegCause::Unreachable | LegCause::NoAck | LegCause::Refused
+    )
 }

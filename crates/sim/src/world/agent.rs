@@ -201,7 +201,11 @@ impl World {
             self.agenda.add(end, Happening::Leaves(customer));
         } else if self.desk_legs.contains_key(&leg) && self.chance(500) {
             let fails = self.chance(self.scenario.faults.leg_failed);
-            let cause = if fails { LegCause::InternalError } else { LegCause::FarHangup };
+            let cause = match (fails, self.chance(500)) {
+                (false, _) => LegCause::FarHangup,
+                (true, false) => LegCause::InternalError,
+                (true, true) => LegCause::Refused,
+            };
             let act = Act::PutDown(leg, cause);
             self.agenda.add(end, Happening::Does(agent, act));
         } else {

@@ -132,5 +132,17 @@ pub(super) fn fault_on_demand(request: &Message) {
     assert!(!request.body.ends_with(b"poison\r\n"), "a fault that a test asked for");
 }
 
+/// Fails for a caller of this name.
+#[cfg(test)]
+pub(super) fn fault_in_dial(caller: &model::sip::Caller) {
+    assert!(caller.name.as_deref() != Some("poison"), "a fault that a test asked for");
+}
+
+/// Fails for an answer with this port.
+#[cfg(test)]
+pub(super) fn fault_in_answer(local: &model::media::MediaDesc) {
+    assert!(local.port != 666, "a fault that a test asked for");
+}
+
 #[cfg(test)]
 mod tests;

@@ -201,11 +201,13 @@ impl Core {
     /// nothing to answer.
     pub(super) fn reanswer(&mut self, leg: LegId, change: u32, local: &MediaDesc) {
         let Some(state) = self.legs.get_mut(&leg) else { return };
-        let Some(pending) = state.pending.take_if(|pending| pending.cseq == change) else {
+        // It stays where a fault of ours finds it until its answer is out.
+        let Some(Pending { asked, offer, .. }) = state.pending.as_ref().filter(is(change)) else {
             return;
         };
+        #[cfg(test)]
+        super::guard::fault_in_answer(local);
         let shared = &self.env.shared;
-        let Pending { asked, cseq, offer } = pending;
         let invite = asked.request.method() == Some(Method::Invite);
         let mut reply = Reply::new(shared, &asked.request, 200, "").with_target(shared);
         if invite || offer.is_some() {
@@ -215,32 +217,50 @@ impl Core {
             state.answers = offer.is_some();
             reply = reply.with_sdp(&state.local_body);
         }
+        self.env.respond(asked, reply);
+        let Some(Pending { asked, cseq, offer }) = state.pending.take() else { return };
         if invite {
-            let (key, offered) = (asked.key.clone(), offer.is_none());
+            let (key, offered) = (asked.key, offer.is_none());
             state.reinvited = Some(Reinvited { key, cseq, offered });
-        }
-        if offer.is_some() {
-            state.remote = offer;
-            state.remote_body.clone_from(&asked.request.body);
         }
         // Not before: what is refused changes nothing (RFC 6141 section 4).
         state.dialog.refresh(&asked.request);
-        self.env.respond(&asked, reply);
+        if offer.is_some() {
+            state.remote = offer;
+            state.remote_body = asked.request.body;
+        }
         self.set_deadline(leg, None);
         self.tell(leg, SipEvent::ChangeEnded { leg, change, taken: true });
     }
 
-    /// The hub did not answer in time: the session stays as it was.
-    pub(super) fn reoffer_expired(&mut self, leg: LegId) {
-        let Some(pending) = self.legs.get_mut(&leg).and_then(|state| state.pending.take()) else {
-            return;
-        };
-        self.env.shared.tally.refuse(Why::Pending);
-        let change = pending.cseq;
-        let reply = self.reply(&pending.asked, 500).with("Retry-After", RETRY_AFTER_S);
-        self.env.respond(&pending.asked, reply);
+    /// The hub does not take a change: the session stays as it was.
+    pub(super) fn refuse_change(&mut self, leg: LegId, change: u32, status: u16) {
+        let pending = self.legs.get(&leg).and_then(|state| state.pending.as_ref());
+        let Some(Pending { asked, .. }) = pending.filter(is(change)) else { return };
+        let mut reply = self.reply(asked, status);
+        if status == 500 {
+            reply = reply.with("Retry-After", RETRY_AFTER_S);
+        }
+        self.env.respond(asked, reply);
+        if let Some(state) = self.legs.get_mut(&leg) {
+            state.pending = None;
+        }
+        self.set_deadline(leg, None);
         self.tell(leg, SipEvent::ChangeEnded { leg, change, taken: false });
     }
+
+    /// The hub did not answer in time.
+    pub(super) fn reoffer_expired(&mut self, leg: LegId) {
+        let pending = self.legs.get(&leg).and_then(|state| state.pending.as_ref());
+        let Some(change) = pending.map(|pending| pending.cseq) else { return };
+        self.env.shared.tally.refuse(Why::Pending);
+        self.refuse_change(leg, change, 500);
+    }
+}
+
+/// Tells the change of this number from one that came after it.
+fn is(change: u32) -> impl Fn(&&Pending) -> bool {
+    move |pending| pending.cseq == change
 }
 
 /// Whether a session change meets another one: 491 when the open offer is ours, 500 when it is

@@ -173,6 +173,7 @@ impl Core {
         | SipCommand::Reject { leg, .. }
         | SipCommand::Dial { leg, .. }
         | SipCommand::Reanswer { leg, .. }
+        | SipCommand::RefuseChange { leg, .. }
         | SipCommand::Hangup { leg, .. }) = &command;
         self.works_on(*leg);
         match command {
@@ -184,6 +185,9 @@ impl Core {
                 self.dial(leg, &target, &caller, &local);
             }
             SipCommand::Reanswer { leg, change, local } => self.reanswer(leg, change, &local),
+            SipCommand::RefuseChange { leg, change, status } => {
+                self.refuse_change(leg, change, status);
+            }
             SipCommand::Hangup { leg, cause } => self.hangup(leg, cause),
         }
     }

@@ -44,7 +44,7 @@ impl Core {
         };
         let branch = tags::branch();
         let calling = Calling { branch: branch.clone(), provisional: false };
-        let mut state = Leg::new(dialog, State::Calling(calling));
+        let state = Leg::new(dialog, State::Calling(calling));
         if self.legs.len() >= shared.config.legs_max {
             shared.tally.refuse(Why::Full);
             self.legs.insert(leg, state);
@@ -53,13 +53,16 @@ impl Core {
             self.forget(leg);
             return;
         }
+        // First, so that a fault in what follows finds it.
+        self.by_tag.insert(tag, leg);
+        let state = self.legs.entry(leg).or_insert(state);
+        #[cfg(test)]
+        super::guard::fault_in_dial(caller);
         state.local_body = sdp::offer(local, &mut state.origin);
         let request = compose::invite(shared, &state.dialog, branch, &state.local_body);
         let ring_timeout = shared.config.ring_timeout;
         let owner = Some(Owner { leg, cseq: 1 });
         state.call = Some(self.env.request(request, target.address, owner));
-        self.legs.insert(leg, state);
-        self.by_tag.insert(tag, leg);
         self.set_deadline(leg, Some(Instant::now() + ring_timeout));
     }
 

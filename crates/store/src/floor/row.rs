@@ -156,6 +156,8 @@ pub struct RecordingRow {
     pub call: CallId,
     /// Its place among the files of the call, from 1.
     pub n: u32,
+    /// Whose sound it holds.
+    pub legs: Vec<LegId>,
     /// When it began.
     pub started_at: Timestamp,
     /// Where it is, relative to the data folder, with `/`.

@@ -80,8 +80,8 @@ pub(super) async fn write(
 fn recording(tenant: String, row: &RecordingRow) -> Query<'_, Sqlite, SqliteArguments> {
     sqlx::query(
         "INSERT INTO recording (tenant_id, id, call_id, n, started_at, path, length_ms, complete,
-             sha256)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+             sha256, legs)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
          ON CONFLICT (tenant_id, id) DO UPDATE SET length_ms = excluded.length_ms,
              complete = excluded.complete, sha256 = excluded.sha256",
     )
@@ -94,4 +94,5 @@ fn recording(tenant: String, row: &RecordingRow) -> Query<'_, Sqlite, SqliteArgu
     .bind(row.length_ms)
     .bind(row.complete)
     .bind(row.sha256.as_deref())
+    .bind(row.legs.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
 }

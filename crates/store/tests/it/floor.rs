@@ -44,6 +44,7 @@ async fn a_call_comes_back_as_it_was_written() {
         recording: fresh_id::<RecordingId>(NOW),
         call,
         n: 1,
+        legs: vec![fresh_id(NOW), fresh_id(NOW)],
         started_at: NOW,
         path: db.recording_place(call, 1, "2026-09-21"),
         length_ms: 42_000,

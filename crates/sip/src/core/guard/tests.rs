@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use model::media::{Codec, Direction, MediaDesc};
-use model::sip::{LegCause, SipCommand, SipEvent};
+use model::sip::{Caller, LegCause, SipCommand, SipEvent, SipTarget};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc::Receiver;
 
@@ -64,6 +64,17 @@ async fn next(events: &mut Receiver<SipEvent>) -> SipEvent {
     tokio::time::timeout(PATIENCE, events.recv()).await.expect("in time").expect("a live plane")
 }
 
+fn local(port: u16) -> MediaDesc {
+    MediaDesc {
+        address: "127.0.0.1".parse().expect("an address"),
+        port,
+        codecs: vec![Codec::Pcmu],
+        dtmf: None,
+        direction: Direction::SendRecv,
+        ptime_ms: 20,
+    }
+}
+
 /// A call that is up, and its To tag.
 async fn up(
     handle: &SipHandle,
@@ -73,15 +84,7 @@ async fn up(
 ) -> (model::LegId, String) {
     peer.invite(id, SDP).await;
     let SipEvent::Incoming { leg, .. } = next(events).await else { panic!("no call") };
-    let local = MediaDesc {
-        address: "127.0.0.1".parse().expect("an address"),
-        port: 9_000,
-        codecs: vec![Codec::Pcmu],
-        dtmf: None,
-        direction: Direction::SendRecv,
-        ptime_ms: 20,
-    };
-    handle.send(SipCommand::Answer { leg, local }).expect("taken");
+    handle.send(SipCommand::Answer { leg, local: local(9_000) }).expect("taken");
     let (first, tag) = peer.hear().await;
     assert_eq!(first, "SIP/2.0 200 OK");
     peer.send(("ACK", 1), id, &tag, "application/sdp", "").await;
@@ -124,5 +127,37 @@ async fn a_fault_ends_the_call_that_it_is_about_and_no_other() {
     up(&handle, &mut events, &peer, "after").await;
     let counters = handle.counters();
     assert_eq!((counters.panics, counters.legs, handle.fault()), (3, 2, None));
+    handle.shutdown().await;
+}
+
+/// A command that fails ends its leg too, and whoever asked for a change hears of it.
+#[tokio::test]
+async fn a_command_that_fails_ends_its_leg_alone() {
+    let bind = "127.0.0.1:0".parse().expect("an address");
+    let config = SipConfig { bind, t1: PATIENCE, ..SipConfig::default() };
+    let (handle, mut events) = start(config).expect("the plane starts");
+    let peer = Peer::new(&handle).await;
+
+    let leg = model::id::IdMint::new(7).mint(model::Timestamp::from_micros(1));
+    let caller = Caller { number: None, name: Some("poison".to_owned()) };
+    let address = peer.socket.local_addr().expect("an address");
+    let target = SipTarget { user: "1".parse().expect("dialable"), address };
+    let local = local(9_000);
+    handle.send(SipCommand::Dial { leg, target, caller, local: local.clone() }).expect("taken");
+    let ended = SipEvent::Ended { leg, cause: LegCause::InternalError, status: None };
+    assert_eq!(next(&mut events).await, ended);
+
+    let (up, tag) = up(&handle, &mut events, &peer, "up").await;
+    let other = SDP.replace("6000", "6002");
+    peer.send(("INVITE", 2), "up", &tag, "application/sdp", &other).await;
+    let SipEvent::Reoffered { change, .. } = next(&mut events).await else { panic!("no change") };
+    let local = MediaDesc { port: 666, ..local };
+    handle.send(SipCommand::Reanswer { leg: up, change, local }).expect("taken");
+    let said = [peer.hear().await.0, peer.hear().await.0];
+    assert!(said.iter().any(|line| line.starts_with("BYE ")), "{said:?}");
+    assert!(said.iter().any(|line| line.starts_with("SIP/2.0 ")), "an answer: {said:?}");
+    let ended = SipEvent::Ended { leg: up, cause: LegCause::InternalError, status: None };
+    assert_eq!(next(&mut events).await, ended);
+    assert_eq!((handle.counters().panics, handle.fault()), (2, None));
     handle.shutdown().await;
 }

@@ -3,8 +3,7 @@
 # Tools that setup.sh fetches live beside other caches, never in the clone.
 export PATH := $(or $(ANTIPHON_CACHE),$(HOME)/.cache/antiphon)/tools:$(PATH)
 
-# How much the seeded tests try and how long the benchmarks soak: ci (minutes) or full (as long as
-# it takes).
+# How much the seeded tests try: ci (minutes) or full (as long as it takes).
 export EFFORT ?= ci
 
 # Arguments: make run ARGS="--http 127.0.0.1:9000", make bench ARGS="--only G3"

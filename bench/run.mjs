@@ -1,6 +1,6 @@
 // The benchmarks of the house: every figure beside the floor of the same run and its goal.
 //
-//   node bench/run.mjs --bin-dir DIR [--quick] [--full] [--only WORD,...] [--repeats N]
+//   node bench/run.mjs --bin-dir DIR [--quick] [--only WORD,...] [--repeats N]
 //
 // `make bench` builds the release programs and comes here. The product runs on the first core, all
 // that loads it elsewhere. One table at the end; everything measured is in target/bench.json.
@@ -9,13 +9,12 @@ import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { FAR, judged, medians, missesFar, table } from './lib/figures.mjs';
+import { FAR, isOpen, judged, medians, missesFar, table } from './lib/figures.mjs';
 
 const { values: options } = parseArgs({
   options: {
     'bin-dir': { type: 'string' },
     quick: { type: 'boolean', default: false },
-    full: { type: 'boolean', default: process.env.EFFORT === 'full' },
     only: { type: 'string' },
     repeats: { type: 'string' }
   }
@@ -74,7 +73,7 @@ async function measure(name, part) {
     console.log(`${name}, round ${round}: host ${(100 * host.idle).toFixed(0)} % idle, load ${host.load}`);
     const say = (text) => console.log(`  ${text}`);
     const missing = (error) => part.goals.map((goal) => ({ goal, name, missing: error.message.split('\n')[0].slice(0, 120) }));
-    const figures = await part.run({ bin, quick: options.quick, full: options.full, say }).catch((error) => {
+    const figures = await part.run({ bin, quick: options.quick, say }).catch((error) => {
       say(`failed: ${error.stack}`);
       return missing(error);
     });
@@ -98,8 +97,11 @@ function report() {
   const build = development ? 'development' : 'release';
   writeFileSync(file, `${JSON.stringify({ at: new Date().toISOString(), machine, build, quick: options.quick, repeats, hosts, figures: results }, null, 2)}\n`);
   // What the design stands or falls with.
-  const far = results.filter((figure) => ['G1', 'G2', 'G3'].includes(figure.goal) && missesFar(figure));
+  const first = results.filter((figure) => ['G1', 'G2', 'G3'].includes(figure.goal));
+  const far = first.filter(missesFar);
+  const open = first.filter(isOpen);
   for (const { goal, name } of far) console.log(`${goal} ${name} misses by more than ${100 * FAR} %.`);
-  if (far.length) process.exitCode = 1;
+  for (const { goal, name, verdict } of open) console.log(`${goal} ${name} is open: ${verdict}.`);
+  if (far.length || (open.length && !options.quick && !development)) process.exitCode = 1;
   console.log(`${count('met')} goals met, ${count('MISSED')} missed, ${count('not judged')} not judged, ${count('not measured')} not measured; ${file}`);
 }

@@ -1,9 +1,11 @@
 // The table: each figure beside the floor of the same run, its goal and its verdict.
 //
 // The goal of one that has no number is '-'.
-// A figure is { goal, name, unit, value, floor?, most?, least?, by?, reference?, note? }. `most` and
-// `least` bound the value, or with `by: 'ratio'` the value over the floor. One that could not be had
-// is { goal, name, missing: reason }: it is printed as such, never left out.
+// A figure is { goal, name, unit, value, floor?, most?, least?, by?, plain?, reference?, note? }. `most`
+// and `least` bound the value, or with `by: 'ratio'` the value over the floor; `plain` is the goal
+// before it was brought to the speed of this machine, and what it says is printed beside the
+// verdict. One that could not be had is { goal, name, missing: reason }: it is printed as such,
+// never left out.
 
 /** The median of each figure over the repeats of a part, in the order of the first. */
 export function medians(repeats) {
@@ -38,6 +40,7 @@ export function judged(figure, doubt) {
   if (most !== undefined || least !== undefined) {
     const met = (most === undefined || measured <= most) && (least === undefined || measured >= least);
     verdict = doubt ? `not judged: ${doubt} (${met ? 'within' : 'outside'})` : met ? 'met' : 'MISSED';
+    if (figure.plain !== undefined) verdict += figure.value <= figure.plain ? ', also as it is' : `, as it is ${(figure.value / figure.plain).toFixed(2)} x of ${figure.plain}`;
   }
   return { ...figure, ratio, verdict };
 }
@@ -47,7 +50,12 @@ export const FAR = 0.25;
 
 /** Whether a figure that is judged misses its upper bound by more than that. */
 export function missesFar({ verdict, value, ratio, by, most }) {
-  return verdict === 'MISSED' && most !== undefined && (by === 'ratio' ? ratio : value) > most * (1 + FAR);
+  return verdict.startsWith('MISSED') && most !== undefined && (by === 'ratio' ? ratio : value) > most * (1 + FAR);
+}
+
+/** Whether a figure that has a goal is no answer: it could not be had, or nobody can trust it. */
+export function isOpen({ verdict }) {
+  return verdict.startsWith('not ');
 }
 
 export function table(figures) {

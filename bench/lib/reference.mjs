@@ -29,5 +29,5 @@ export function atReference(most, unit, relay_us, calls = CALLS) {
   const there = RELAY_US[calls];
   const note = `the floor is ${most} ${unit} of the machine where the plain relay takes ${there} us a packet; here it takes ${relay_us.toFixed(1)} us`;
   const slow = relay_us / there;
-  return { unit: `${unit} CPU`, floor: most * slow, most: 1, by: 'ratio', note };
+  return { unit: `${unit} CPU`, floor: most * slow, most: 1, by: 'ratio', plain: most, note };
 }

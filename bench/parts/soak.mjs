@@ -35,9 +35,9 @@ export const start = {
 export const soak = {
   goals: ['G7'],
   once: true,
-  async run({ quick, full, say }) {
+  async run({ quick, say }) {
     const rate = quick ? 20 : 100;
-    const [first, all] = quick ? [60, 180] : [1_000, full ? 25_000 : 5_000];
+    const [first, all] = quick ? [60, 180] : [1_000, 25_000];
     const phones = await Phones.start(quick ? 10 : 50, ['--talk', '0ms']);
     let centre;
     try {

@@ -20,7 +20,7 @@ usage: cargo xtask COMMAND
   tidy    the rules of the house that no compiler knows (also a unit test)
   test    every check and test as CI runs it, seconds per stage, one line at the end
   check   the quick part of it: fmt, tidy, clippy and tests of what changed
-  bench   release builds, measured: --quick, --full, --only G3,soak, --repeats N, --bin-dir DIR
+  bench   release builds, measured: --quick, --only G3,soak, --repeats N, --bin-dir DIR
   music   synthesise assets/music/calm.wav";
 
 fn main() -> ExitCode {

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { delays, hear, of, source } from '../lib/audio.mjs';
 import { CLICK_MS_GOAL, clickToAudio, figures, silentHouse, told } from '../lib/click.mjs';
+import { assertLength, waitBegan } from '../lib/record.mjs';
 import { CODES, PERIOD_MS, said } from '../lib/voice.mjs';
 import { pause, percentile, until } from '../lib/wait.mjs';
 import { channels } from '../lib/wav.mjs';
@@ -36,6 +37,7 @@ async function theTrueCall(stage, say) {
   // Nobody is ready yet: the caller waits with music.
   await house.callOf(caller.number, (call) => call.queue);
   await pause(2_000);
+  await queueOnDesk(desk);
   await desk.ready();
   const card = await desk.offered(caller.number);
   assert.match(card, /Sales/, 'the card says what was pressed');
@@ -43,12 +45,13 @@ async function theTrueCall(stage, say) {
   const heard = await desk.listen('remote', 6_000);
 
   // Hold: music for the caller, and not the page; back again.
-  const heldAt = Date.now();
-  await desk.page.locator('footer.phone .key').nth(1).click();
+  const holdKey = desk.page.locator('footer.phone .key').nth(1);
+  await holdKey.click();
+  const heldAt = await desk.lastClick();
   await desk.shows('hold');
   const held = await desk.listen('remote', 3_000);
-  const resumedAt = Date.now();
-  await desk.page.locator('footer.phone .key').nth(1).click();
+  await holdKey.click();
+  const resumedAt = await desk.lastClick();
   await desk.shows('talking');
   await desk.listen('remote', 3_000);
   const spoken = await desk.heardSince('local', click);
@@ -73,13 +76,39 @@ async function theTrueCall(stage, say) {
   assert(!startsOf(CODES.page).some(inHold), 'on hold the caller does not hear the page');
   assert(startsOf(CODES.page).some((ms) => ms > resumedAt), 'after the hold the caller hears the page');
 
-  await figuresAgree(house, caller, diary, say);
+  const call = await figuresAgree(house, caller, diary, { click, heldMs: resumedAt - heldAt }, say);
+  await todayAgrees(desk, call);
   await screensShow(desk, house, caller);
   assert.deepEqual(desk.problems, [], 'the page has no fault to tell');
 }
 
-/** The call record, its ladder and its recording against the caller's own diary. */
-async function figuresAgree(house, caller, diary, say) {
+/** The length that a cell shows, in seconds. */
+const shown = (text) => text.trim().split(':').reduce((sum, part) => sum * 60 + Number(part), 0);
+
+/** While one caller waits and nobody is ready, the desk says just that. */
+async function queueOnDesk(desk) {
+  const cells = desk.page.locator('tr').filter({ has: desk.page.getByRole('cell', { name: 'Sales', exact: true }) }).locator('td');
+  const { texts, waited } = await until('the queue on the desk', async () => {
+    const texts = await cells.allInnerTexts();
+    return texts[1] === '1' && { texts, waited: shown(texts[2]) };
+  });
+  assert.deepEqual([texts[3], texts[4]], ['0', '0'], 'nobody is ready and nobody is busy');
+  assert(waited >= 1 && waited <= 4, `the longest wait is about 2 s, not ${texts[2]}`);
+}
+
+/** The agent's day is this one call. */
+async function todayAgrees(desk, call) {
+  const { today } = await desk.page.evaluate(() => fetch('/api/v1/desk').then((response) => response.json()));
+  assert.deepEqual(today, { handled: 1, talk_s: call.talk_s, missed: 0 });
+  const talk = Math.round(call.talk_s);
+  await until('the figures of the day on the desk', async () => {
+    const [handled, talked, average, missed] = await desk.page.locator('dl.figs dd').allInnerTexts();
+    return handled === '1' && missed === '0' && shown(talked) === talk && shown(average) === talk;
+  });
+}
+
+/** The call record, its ladder and its recording against the caller's own diary and the agent's clicks. */
+async function figuresAgree(house, caller, diary, { click, heldMs }, say) {
   const row = await house.callOf(caller.number, (call) => call.disposition);
   const call = await house.call(row.id);
   assert.equal(call.outcome, 'handled');
@@ -108,6 +137,11 @@ async function figuresAgree(house, caller, diary, say) {
   const together = diary.ended_at / 1e6 - talkFrom / 1e3;
   assert(Math.abs(call.talk_s + call.hold_s - together) <= 0.1, `talk and hold make ${together} s, as in the diary`);
   assert(Math.abs(call.waited_s - (talkFrom - waitFrom) / 1e3) <= 0.1, `wait is ${(talkFrom - waitFrom) / 1e3} s on the ladder`);
+  const began = waitBegan(diary);
+  const waitUntil = began + call.waited_s * 1e3;
+  assert(waitUntil > lastMusic - 400 && waitUntil < page + 150, `the wait ends between music and page: ${waitUntil - lastMusic} and ${page - waitUntil} ms`);
+  const off = [assertLength('the wait', call.waited_s, click - began), assertLength('the talk', call.talk_s, diary.ended_at / 1e3 - click - heldMs), assertLength('the hold', call.hold_s, heldMs)];
+  say(`in the record wait, talk and hold are ${off.join(', ')} ms longer`);
 
   assert(call.recordings.length > 0, 'the call was recorded');
   const { channels: [left, right] } = channels(await house.recording(call.id, call.recordings[0].n));
@@ -120,6 +154,7 @@ async function figuresAgree(house, caller, diary, say) {
   assert(Math.abs(recording.length_s - recordedFor) <= 0.3, `the recording is ${recording.length_s} s of ${recordedFor} s`);
   const inFile = recordedFrom + ours.periods.get(CODES.page)[0] - page;
   assert(Math.abs(inFile) <= 150, `the page speaks in the file when the caller heard it (${inFile} ms)`);
+  return call;
 }
 
 /** The list and the page of the call. */

@@ -12,6 +12,9 @@ const DELAY_MS_MAX = 300;
 /** From the wait to its music, a first look into a cold folder on a loaded machine included. */
 const MUSIC_MS_MAX = 600;
 const CLICKS = 20;
+const PLAY_MS = 1_000;
+/** A needle is drawn to the pixel. */
+const SEEK_OFF_S = 0.15;
 const NOTE = 'Asked for the delivery date.';
 
 /** Both directions of a conversation at once, by the page's own ears and the caller's diary. */
@@ -79,6 +82,7 @@ async function theTrueCall(stage, say) {
   const call = await figuresAgree(house, caller, diary, { click, heldMs: resumedAt - heldAt }, say);
   await todayAgrees(desk, call);
   await screensShow(desk, house, caller);
+  await plays(desk, call, say);
   assert.deepEqual(desk.problems, [], 'the page has no fault to tell');
 }
 
@@ -167,6 +171,51 @@ async function screensShow(desk, house, caller) {
   await page.getByText(NOTE).waitFor();
   await page.getByText('Sales').first().waitFor();
   await until('a recording on the page', () => page.locator('.needle').count());
+}
+
+/** The player: it plays in time, goes to where the waveform is clicked and is heard from there, and stops. */
+async function plays(desk, call, say) {
+  const { page } = desk;
+  const start = Date.parse(call.ladder.start_at);
+  const segments = call.ladder.lanes.flatMap((lane) => lane.segments);
+  const length = (Math.max(...segments.map(({ end_at }) => Date.parse(end_at))) - start) / 1e3;
+  const axis = await page.locator('.touch').boundingBox();
+  /** Seconds from the start of the ladder, by where the needle stands. */
+  const position = async () => {
+    const box = await page.locator('.needle').boundingBox();
+    return { s: ((box.x + box.width / 2 - axis.x) / axis.width) * length, at: Date.now() / 1e3 };
+  };
+  const near = (what, one, other, off_s = SEEK_OFF_S) => assert(Math.abs(one - other) <= off_s, `${what}: ${one.toFixed(2)} s, not ${other.toFixed(2)} s`);
+
+  const from = (Date.parse(call.recordings[0].start_at) - start) / 1e3;
+  near('the needle stands where the recording begins', (await position()).s, from);
+  await page.getByRole('button', { name: 'Play' }).click();
+  const first = await until('it moves', async () => {
+    const now = await position();
+    return now.s > from + 0.3 && now;
+  });
+  await pause(PLAY_MS);
+  const second = await position();
+  near('it plays in time', second.s - first.s, second.at - first.at, 0.3);
+
+  // Into the hold, where the customer heard music.
+  const hold = segments.find(({ kind }) => kind === 'hold');
+  const wanted = (Date.parse(hold.start_at) - start) / 1e3 + 0.3;
+  const wave = await page.locator('.clip').boundingBox();
+  const askedAt = Date.now();
+  await page.mouse.click(axis.x + (wanted / length) * axis.width, wave.y + wave.height / 2);
+  const there = await position();
+  const passed = there.at - askedAt / 1e3;
+  assert(there.s >= wanted - SEEK_OFF_S && there.s <= wanted + passed + SEEK_OFF_S, `it goes to ${wanted.toFixed(2)} s, not to ${there.s.toFixed(2)} s`);
+  const { codes } = await desk.listen('player', 3 * PERIOD_MS, askedAt);
+  assert.deepEqual(codes, [CODES.music], 'and is heard from there');
+
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await page.getByRole('button', { name: 'Play' }).waitFor();
+  const stood = await position();
+  await pause(500);
+  near('it stands still', (await position()).s, stood.s, 0.001);
+  say(`played from ${from.toFixed(1)} s, sought ${wanted.toFixed(1)} s of ${length.toFixed(1)} s, stopped at ${stood.s.toFixed(1)} s`);
 }
 
 /** From the click on Accept to both hearing the other, often enough for a 95th percentile. */

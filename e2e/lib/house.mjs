@@ -218,8 +218,8 @@ export class House {
     return stdout.trim();
   }
 
-  /** Another tenant in the same house: the same name, queue, prompts, flow and number. */
-  async twin(domain) {
+  /** Another tenant in the same house: the same name, queue, prompts, flow and number. `flow` as in `shorten`. */
+  async twin(domain, flow = {}) {
     const [{ name }] = JSON.parse(await this.operator('tenant', 'list', '--json'));
     const add = ['tenant', 'add', '--data', this.data, '--name', name, '--domain', domain, '--mail', 'admin@demo.example'];
     const program = new Program(ANTIPHON, add);
@@ -230,7 +230,7 @@ export class House {
     const { items } = await twin.get('/api/v1/queues');
     const { id: _, ...queue } = items[0];
     await twin.request('POST', '/api/v1/queues', { ...queue, name: 'Sales' });
-    await twin.shorten();
+    await twin.shorten(flow);
     return twin;
   }
 }

@@ -16,7 +16,7 @@ const SIZE = { width: 1440, height: 900 };
 /** Runs in the page before anything else. */
 function tap() {
   const RATE = 8_000;
-  const taps = { local: null, remote: null };
+  const taps = { local: null, remote: null, player: null };
   const state = { clicks: [], links: [], loadedAt: Date.now() };
   const listen = async (side, track) => {
     const mine = { chunks: [] };
@@ -27,7 +27,8 @@ function tap() {
       if (done || taps[side] !== mine) return;
       const step = value.sampleRate / RATE;
       const plane = new Float32Array(value.numberOfFrames);
-      value.copyTo(plane, { planeIndex: 0, format: 'f32-planar' });
+      // Of a recording the second channel is the one in which something changes: what the customer heard.
+      value.copyTo(plane, { planeIndex: value.numberOfChannels - 1, format: 'f32-planar' });
       const samples = new Int16Array(Math.floor(plane.length / step));
       for (let n = 0; n < samples.length; n++) {
         let sum = 0;
@@ -59,6 +60,14 @@ function tap() {
       return stream;
     };
   }
+  // The player of recordings is an element in no document.
+  const Sound = window.Audio;
+  window.Audio = function (...args) {
+    const sound = new Sound(...args);
+    const played = () => sound.currentSrc && void listen('player', sound.captureStream().getAudioTracks()[0]);
+    sound.addEventListener('playing', played, { once: true });
+    return sound;
+  };
   // When the finger moved, not when the page had time for it.
   window.addEventListener('click', (click) => state.clicks.push(Date.now() - (performance.now() - click.timeStamp)), true);
   globalThis.e2e = {

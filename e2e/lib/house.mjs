@@ -99,12 +99,29 @@ export class House {
     }
   }
 
-  /** One request with the key of an administrator. Bytes go as they are, all else as JSON. */
+  /** What a request says of who asks: a program with the key of an administrator. */
+  get identity() {
+    return { authorization: `Bearer ${this.api_key}` };
+  }
+
+  /** The same client, but as a person who has signed in. */
+  async signIn(mail, password = this.account(mail).password) {
+    const response = await fetch(`${this.http}/api/v1/session`, {
+      method: 'POST',
+      headers: { origin: this.http, 'content-type': 'application/json' },
+      body: JSON.stringify({ mail, password })
+    });
+    if (!response.ok) throw new Refused(`sign in as ${mail}`, response.status, await response.json().catch(() => null));
+    const [cookie] = response.headers.get('set-cookie').split(';');
+    return Object.create(this, { identity: { value: { cookie, origin: this.http } } });
+  }
+
+  /** One request. Bytes go as they are, all else as JSON. */
   async request(method, path, body, { type = 'application/json', headers = {}, raw = false } = {}) {
     const response = await fetch(this.http + path, {
       method,
       headers: {
-        authorization: `Bearer ${this.api_key}`,
+        ...this.identity,
         ...(body === undefined ? {} : { 'content-type': type }),
         ...headers
       },
@@ -201,8 +218,8 @@ export class House {
     return stdout.trim();
   }
 
-  /** Another tenant in the same house: the same name, queue, prompts, flow and number. */
-  async twin(domain) {
+  /** Another tenant in the same house: the same name, queue, prompts, flow and number. `flow` as in `shorten`. */
+  async twin(domain, flow = {}) {
     const [{ name }] = JSON.parse(await this.operator('tenant', 'list', '--json'));
     const add = ['tenant', 'add', '--data', this.data, '--name', name, '--domain', domain, '--mail', 'admin@demo.example'];
     const program = new Program(ANTIPHON, add);
@@ -213,7 +230,7 @@ export class House {
     const { items } = await twin.get('/api/v1/queues');
     const { id: _, ...queue } = items[0];
     await twin.request('POST', '/api/v1/queues', { ...queue, name: 'Sales' });
-    await twin.shorten();
+    await twin.shorten(flow);
     return twin;
   }
 }

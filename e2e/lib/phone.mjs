@@ -1,10 +1,11 @@
-// A caller: one `phone call` with real SIP and real audio, and the diary it keeps.
+// Telephones with real SIP and real audio, and the diaries they keep: callers, each a `phone call`,
+// and those of agents, `phone agents`.
 
 import { join } from 'node:path';
 import { of } from './audio.mjs';
 import { PHONE, Program } from './program.mjs';
 import { CODES, speakerOf, voice } from './voice.mjs';
-import { within } from './wait.mjs';
+import { until, within } from './wait.mjs';
 
 let numbers = 2_105_550_000;
 let files = 0;
@@ -46,6 +47,15 @@ export class Caller {
     this.program.write(text);
   }
 
+  /** Puts the far side on hold by a re-INVITE, or takes it back; gives the moment at which that was agreed. */
+  async hold(on) {
+    const agreed = () => this.diary.filter(({ event, message }) => event === 'received' && message === '200 INVITE');
+    const known = agreed().length;
+    this.command(on ? 'hold' : 'resume');
+    const { at } = await until('the far side agrees', () => agreed()[known]);
+    return at / 1_000;
+  }
+
   /** Hangs up if the call is still on, and gives what the caller heard: the last line of the diary. */
   async bye() {
     this.command('bye');
@@ -69,5 +79,31 @@ export class Caller {
       heard: [...new Set(said.map(({ code }) => speakerOf(code)))],
       startsOf: (speaker) => of(speaker, said).map(({ at }) => at)
     };
+  }
+}
+
+/** Telephones of agents at addresses of their own. They answer soon, unless told otherwise. */
+export class Telephones {
+  static async start(args = []) {
+    const telephones = new Telephones();
+    telephones.program = new Program(PHONE, ['agents', '--json', '--ring', '200ms', ...args]);
+    const line = await telephones.program.line('addresses', (text) => text.includes('"ready"'), 20_000);
+    telephones.addresses = JSON.parse(line).addresses;
+    return telephones;
+  }
+
+  /** The diary of all of them; `agent` is the place among the addresses. */
+  get diary() {
+    return this.program.lines.slice(1).map((line) => JSON.parse(line));
+  }
+
+  /** The entries of one kind. */
+  events(event) {
+    return this.diary.filter((entry) => entry.event === event);
+  }
+
+  /** The entry of one kind after `known` others. */
+  event(event, known = 0, deadlineMs = 20_000) {
+    return until(`the telephone of an agent: ${event}`, () => this.events(event)[known], deadlineMs);
   }
 }

@@ -4,8 +4,9 @@ import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Browser } from './browser.mjs';
 import { House } from './house.mjs';
-import { Caller } from './phone.mjs';
+import { Caller, Telephones } from './phone.mjs';
 import { ROOT } from './program.mjs';
+import { Seat } from './seat.mjs';
 
 export class Stage {
   #house = null;
@@ -49,7 +50,21 @@ export class Stage {
     return caller;
   }
 
-  /** A program that must not outlive the test. */
+  /** An agent without a page, at the telephone of an address. `house` may be a twin. */
+  async seat(name, address, house = this.#house) {
+    const seat = await Seat.take(house, name, address);
+    this.also(seat);
+    return seat;
+  }
+
+  /** Telephones of agents, as `phone agents` has them. */
+  async telephones(...args) {
+    const telephones = await Telephones.start(args);
+    this.also(telephones.program);
+    return telephones;
+  }
+
+  /** A program, or what is like one, that must not outlive the test. */
   also(program) {
     this.#programs.push(program);
   }

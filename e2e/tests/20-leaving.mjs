@@ -1,9 +1,12 @@
 // Callers who leave: in the prompt, in the menu, in the queue, while offered, and while answered.
 
 import assert from 'node:assert/strict';
+import { assertLength, waitBegan } from '../lib/record.mjs';
 import { pause, until } from '../lib/wait.mjs';
 
 const ROUNDS = 12;
+/** Somebody lets it ring for a while. */
+const RINGS_MS = 1_000;
 /** Between the agreement on a moment and the moment. */
 const LEAD_MS = 400;
 const STEP_MS = 48;
@@ -21,8 +24,8 @@ async function earlyLeavers(stage, say) {
   const inMenu = stage.caller({ keys: '', hangUp: '2600ms' });
   await inMenu.over();
   const second = await ended(house, inMenu);
-  const inQueue = stage.caller({ keys: 'sound+2600ms:1', hangUp: `chirp14` });
-  await inQueue.over();
+  const inQueue = stage.caller({ keys: 'sound+2600ms:1', hangUp: 'chirp14+1s' });
+  const diary = await inQueue.over();
   const third = await ended(house, inQueue);
   say(`prompt: ${first.outcome}, menu: ${second.outcome}, queue: ${third.outcome}`);
   for (const [row, node] of [[first, 'welcome'], [second, 'menu']]) {
@@ -35,7 +38,8 @@ async function earlyLeavers(stage, say) {
   }
   assert.equal(third.outcome, 'abandoned');
   assert.equal(third.queue.name, 'Sales');
-  assert(third.waited_s > 0, 'the wait is counted');
+  const off = assertLength('the wait', third.waited_s, diary.ended_at / 1_000 - waitBegan(diary));
+  say(`waited ${third.waited_s} s, ${off} ms longer than the caller says`);
 }
 
 async function whileOffered(stage) {
@@ -43,11 +47,13 @@ async function whileOffered(stage) {
   const desk = await stage.agent();
   const caller = stage.caller();
   await desk.offered(caller.number);
-  await caller.bye();
+  await pause(RINGS_MS);
+  const diary = await caller.bye();
   await desk.offerCard.waitFor({ state: 'detached' });
   await desk.shows('ready');
   const row = await ended(house, caller);
   assert.equal(row.outcome, 'abandoned');
+  assertLength('the wait', row.waited_s, diary.ended_at / 1_000 - waitBegan(diary));
   // Nobody is stuck: the next one is served.
   const next = stage.caller();
   await desk.offered(next.number);

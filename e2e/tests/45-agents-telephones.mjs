@@ -1,0 +1,137 @@
+// Agents at SIP telephones: two legs of SIP, no page. One telephone is baresip, of another make.
+
+import assert from 'node:assert/strict';
+import { delays, of } from '../lib/audio.mjs';
+import { Telephone, noBaresip } from '../lib/baresip.mjs';
+import { assertLength, waitBegan } from '../lib/record.mjs';
+import { CODES, PERIOD_MS, TELLING, said } from '../lib/voice.mjs';
+import { pause, until } from '../lib/wait.mjs';
+
+const DELAY_MS_MAX = 300;
+/** Long enough for periods that tell their place, and one that is cut at each end. */
+const TALK_MS = (TELLING + 2) * PERIOD_MS;
+const HOLD_MS = 4 * PERIOD_MS;
+/** How long the second agent talks before hanging up. */
+const SHORT_MS = 3 * PERIOD_MS;
+const RING_MS = 2_000;
+
+/** The record of a call that is over and was answered. */
+async function recordOf(house, caller) {
+  const row = await house.callOf(caller.number, (call) => call.outcome);
+  assert.equal(row.outcome, 'handled');
+  return house.call(row.id);
+}
+
+async function twoTelephones(stage, say) {
+  const house = await stage.house({ first: 'notice', wrap_up_ms: 0 });
+  const first = await Telephone.start(house, 'ann', CODES.page);
+  stage.also(first);
+  const second = await stage.telephones('--chirp', String(CODES.other), '--talk', `${SHORT_MS}ms`);
+  const ann = await stage.seat('Ann', first.address);
+  const bob = await stage.seat('Bob', second.addresses[0]);
+  await ann.queueShows({ waiting: 0, longest_since: null, ready: 0, busy: 0 });
+  await ann.ready();
+  await bob.ready();
+  await bob.queueShows({ ready: 2, busy: 0 });
+
+  // Ann has been ready for longer.
+  const caller = stage.caller({ keys: '' });
+  await ann.shows('talking');
+  await bob.queueShows({ waiting: 0, ready: 1, busy: 1 });
+  await pause(TALK_MS);
+  const heldAt = await caller.hold(true);
+  await pause(HOLD_MS);
+  const askedAt = Date.now();
+  const backAt = await caller.hold(false);
+  await pause(TALK_MS);
+  assert.deepEqual(second.events('incoming'), [], 'and Bob was not rung');
+  first.hangUp();
+  const diary = await caller.over();
+  assert.equal(diary.ended, 'far_hangup', 'the agent hung up');
+  const [heard, spoken] = [await first.heard(), await first.said()];
+
+  // Nobody hears anybody else, or themselves.
+  assert.deepEqual(heard.codes, [CODES.caller], 'the agent hears the caller alone');
+  assert.deepEqual(diary.heard, [CODES.menu, CODES.page], 'the caller hears the notice and the agent');
+  assert.deepEqual(spoken.codes, [CODES.page], 'the agent says what is listened for');
+  const toAgent = delays(of(CODES.caller, heard.said), said(CODES.caller, diary.sound_began_at / 1_000, diary.ended_at / 1_000));
+  const toCaller = delays(of(CODES.page, diary.said), spoken.said);
+  say(`delay caller to agent most ${toAgent.at(-1).toFixed(0)} ms, agent to caller most ${toCaller.at(-1).toFixed(0)} ms`);
+  assert(toAgent.at(-1) <= DELAY_MS_MAX && toCaller.at(-1) <= DELAY_MS_MAX, 'the delay is small enough');
+
+  // A caller who holds still speaks, as music on hold does, and is not spoken to.
+  const inHold = ({ at }) => at > heldAt && at + PERIOD_MS < askedAt;
+  assert(of(CODES.caller, heard.said).some(inHold), 'the agent hears what a caller who holds plays');
+  assert(!diary.said.some(inHold), 'the caller hears nothing on hold');
+  for (const [who, periods] of [['the caller', of(CODES.page, diary.said)], ['the agent', heard.said]]) {
+    assert(periods.some(({ at }) => at < heldAt), `${who} hears the other before the hold`);
+    assert(periods.some(({ at }) => at > backAt), `${who} hears the other after the hold`);
+  }
+
+  // The record, and the figures of both.
+  const call = await recordOf(house, caller);
+  assert.equal(call.agent.name, 'Ann');
+  const from = spoken.said[0].at;
+  say(`the record says ${assertLength('the talk', call.talk_s, diary.ended_at / 1_000 - from)} ms more of the talk than the telephones`);
+  assert.equal(call.hold_s, 0, 'a caller who holds is no hold of the agent');
+  await ann.queueShows({ waiting: 0, ready: 2, busy: 0 });
+  assert.deepEqual(await ann.today(), { handled: 1, talk_s: call.talk_s, missed: 0 });
+  assert.deepEqual(await bob.today(), { handled: 0, talk_s: 0, missed: 0 });
+
+  // Both are ready, and now Bob has been for longer.
+  const next = stage.caller({ keys: '' });
+  await bob.shows('talking');
+  await ann.queueShows({ ready: 1, busy: 1 });
+  const nextDiary = await next.over();
+  assert.equal(nextDiary.ended, 'far_hangup');
+  assert.deepEqual(nextDiary.heard, [CODES.menu, CODES.other], 'the next caller hears the second agent');
+  const nextCall = await recordOf(house, next);
+  assert.equal(nextCall.agent.name, 'Bob');
+  const own = await second.event('over');
+  assertLength("Bob's talk", nextCall.talk_s, (own.ended_at - own.answered_at) / 1_000);
+  assert.deepEqual(await bob.today(), { handled: 1, talk_s: nextCall.talk_s, missed: 0 });
+}
+
+async function notAnswered(stage, say) {
+  const house = await stage.house({ first: 'notice', wrap_up_ms: 0, ring_ms: RING_MS });
+  const silent = await stage.telephones('--never');
+  const other = await stage.telephones('--chirp', String(CODES.other), '--talk', `${SHORT_MS}ms`);
+  const ann = await stage.seat('Ann', silent.addresses[0]);
+  const bob = await stage.seat('Bob', other.addresses[0]);
+  await ann.ready();
+  await bob.ready();
+  const caller = stage.caller({ keys: '' });
+  const { offer } = await ann.shows('offered');
+  assert.equal(offer.contact.caller, caller.number);
+  const { longest_since } = await bob.queueShows({ waiting: 1, ready: 1, busy: 1 });
+  assert.equal(longest_since, offer.contact.queued_at);
+  await ann.shows('did_not_answer');
+  const rang = await silent.event('over');
+  say(`rang for ${((rang.ended_at - rang.invited_at) / 1_000).toFixed(0)} ms of ${RING_MS}`);
+  assert.equal(rang.ended, 'cancelled');
+  assertLength('the ringing', RING_MS / 1_000, (rang.ended_at - rang.invited_at) / 1_000);
+  await bob.shows('talking');
+  await bob.queueShows({ waiting: 0, longest_since: null, ready: 0, busy: 1 });
+
+  // Ann is asked for nothing more until she says that she is there: the next one waits for Bob.
+  const next = stage.caller({ keys: '' });
+  const diary = await caller.over();
+  assert.deepEqual(diary.heard.filter((code) => code !== CODES.music), [CODES.menu, CODES.other], 'the caller hears the other agent');
+  const call = await recordOf(house, caller);
+  assert.equal(call.agent.name, 'Bob');
+  const [began, served] = [waitBegan(diary), diary.startsOf(CODES.other)[0]];
+  assertLength('the wait', call.waited_s, served - began);
+  assertLength('the longest wait, had it lasted so long,', (served - Date.parse(longest_since)) / 1_000, served - began);
+  const offers = call.ladder.lanes.filter(({ lane }) => lane === 'agent').map(({ label, segments }) => [label, segments.filter(({ kind }) => kind === 'offered').map(({ detail }) => detail)]);
+  assert.deepEqual(offers, [['Ann', ['no_answer']], ['Bob', ['accepted']]], 'the ladder shows both offers');
+  await until('the next one is served by Bob', async () => (await bob.today()).handled === 2);
+  assert((await next.over()).heard.includes(CODES.other));
+  assert.equal(silent.events('incoming').length, 1, 'her telephone rang once');
+  assert.deepEqual(await ann.today(), { handled: 0, talk_s: 0, missed: 1 });
+  assert.equal((await bob.today()).missed, 0);
+}
+
+export const tests = [
+  { name: 'agents at SIP telephones', deadline_s: 90, skip: noBaresip, run: twoTelephones },
+  { name: "an agent's SIP telephone is not answered", deadline_s: 60, run: notAnswered }
+];

@@ -30,9 +30,11 @@ export class House {
 
   /**
    * With `disk_mb` the data folder is a disk of its own of so many megabytes, seen by the house
-   * alone. `env` are settings of its own, as environment variables.
+   * alone. `env` are settings of its own, as environment variables. With `every` a synthetic customer
+   * rings every so many seconds.
    */
-  constructor({ data = null, disk_mb = null, env = {} } = {}) {
+  constructor({ data = null, disk_mb = null, env = {}, every = 0 } = {}) {
+    this.every = every;
     this.env = env;
     this.folder = mkdtempSync(join(tmpdir(), 'antiphon-e2e-'));
     this.data = data ?? join(this.folder, 'data');
@@ -42,7 +44,7 @@ export class House {
 
   async #begin() {
     const began = Date.now();
-    const args = ['demo', '--json', '--every', '0', '--http', '127.0.0.1:0', '--sip', '127.0.0.1:0', '--data', this.data];
+    const args = ['demo', '--json', '--every', String(this.every), '--http', '127.0.0.1:0', '--sip', '127.0.0.1:0', '--data', this.data];
     this.program = new Program(...this.#command(args), {
       env: { ...process.env, ...ANY_PORT, ...this.env },
       cwd: this.folder

@@ -18,8 +18,8 @@ export class Stage {
   /** The house of this test. */
   async house(options = {}) {
     if (!this.#house) {
-      const { data, disk_mb, env, ...flow } = options;
-      this.#house = await House.start({ data, disk_mb, env });
+      const { data, disk_mb, env, every, ...flow } = options;
+      this.#house = await House.start({ data, disk_mb, env, every });
       await this.#house.shorten(flow);
     }
     return this.#house;

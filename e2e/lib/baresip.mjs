@@ -23,7 +23,7 @@ export async function noBaresip() {
 }
 
 /** A baresip in a folder of its own, which says the chirps of a code and records both sides there. */
-function start(folder, { user, code, account = '', more = [], commands = [] }) {
+function start(folder, { user, code, account = '', commands = [] }) {
   mkdirSync(folder, { recursive: true });
   const modules = MODULES.find((path) => existsSync(path));
   writeFileSync(join(folder, 'accounts'), `<sip:${user}@${OWN_IP}>;regint=0;audio_codecs=pcmu/8000/1;dtmfmode=rtpevent${account}\n`);
@@ -32,7 +32,7 @@ function start(folder, { user, code, account = '', more = [], commands = [] }) {
     join(folder, 'config'),
     [
       `sip_listen ${OWN_IP}:0`, `net_interface lo`, `audio_source aufile,${voice(code)}`, `audio_player aufile,${join(folder, 'out.wav')}`,
-      'audio_srate 8000', 'audio_channels 1', 'audio_buffer 20-160', 'rtp_ports 30000-39998', `snd_path ${folder}`, 'call_local_timeout 120', ...more,
+      'audio_srate 8000', 'audio_channels 1', 'audio_buffer 20-160', 'rtp_ports 30000-39998', `snd_path ${folder}`, 'call_local_timeout 120',
       `module_path ${modules}`, 'module stdio.so', 'module g711.so', 'module aufile.so', 'module sndfile.so', 'module_app menu.so', 'module_app account.so', 'module_app debug_cmd.so'
     ].join('\n') + '\n'
   );
@@ -42,7 +42,7 @@ function start(folder, { user, code, account = '', more = [], commands = [] }) {
 
 const recordings = (folder) => readdirSync(folder).filter((name) => name.endsWith('.wav')).map((name) => join(folder, name));
 
-/** A call whose voice is the chirps of a code; what it hears is saved by `heard()`. */
+/** A call whose voice is the chirps of a code; what it hears is in one of its `sounds()`. */
 export async function baresip(house, number, code) {
   const folder = join(house.folder, 'baresip');
   const program = start(folder, { user: number, code, commands: ['-e', `/dial sip:${house.number}@${house.sip}`] });

@@ -135,6 +135,9 @@ fn fields_and_types() {
         faults_of(&twice),
         ["/nodes/menu/tries duplicate_key", "/nodes/number/tries duplicate_key"]
     );
+    let two_kinds =
+        good().to_string().replace("\"type\":\"menu\"", "\"type\":\"menu\",\"type\":\"play\"");
+    assert_eq!(faults_of(&two_kinds), ["/nodes/menu/type duplicate_key"], "and nothing else");
 }
 
 #[test]

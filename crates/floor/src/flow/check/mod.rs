@@ -125,9 +125,12 @@ fn read_nodes(trees: &[(String, Tree)], faults: &mut Faults) -> BTreeMap<String,
     let mut nodes = BTreeMap::new();
     for (name, tree) in trees {
         let pointer = at("/nodes", name);
-        let before = faults.len();
-        shape::node(tree, &pointer, faults);
-        if faults.len() > before {
+        let mut own = Faults::default();
+        shape::node(tree, &pointer, &mut own);
+        // What stands twice is two things: which of them was meant, nobody can say.
+        tree.find_duplicates(&pointer, &mut own);
+        if own.len() > 0 {
+            faults.0.extend(own.0);
             continue;
         }
         match serde_json::from_value(tree.to_value()) {

@@ -96,12 +96,12 @@ const scenario = (listenMs, keys) => `<?xml version="1.0" encoding="ISO-8859-1" 
 </scenario>
 `;
 
-/** Starts one call of SIPp: it listens, then presses the keys one after the other. */
-export function sipp(house, number, { listenMs = 3_000, keys = '1' } = {}) {
+/** Starts one call of SIPp: it listens, presses the keys one after the other, then plays its recorded voice once, about seven seconds; with `echo` it sends back all that it hears. */
+export function sipp(house, number, { listenMs = 3_000, keys = '1', echo = true } = {}) {
   const file = join(house.folder, 'sipp.xml');
   const numbers = join(house.folder, 'sipp.csv');
   writeFileSync(file, scenario(listenMs, [...keys].map((key, n) => keyFile(house.folder, key, n))));
   writeFileSync(numbers, `SEQUENTIAL\n${number};\n`);
-  const args = [house.sip, '-sf', file, '-inf', numbers, '-s', house.number, '-m', '1', '-l', '1', '-i', '127.0.0.1', '-mi', '127.0.0.1', '-rtp_echo', '-nostdin', '-trace_err', '-error_file', join(house.folder, 'sipp.err')];
+  const args = [house.sip, '-sf', file, '-inf', numbers, '-s', house.number, '-m', '1', '-l', '1', '-i', '127.0.0.1', '-mi', '127.0.0.1', ...(echo ? ['-rtp_echo'] : []), '-nostdin', '-trace_err', '-error_file', join(house.folder, 'sipp.err')];
   return new Program('/usr/bin/sipp', args, { cwd: house.folder, env: { ...process.env, TERM: 'dumb' } });
 }

@@ -5,18 +5,21 @@ import { start } from '../dev/mock/server.mjs';
 import { account } from './desk/account.mjs';
 import { admin } from './desk/admin.mjs';
 import { call } from './desk/call.mjs';
+import { hold } from './desk/hold.mjs';
 import { house } from './desk/house.mjs';
 import { keyboard } from './desk/keyboard.mjs';
+import { lists } from './desk/lists.mjs';
 import { lost } from './desk/lost.mjs';
 import { missed } from './desk/missed.mjs';
+import { setup } from './desk/setup.mjs';
 
 const STATE_MS = 15_000;
 const browser = await launch();
-const tests = Object.entries({ call, keyboard, account, lost, admin, house, missed }).filter(([name]) => name.includes(process.argv[2] ?? ''));
+const tests = Object.entries({ call, keyboard, account, lost, hold, admin, lists, setup, house, missed }).filter(([name]) => name.includes(process.argv[2] ?? ''));
 let passed = 0;
 
 async function run(name, test) {
-  const mock = await start({ times: test.times });
+  const mock = await start({ times: test.times, setup: test.setup });
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: 'en-GB', permissions: ['microphone'] });
   await telephoneOnly(context);
   const page = await context.newPage();

@@ -85,6 +85,11 @@ export function callRow(lang, now, n, quiet = false) {
   };
 }
 
+/** The row of a call that was handled at this desk and ended without a result. */
+export function handledRow(lang, now, { call, caller, queue, queued_at: queued }, talk) {
+  return { ...callRow(lang, now, 0, true), id: call, started_at: queued, ended_at: new Date(now).toISOString(), caller, queue, talk_s: Math.round(talk), disposition: null, resolved: null };
+}
+
 /** The call on the desk of the scenes: waited for 112 s, on the line for 252 s. */
 function ownCall(lang, now, n) {
   const iso = (ms) => new Date(ms).toISOString();

@@ -1,7 +1,10 @@
 /** A small living floor for `npm run mock`: offers come, ring out, are answered and wrapped up. */
+import { handledRow } from './data.mjs';
 import { agentState, offer, queueState, recordState } from './scenes.mjs';
 
 const iso = (ms) => new Date(ms).toISOString();
+/** What happens is in the record so many milliseconds after it was told, as behind a commit. */
+const COMMIT_MS = 150;
 
 export class Floor {
   constructor(scene, clock, tell, { ringS = 20, wrapUpS = 60 } = {}) {
@@ -14,6 +17,9 @@ export class Floor {
     this.state = agentState(scene, clock());
     this.timer = null;
     this.serial = 0;
+    this.missed = 0;
+    /** Rows of calls that ended here, the newest first. */
+    this.ended = [];
     if (scene.state === 'live') this.next(4);
   }
 
@@ -37,8 +43,17 @@ export class Floor {
       one.offer = `${one.offer.slice(0, -4)}${String(this.serial).padStart(4, '0')}`;
       one.contact.call = `${one.contact.call.slice(0, -4)}${String(2000 + this.serial)}`;
       this.change({ state: 'offered', offer: one });
-      this.after(this.ringS, () => this.change({ state: 'did_not_answer', offer: null }));
+      this.after(this.ringS, () => {
+        this.change({ state: 'did_not_answer', offer: null });
+        setTimeout(() => (this.missed += 1), COMMIT_MS);
+      });
     });
+  }
+
+  wrapUpOver() {
+    const { contact, talk_s: talk } = this.state.wrap_up;
+    setTimeout(() => this.ended.unshift(handledRow(this.scene.lang, this.clock(), contact, talk)), COMMIT_MS);
+    this.change({ state: 'ready', wrap_up: null });
   }
 
   command(path, body) {
@@ -61,12 +76,12 @@ export class Floor {
     if (act === 'hold' && call) return this.change({ state: 'hold', call: { ...call, hold_since: iso(now) } });
     if (act === 'resume' && call) return this.change({ state: 'talking', call: { ...call, hold_since: null } });
     if (act === 'hangup' && call) {
-      this.after(this.wrapUpS, () => this.change({ state: 'ready', wrap_up: null }));
+      this.after(this.wrapUpS, () => this.wrapUpOver());
       return this.change({ state: 'wrap_up', call: null, wrap_up: { contact: call.contact, since: iso(now), until: iso(now + this.wrapUpS * 1000), talk_s: (now - Date.parse(call.connected_at)) / 1000 } });
     }
     if (act === 'wrap-up' && wrapUp) {
       if (more === 'extend') return this.change({ since: this.state.since, wrap_up: { ...wrapUp, until: iso(Date.parse(wrapUp.until) + body.seconds * 1000) } });
-      this.change({ state: 'ready', wrap_up: null });
+      this.wrapUpOver();
       this.next(6);
       return null;
     }

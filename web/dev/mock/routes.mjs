@@ -8,7 +8,7 @@ const problem = (status, code, detail = '', extra = {}) => ({ status, type: 'app
 const ok = (body, headers = {}) => ({ status: 200, body, headers });
 const done = { status: 204 };
 
-function callList({ scene, query, now }) {
+function callList({ scene, query, now, floor }) {
   if (scene.state === 'empty') return ok({ items: [], next_cursor: null });
   const limit = Number(query.get('limit') ?? 50);
   const from = Number(query.get('cursor') ?? 0);
@@ -17,7 +17,7 @@ function callList({ scene, query, now }) {
   const items = [];
   let n = from;
   for (; n < ROWS && items.length < limit; n += 1) {
-    const row = callRow(scene.lang, now, n);
+    const row = floor.ended[n] ?? callRow(scene.lang, now, n - floor.ended.length);
     const q = query.get('q');
     if (query.get('queue') && row.queue?.id !== query.get('queue')) continue;
     if (query.get('agent') && row.agent?.id !== query.get('agent')) continue;
@@ -44,9 +44,9 @@ function call({ scene, now, method }, parts) {
   return problem(404, 'not_found');
 }
 
-function desk({ scene }) {
+function desk({ scene, floor }) {
   const none = scene.state === 'empty';
-  return ok({ dispositions: dispositions(scene.lang), break_reasons: breakReasons(scene.lang), queues: none ? [] : queues(scene.lang), today: none ? { handled: 0, talk_s: 0, missed: 0 } : { handled: 9, talk_s: 3437, missed: 1 } });
+  return ok({ dispositions: dispositions(scene.lang), break_reasons: breakReasons(scene.lang), queues: none ? [] : queues(scene.lang), today: none ? { handled: 0, talk_s: 0, missed: 0 } : { handled: 9, talk_s: 3437, missed: 1 + floor.missed } });
 }
 
 /** A refusal of one field. */
@@ -55,12 +55,29 @@ const at = (pointer, status, code) => problem(status, code, code, { errors: [{ p
 /** Names that the API takes, and the language that every prompt in use is spoken in. */
 function company({ method, body, config }) {
   if (method === 'PUT') {
-    if (!body.name || body.name !== body.name.trim()) return at('/name', 422, 'bad_name');
+    if (!isName(body.name)) return at('/name', 422, 'bad_name');
     if (body.language !== 'en') return at('/language', 409, 'not_spoken');
     config.company = body;
     config.n += 1;
   }
   return ok(config.company, { etag: `"${config.n}"` });
+}
+
+/** A name that the API takes. */
+const isName = (name) => name !== '' && name === name.trim() && name.length <= 64 && !/\p{Cc}/u.test(name);
+
+/** What is refused of a list of choices: the first that is no name. */
+function choicesFault(items) {
+  for (const [n, item] of items.entries()) for (const key of ['code', 'label']) if (!isName(item[key])) return at(`/items/${n}/${key}`, 422, 'bad_name');
+  return null;
+}
+
+/** What is refused of the first start. */
+function setupFault({ token, tenant_name: company, admin }) {
+  if (token === 'wrong') return problem(403, 'bad_token');
+  if (!isName(company)) return at('/tenant_name', 422, 'bad_name');
+  if (!isName(admin.name)) return at('/admin/name', 422, 'bad_name');
+  return new Set(admin.password).size < 4 ? at('/admin/password', 422, 'weak_password') : null;
 }
 
 /** What is refused of a person: somebody else's mail address, a SIP phone without an address. */
@@ -139,6 +156,8 @@ function admin(context, parts) {
   }
   const plain = { dispositions: 'dispositions', 'break-reasons': 'break_reasons', calendars: 'calendars' }[kind];
   if (plain) {
+    const refused = method === 'PUT' && body.items ? choicesFault(body.items) : null;
+    if (refused) return refused;
     if (method === 'PUT') { config[plain] = kind === 'calendars' ? body : body.items; config.n += 1; }
     return ok(kind === 'calendars' ? config.calendars : { items: config[plain] }, { etag: `"${config.n}"` });
   }
@@ -151,7 +170,7 @@ function admin(context, parts) {
 export function answer(context) {
   const { method, path, scene, floor, body, now } = context;
   const parts = path.split('/').filter(Boolean);
-  if (path === '/setup') return method === 'GET' ? ok({ needed: scene === null && context.setup }) : body.token === 'wrong' ? problem(403, 'bad_token') : { status: 201, body: me('en', 'administrator'), session: 'live' };
+  if (path === '/setup') return method === 'GET' ? ok({ needed: scene === null && context.setup }) : setupFault(body) ?? { status: 201, body: me('en', 'administrator'), session: 'live' };
   if (path === '/session' && method === 'POST') return body.password === 'wrong' ? problem(401, 'bad_credentials') : { status: 200, body: me('en', 'administrator'), session: 'live' };
   if (!scene) return problem(401, 'no_session');
   if (path === '/session') return { ...done, session: '' };

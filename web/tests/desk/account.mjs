@@ -64,4 +64,8 @@ export async function account({ page, mock, signIn }) {
   assert.equal(await page.getByRole('button', { name: 'Undo' }).count(), 3);
   await page.keyboard.press('Control+z');
   assert.equal(await open.count(), 1);
+  await page.getByRole('link', { name: 'Calls', exact: true }).click();
+  await page.getByRole('link', { name: 'Call back' }).click();
+  await open.first().waitFor();
+  assert.equal(await open.count(), 1, 'what is held back is known to the page that is opened anew');
 }

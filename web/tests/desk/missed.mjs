@@ -4,10 +4,11 @@ import assert from 'node:assert/strict';
 export async function missed({ page, mock, state, signIn }) {
   await page.goto(mock.url);
   await signIn();
-  await state('Offered');
-  const reread = page.waitForRequest((request) => request.url().endsWith('/api/v1/desk'), { timeout: 10_000 });
+  const missed = page.locator('.figs div', { hasText: 'Did not answer' }).locator('dd');
+  await missed.filter({ hasText: '1' }).waitFor();
   await state('Did not answer');
-  await reread;
+  // The record has it only after the page was told.
+  await missed.filter({ hasText: '2' }).waitFor({ timeout: 10_000 });
 
   await page.locator('.card').getByRole('button', { name: 'Become ready' }).click();
   await state('Offered');
@@ -24,7 +25,10 @@ export async function missed({ page, mock, state, signIn }) {
   await page.getByRole('button', { name: 'No', exact: true }).click();
   const handedIn = page.waitForRequest((request) => request.method() === 'PUT' && request.url().endsWith('/note'), { timeout: 15_000 });
   await page.locator('.toast', { hasText: 'time was up' }).filter({ hasText: '+370 5 255 0187' }).waitFor({ timeout: 15_000 });
-  assert.equal((await handedIn).postDataJSON().note.length, 3_801, 'the note is not lost with the result');
+  const keeping = await handedIn;
+  assert.equal(keeping.postDataJSON().note.length, 3_801, 'the note is not lost with the result');
+  const [, call] = keeping.url().match(/calls\/([\w-]+)\/note$/);
+  await page.locator(`.wl a[href="/calls/${call}"]`).waitFor();
 }
 
 missed.times = { ringS: 2, wrapUpS: 6 };

@@ -1,4 +1,4 @@
-import type { Fault, Problem } from '$lib/api';
+import { Problem, type Fault } from '$lib/api';
 import { fmt, m } from '$lib/i18n';
 
 const TEXTS: Record<string, () => string> = {
@@ -28,8 +28,11 @@ const TEXTS: Record<string, () => string> = {
   bad_name: m.problem_bad_name,
   bad_address: m.problem_bad_address,
   bad_zone: m.problem_bad_zone,
+  unknown_zone: m.problem_bad_zone,
   bad_language: m.problem_bad_language,
   bad_calendar: m.problem_bad_calendar,
+  bad_interval: m.hours_wrong,
+  overlap: m.hours_wrong,
   bad_flow: m.problem_bad_flow,
   unknown_flow: m.problem_unknown_flow,
   unknown_queue: m.problem_unknown_queue,
@@ -52,25 +55,51 @@ const TEXTS: Record<string, () => string> = {
   http_404: m.problem_not_found
 };
 
+/** Codes that are about one field, whose place the server does not name. */
+const PLACES: Record<string, string> = { mail_taken: '/mail', name_taken: '/name', bad_token: '/token' };
+
 /** One plain sentence for a refusal, in the language of the screen. */
 export function problemText(problem: Problem): string {
   if (problem.status === 429) return m.problem_too_many({ n: fmt.num(problem.retryAfter ?? 60) });
-  return textOf(problem);
+  return faultText(problem);
 }
 
-function textOf({ code, detail }: Pick<Problem, 'code' | 'detail'>): string {
+/** The same for one of its faults. */
+export function faultText({ code, detail }: Pick<Problem, 'code' | 'detail'>): string {
   return TEXTS[code]?.() ?? (detail || m.problem_other());
 }
 
-/** What a refusal says about one field: its place is named, or its code is one that is only about this field. */
-export function fieldText(problem: Problem | null, pointer: string, ...codes: string[]): string | undefined {
-  const fault = problem?.errors.find((one) => one.pointer === pointer || one.pointer.startsWith(`${pointer}/`));
-  if (fault) return textOf(fault);
-  return problem && codes.includes(problem.code) ? problemText(problem) : undefined;
+function faultsOf({ code, detail, errors }: Problem): Fault[] {
+  const pointer = PLACES[code];
+  return errors.length === 0 && pointer !== undefined ? [{ pointer, code, detail }] : errors;
 }
 
-/** The places of a refusal that its sentence does not tell already. */
-export function placesOf(problem: Problem): Fault[] {
-  const [only, ...more] = problem.errors;
-  return only && more.length === 0 && only.code === problem.code && only.code in TEXTS ? [] : problem.errors;
+const within = (fault: Fault, pointer: string) => fault.pointer === pointer || fault.pointer.startsWith(`${pointer}/`);
+
+/** What a refusal says about one field. */
+export function fieldText(problem: Problem | null, pointer: string): string | undefined {
+  const fault = problem && faultsOf(problem).find((one) => within(one, pointer));
+  return fault ? faultText(fault) : undefined;
+}
+
+/** The faults of a refusal that are told nowhere else: the form tells those within `shown` at their fields. */
+export function elsewhere(problem: Problem, shown: readonly string[]): Fault[] {
+  return faultsOf(problem).filter((fault) => !shown.some((pointer) => within(fault, pointer)));
+}
+
+/**
+ * What is left of a refusal while its document is mended: a fault is over once another value than the
+ * one that was sent stands at its place, and with the last of them the refusal.
+ */
+export function standing(problem: Problem | null, sent: unknown, now: unknown): Problem | null {
+  const faults = problem ? faultsOf(problem) : [];
+  const errors = faults.filter(({ pointer }) => valueAt(sent, pointer) === valueAt(now, pointer));
+  if (!problem || errors.length === faults.length) return problem;
+  return errors.length > 0 ? new Problem({ ...problem, errors }) : null;
+}
+
+/** The value at a JSON pointer (RFC 6901), as text to compare. */
+function valueAt(document: unknown, pointer: string): string | undefined {
+  const keys = pointer.split('/').slice(1).map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'));
+  return JSON.stringify(keys.reduce<unknown>((at, key) => (at as Record<string, unknown> | null | undefined)?.[key], document));
 }

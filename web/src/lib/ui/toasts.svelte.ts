@@ -37,14 +37,22 @@ export class Toasts {
     this.#add({ tone: 'bad', text: `${what} ${problemText(problem)}`, code: problem.code }, BAD_MS);
   }
 
-  /** Does `act` when the toast goes, unless the person undoes it before. */
-  undoable(text: string, act: () => unknown, undone: () => void): void {
+  /**
+   * Does `act` when the toast goes, unless the person undoes it before. Gives the way to have it done
+   * now, which waits also for an act that has begun.
+   */
+  undoable(text: string, act: () => unknown, undone: () => void): () => Promise<void> {
     const id = this.#next;
+    let begun: unknown;
     const undo = () => {
       this.#drop(id);
       undone();
     };
-    this.#add({ tone: 'plain', text, undo }, UNDO_MS, act);
+    this.#add({ tone: 'plain', text, undo }, UNDO_MS, () => (begun = act()));
+    return async () => {
+      await this.dismiss(id);
+      await begun;
+    };
   }
 
   /** Closing a toast that holds an act back does it now; settles when that is done. */

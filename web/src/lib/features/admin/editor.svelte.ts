@@ -1,5 +1,6 @@
 /** One thing of the configuration while it is edited: what the server has, what is typed, the version it was based on. */
 import { api, Problem } from '$lib/api';
+import { standing } from '$lib/ui/problem-text';
 import { guarded } from './conflict.svelte';
 
 export class Editor<T extends object> {
@@ -7,6 +8,8 @@ export class Editor<T extends object> {
   problem = $state.raw<Problem | null>(null);
   saving = $state(false);
   #kept = $state('');
+  /** What was refused last. */
+  #sent = $state.raw<object | null>(null);
   /** The thing as the server last gave it. */
   #seen = $state.raw<T | null>(null);
   #etag: string | null = null;
@@ -20,6 +23,11 @@ export class Editor<T extends object> {
   /** Something differs from what the server has. */
   get dirty(): boolean {
     return this.draft !== null && JSON.stringify(this.draft) !== this.#kept;
+  }
+
+  /** What the last refusal still says of what is typed now; `beside` is sent beside the draft. */
+  refusal(beside: object = {}): Problem | null {
+    return standing(this.problem, this.#sent, { ...this.draft, ...beside });
   }
 
   async load(path: string, pick: (data: unknown) => T): Promise<void> {
@@ -49,13 +57,18 @@ export class Editor<T extends object> {
   discard(): void {
     if (this.#kept) this.draft = JSON.parse(this.#kept) as T;
     this.problem = null;
+    this.#sent = null;
   }
 
-  /** Sends the draft; resolves to the answer, or `null` when it was refused or somebody else's stays. */
-  async save<R>(name: string, method: 'PUT' | 'POST', body: unknown): Promise<R | null> {
+  /** Sends the draft, and what is `beside` it; resolves to the answer, or `null` when it was refused or somebody else's stays. */
+  async save<R>(name: string, method: 'PUT' | 'POST', beside: object = {}): Promise<R | null> {
     if (this.saving || !this.draft) return null;
     const path = this.#path;
-    const sent = JSON.stringify(this.draft);
+    // No name and no code has blanks around it: the server would refuse what nobody sees.
+    const sent = JSON.stringify(this.draft, (_, value: unknown) => (typeof value === 'string' ? value.trim() : value));
+    if (sent !== JSON.stringify(this.draft)) this.draft = JSON.parse(sent) as T;
+    const body = { ...(JSON.parse(sent) as T), ...beside };
+    this.#sent = null;
     this.saving = true;
     this.problem = null;
     try {
@@ -72,6 +85,7 @@ export class Editor<T extends object> {
       return data ?? ({} as R);
     } catch (thrown) {
       this.problem = Problem.of(thrown);
+      this.#sent = body;
       return null;
     } finally {
       this.saving = false;

@@ -1,9 +1,8 @@
 import { expect, it } from 'vitest';
 import example from './flow-example.json';
-import { NODES, NODE_TYPES, canInsert, exampleOf, withNode } from './flow-steps';
-import { locate } from './pointer';
+import { NODES, NODE_TYPES, canInsert, exampleOf, insertion } from './flow-steps';
 
-const FLOW = '{"schema":1,"start":"menu","nodes":{"menu":{"type":"hang_up"},"menu-2":{"type":"hang_up"}}}';
+const FLOW = '{"schema":1,"start":"menu","nodes":{"menu":{"type":"hang_up"},"menu-2":{"type":"hang_up"}},"note":"}"}';
 
 it('has an example and words for every type of node, and for every field of it', () => {
   for (const type of NODE_TYPES) {
@@ -19,19 +18,37 @@ it('shows every kind of condition', () => {
   for (const kind of ['is', 'starts_with', 'known', 'all', 'any', 'not']) expect(text).toContain(`{"${kind}":`);
 });
 
-it('adds a node under a free name and leaves the rest as it was', () => {
-  const made = withNode(FLOW, 'menu');
-  expect(made?.pointer).toBe('/nodes/menu-3');
-  const { nodes, ...rest } = JSON.parse(made?.text ?? '') as { nodes: Record<string, unknown> };
-  expect(rest).toEqual({ schema: 1, start: 'menu' });
+/** The document with what is typed into it, and what is then marked. */
+function typed(text: string) {
+  const made = insertion(text, 'menu');
+  if (!made) throw new Error(`nothing goes into ${text}`);
+  const after = text.slice(0, made.at) + made.text + text.slice(made.at);
+  return { after, marked: after.slice(made.name.start, made.name.end), line: made.name.line, nodes: (JSON.parse(after) as { nodes: unknown }).nodes };
+}
+
+it('adds a node under a free name and marks the name', () => {
+  const { after, marked, nodes } = typed(FLOW);
   expect(nodes).toEqual({ menu: { type: 'hang_up' }, 'menu-2': { type: 'hang_up' }, 'menu-3': exampleOf('menu') });
-  expect(locate(made?.text ?? '', made?.pointer ?? '').line).toBeGreaterThan(8);
+  expect([marked, after.endsWith('}},"note":"}"}')]).toEqual(['menu-3', true]);
+});
+
+it('keeps to the lines of the document', () => {
+  for (const step of [2, '\t']) {
+    const written = { schema: 1, nodes: { menu: { type: 'hang_up' } }, start: 'menu' };
+    const { after, line } = typed(JSON.stringify(written, null, step));
+    expect(after).toBe(JSON.stringify({ ...written, nodes: { ...written.nodes, 'menu-2': exampleOf('menu') } }, null, step));
+    expect(after.split('\n')[line - 1]).toContain('"menu-2"');
+  }
+});
+
+it('adds the first node', () => {
+  for (const text of ['{"nodes":{}}', '{\n  "nodes": {\n  }\n}', '{"nodes":{ }}']) expect(typed(text).nodes, text).toEqual({ menu: exampleOf('menu') });
 });
 
 it('adds nothing to what is no flow', () => {
   for (const text of ['', '{', '[]', 'null', '{"nodes":[]}', '{"nodes":1}']) {
     expect(canInsert(text), text).toBe(false);
-    expect(withNode(text, 'play'), text).toBeNull();
+    expect(insertion(text, 'play'), text).toBeNull();
   }
   expect(canInsert(FLOW)).toBe(true);
 });

@@ -1,7 +1,7 @@
 /** The types of nodes that a flow is made of, in words, and their examples. */
 import { m } from '$lib/i18n';
 import example from './flow-example.json';
-import { parseJson } from './pointer';
+import { locate, parseJson, type Place } from './pointer';
 
 export interface Field {
   name: string;
@@ -52,24 +52,39 @@ export function exampleOf(type: NodeType): object {
 }
 
 /** The nodes of a document that can be added to; `null` for what is no flow yet. */
-function nodesOf(text: string): { document: object; nodes: Record<string, unknown> } | null {
+function nodesOf(text: string): object | null {
   const parsed = parseJson(text);
   if (!parsed.ok || parsed.value === null || typeof parsed.value !== 'object') return null;
   const { nodes } = parsed.value as { nodes?: unknown };
-  if (nodes === null || typeof nodes !== 'object' || Array.isArray(nodes)) return null;
-  return { document: parsed.value, nodes: nodes as Record<string, unknown> };
+  return nodes !== null && typeof nodes === 'object' && !Array.isArray(nodes) ? nodes : null;
 }
 
 export function canInsert(text: string): boolean {
   return nodesOf(text) !== null;
 }
 
-/** A document with the example of a type as one node more, and where that is; `null` for what is no flow yet. */
-export function withNode(text: string, type: NodeType): { text: string; pointer: string } | null {
-  const found = nodesOf(text);
-  if (!found) return null;
+/** What is typed into a document so that it has one node more. */
+export interface Insertion {
+  at: number;
+  text: string;
+  /** Of the node's name, once it is there. */
+  name: Place;
+}
+
+/** The example of a type behind the last node, under a free name and in the lines of the document; `null` for what is no flow yet. */
+export function insertion(text: string, type: NodeType): Insertion | null {
+  const nodes = nodesOf(text);
+  if (!nodes) return null;
   let name: string = type;
-  for (let n = 2; name in found.nodes; n += 1) name = `${type}-${n}`;
-  const document = { ...found.document, nodes: { ...found.nodes, [name]: exampleOf(type) } };
-  return { text: JSON.stringify(document, null, 2), pointer: `/nodes/${name}` };
+  for (let n = 2; Object.hasOwn(nodes, name); n += 1) name = `${type}-${n}`;
+  const close = locate(text, '/nodes').end - 1;
+  const at = text.slice(0, close).trimEnd().length;
+  const comma = text[at - 1] === '{' ? '' : ',';
+  const line = text.lastIndexOf('\n', close) + 1;
+  const own = line > at;
+  const [step, indent] = own ? [text.includes('\n\t') ? '\t' : '  ', text.slice(line, close)] : ['', ''];
+  const lead = own ? `${comma}\n${indent}${step}` : `${comma}${comma && ' '}`;
+  const member = `"${name}": ${JSON.stringify(exampleOf(type), null, step).replaceAll('\n', `\n${indent}${step}`)}`;
+  const start = at + lead.length + 1;
+  return { at, text: lead + member, name: { start, end: start + name.length, line: `${text.slice(0, at)}${lead}`.split('\n').length } };
 }

@@ -1,7 +1,7 @@
 /** One call with the mouse: sign in, be ready, accept by F8 on another page, hold, write, hang up, choose the result by typing, finish. */
 import assert from 'node:assert/strict';
 
-export async function call({ page, mock, state, signIn }) {
+export async function call({ page, mock, state, signIn, choose }) {
   await page.goto(`${mock.url}/calls`);
   await page.waitForURL('**/sign-in?to=%2Fcalls');
   await page.locator('input[type=email]').fill('rasa@aegean.example');
@@ -48,8 +48,7 @@ export async function call({ page, mock, state, signIn }) {
   assert.equal(await page.locator('#note').inputValue(), 'hold me m h', 'a reload loses nothing typed');
   const finish = page.getByRole('button', { name: /^Finish/ });
   assert.equal(await finish.isDisabled(), true);
-  await page.getByRole('combobox', { name: 'Result' }).fill('warr');
-  await page.keyboard.press('Enter');
+  await choose('warr');
   await page.getByRole('button', { name: 'Yes' }).click();
   await page.keyboard.press('Control+Enter');
   await state('Ready');

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 /** Longer than the record is waited for. */
 const FOLLOWED_MS = 3_000;
 
-export async function hold({ page, mock, state, signIn }) {
+export async function hold({ page, mock, state, signIn, choose }) {
   await page.clock.install();
   await page.goto(mock.url);
   await signIn();
@@ -37,8 +37,7 @@ export async function hold({ page, mock, state, signIn }) {
   await page.route('**/api/v1/callbacks*', (route) => route.fulfill({ json: { items: Array.from({ length: 200 }, (_, n) => waiting(n)), next_cursor: 'more' } }));
   await page.getByRole('button', { name: 'Hang up' }).click();
   await state('Wrap-up');
-  await page.getByRole('combobox', { name: 'Result' }).fill('warr');
-  await page.keyboard.press('Enter');
+  await choose('warr');
   await page.getByRole('button', { name: 'Yes' }).click();
   await page.keyboard.press('Control+Enter');
   await state('Ready');

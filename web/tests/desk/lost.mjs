@@ -1,7 +1,7 @@
 /** What a lost connection and a slow answer must not cost: quiet after an offer's end, and words that were typed meanwhile. */
 import assert from 'node:assert/strict';
 
-export async function lost({ page, mock, state, signIn }) {
+export async function lost({ page, mock, state, signIn, choose }) {
   await page.addInitScript(() => {
     window.tones = 0;
     const start = OscillatorNode.prototype.start;
@@ -27,8 +27,7 @@ export async function lost({ page, mock, state, signIn }) {
   await state('Wrap-up');
   const note = page.locator('#note');
   await note.fill('first');
-  await page.getByRole('combobox', { name: 'Result' }).fill('warr');
-  await page.keyboard.press('Enter');
+  await choose('warr');
   await page.getByRole('button', { name: 'Yes' }).click();
   let answered;
   const held = new Promise((resolve) => (answered = resolve));

@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::domain::Domain;
 
 use crate::settings::Settings;
-use crate::{demo, house, manage, say};
+use crate::{demo, house, keys, manage, say};
 
 /// A contact centre in one program.
 #[derive(Debug, Parser)]
@@ -40,7 +40,8 @@ enum Command {
     /// Settings.
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Copy everything into a new folder while the house runs.
+    /// Copy the record, sounds and recordings into a new folder while the house runs. The house
+    /// key, a certificate that the house made and the flight log are not in it.
     Backup {
         #[command(flatten)]
         place: PlaceArgs,
@@ -91,14 +92,14 @@ pub(crate) struct PlaceArgs {
 pub(crate) struct ServeArgs {
     #[command(flatten)]
     place: PlaceArgs,
-    /// Address of the web interface; port 0 for a free one.
+    /// Address of the web interface, as 127.0.0.1:8080; port 0 for a free one.
     #[arg(long)]
     http: Option<SocketAddr>,
     /// Address of the web interface with TLS, for browsers on other machines. Without files of your
     /// own (http.certificate, http.key) the house makes a certificate that browsers warn about.
     #[arg(long)]
     https: Option<SocketAddr>,
-    /// UDP address for SIP; port 0 for a free one.
+    /// UDP address for SIP, as 127.0.0.1:5060; port 0 for a free one.
     #[arg(long)]
     sip: Option<SocketAddr>,
     /// Networks of a proxy that ends TLS, as 10.0.0.0/8.
@@ -154,6 +155,9 @@ enum ApiKeyCommand {
         /// What it is for.
         #[arg(long, default_value = "command line")]
         name: String,
+        /// For how many days it opens anything, 1 to 3650.
+        #[arg(long, default_value_t = keys::KEY_DAYS, value_parser = days())]
+        days: u32,
         /// The tenant's name or id; may be left out when there is only one.
         #[arg(long)]
         tenant: Option<String>,
@@ -174,6 +178,10 @@ enum ApiKeyCommand {
         #[arg(long)]
         name: String,
     },
+}
+
+fn days() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=i64::from(keys::KEY_DAYS_MAX))
 }
 
 /// Whose keys.
@@ -315,7 +323,9 @@ impl Cli {
                 block_on(manage::restore(&from, &data, skip_damaged))
             }
             Command::Config(ConfigCommand::Check(args)) => {
-                args.settings()?;
+                for doubt in house::check(&args.settings()?)? {
+                    say(&format!("beware: {doubt}"));
+                }
                 say("the settings are in order");
                 Ok(())
             }
@@ -329,8 +339,8 @@ impl Cli {
                 let new = manage::NewUser { mail, name, role, tenant, queues };
                 block_on(manage::add_user(place.settings()?, new))
             }
-            Command::ApiKey(ApiKeyCommand::Create { place, role, name, tenant }) => {
-                block_on(manage::create_key(place.settings()?, role, name, tenant))
+            Command::ApiKey(ApiKeyCommand::Create { place, role, name, tenant, days }) => {
+                block_on(manage::create_key(place.settings()?, role, name, tenant, days))
             }
             Command::ApiKey(ApiKeyCommand::List { keys: KeysArgs { place, tenant }, json }) => {
                 block_on(manage::list_keys(place.settings()?, tenant, json))

@@ -52,7 +52,7 @@ pub(crate) enum Request {
         queues: Vec<String>,
     },
     /// Make a key for a program; the answer is the key.
-    CreateKey { name: String, role: store::Role, tenant: Option<String> },
+    CreateKey { name: String, role: store::Role, tenant: Option<String>, days: u32 },
     /// Every key of a tenant; the answer is a JSON list of `keys::KeyRow`.
     ListKeys { tenant: Option<String> },
     /// Take a key back.
@@ -221,9 +221,9 @@ async fn carry_out(
             }
             Ok(format!("the account was made; {}", edited.value))
         }
-        Request::CreateKey { name, role, tenant } => {
+        Request::CreateKey { name, role, tenant, days } => {
             let tenant = named(store, tenant.as_deref()).await?;
-            keys::create(&store.system(tenant), name, role, at).await
+            keys::create(&store.system(tenant), name, role, at, days).await
         }
         Request::ListKeys { tenant } => {
             let tenant = named(store, tenant.as_deref()).await?;

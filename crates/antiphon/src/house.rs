@@ -22,7 +22,8 @@ use crate::company;
 use crate::control::Control;
 use crate::floor_thread::FloorThread;
 use crate::ports::{Files, Running};
-use crate::settings::Settings;
+use crate::settings::{BROWSER_LISTEN, Settings};
+use crate::tls::Tls;
 use crate::{BUILD, tell};
 
 use doors::Doors;
@@ -264,8 +265,49 @@ fn sip_config(settings: &Settings) -> anyhow::Result<SipConfig> {
     })
 }
 
+/// Fails where `serve` would refuse the settings, as far as that shows without opening anything;
+/// what it takes and may not be meant comes back in words.
+pub(crate) fn check(settings: &Settings) -> anyhow::Result<Vec<String>> {
+    proxies(settings)?;
+    sip_config(settings)?;
+    let Settings { sip, media, http, .. } = settings;
+    if sip.listen.ip().is_unspecified() && sip.advertise.is_none() {
+        bail!(
+            "sip.listen {} is all addresses: say in sip.advertise which one peers use",
+            sip.listen
+        );
+    }
+    media::check(&doors::media_config(media))?;
+    Tls::check(settings)?;
+    let told = media.advertise.unwrap_or(media.listen);
+    let voice = media.browser_listen.unwrap_or(BROWSER_LISTEN).ip();
+    let outside = http.https.is_some_and(|address| !address.ip().is_loopback());
+    let doubts = [
+        (
+            !sip.listen.ip().is_loopback() && told.is_loopback(),
+            format!(
+                "telephones elsewhere hear nothing: they are told to send sound to {told} (media.listen)"
+            ),
+        ),
+        (
+            outside && voice.is_loopback() && media.browser_advertise.is_none(),
+            format!(
+                "browsers elsewhere hear nothing: their sound goes to {voice} (media.browser_listen)"
+            ),
+        ),
+        (
+            http.certificate.is_some() && http.https.is_none(),
+            "http.certificate has no effect without http.https".to_owned(),
+        ),
+    ];
+    Ok(doubts.into_iter().filter_map(|(holds, words)| holds.then_some(words)).collect())
+}
+
 /// `antiphon serve`.
 pub(crate) async fn serve(settings: Settings) -> anyhow::Result<()> {
+    for doubt in check(&settings)? {
+        tell(&format!("beware: {doubt}"));
+    }
     let house = House::start(&settings, FirstStart::Token).await?;
     let mut greeting = String::new();
     writeln!(greeting, "Antiphon runs.")?;

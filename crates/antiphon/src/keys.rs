@@ -6,8 +6,10 @@ use model::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::{ListedKey, Role, StoreError, TenantDb};
 
-/// How long a key lives.
-const KEY_LIVES: Span = Span::from_secs(90 * 24 * 3_600);
+/// How long a key lives unless told, in days.
+pub(crate) const KEY_DAYS: u32 = 90;
+/// The longest, in days.
+pub(crate) const KEY_DAYS_MAX: u32 = 3_650;
 
 /// A key in a list.
 #[derive(Debug, Serialize, Deserialize)]
@@ -28,8 +30,10 @@ pub(crate) async fn create(
     name: String,
     role: Role,
     at: Timestamp,
+    days: u32,
 ) -> anyhow::Result<String> {
-    let key = db.create_api_key(name, role, at, Some(at + KEY_LIVES)).await?;
+    let until = at + Span::from_secs(i64::from(days) * 24 * 3_600);
+    let key = db.create_api_key(name, role, at, Some(until)).await?;
     Ok(key.reveal().to_owned())
 }
 
@@ -72,7 +76,7 @@ pub(crate) async fn renew(
             db.revoke_api_key(key.name).await?;
         }
     }
-    create(db, name.to_owned(), role, at).await
+    create(db, name.to_owned(), role, at, KEY_DAYS).await
 }
 
 fn written(at: Timestamp) -> String {

@@ -8,7 +8,7 @@ use hub::HouseKey;
 use model::domain::Domain;
 use model::limits::PASSWORD_CHARS_MIN;
 use model::time::Timestamp;
-use store::{Damaged, Restored};
+use store::{Damaged, Restored, StoreError};
 
 use crate::cli::{Role, TenantArgs};
 use crate::control::{self, Request};
@@ -67,9 +67,11 @@ pub(crate) async fn create_key(
     role: Role,
     name: String,
     tenant: Option<String>,
+    days: u32,
 ) -> anyhow::Result<()> {
-    let request = Request::CreateKey { name, role: role.into(), tenant };
+    let request = Request::CreateKey { name, role: role.into(), tenant, days };
     say(&control::ask(&settings.data.dir, request, now()).await?);
+    tell(&format!("it is good for {days} days; `api-key list` says until when"));
     Ok(())
 }
 
@@ -142,19 +144,31 @@ where
 /// `antiphon backup`, while the house runs or not.
 pub(crate) async fn backup(settings: Settings, to: PathBuf) -> anyhow::Result<()> {
     let dir = &settings.data.dir;
-    let manifest = store::backup(dir, &to, now())
-        .await
-        .with_context(|| format!("the data folder {}", dir.display()))?;
+    let backup = store::backup(dir, &to, now()).await;
+    let manifest = match backup {
+        // It names the folder itself.
+        Err(error @ StoreError::Folder { .. }) => return Err(error.into()),
+        backup => backup.with_context(|| format!("the data folder {}", dir.display()))?,
+    };
     say(&format!("saved {} files to {}", manifest.files.len(), to.display()));
+    tell(&format!(
+        "not among them: the house key ({}), a certificate that the house made, and the flight log, \
+         which is only good for its own program",
+        settings.key_file().display()
+    ));
     Ok(())
 }
 
 /// `antiphon restore`.
 pub(crate) async fn restore(from: &Path, data: &Path, skip_damaged: bool) -> anyhow::Result<()> {
     let damaged = if skip_damaged { Damaged::RecordingsLeftOut } else { Damaged::Refused };
-    let Restored { manifest, left_out } = store::restore(from, data, damaged).await?;
-    for (path, why) in &left_out {
-        say(&format!("left out {path}: {why}"));
+    let restored = store::restore(from, data, damaged).await;
+    if matches!(restored, Err(StoreError::Damaged { .. })) && !skip_damaged {
+        tell("--skip-damaged leaves out recordings that are damaged and restores the rest");
+    }
+    let Restored { manifest, left_out } = restored?;
+    for (_, why) in &left_out {
+        say(&format!("left out: {why}"));
     }
     let whole = manifest.files.len() - left_out.len();
     say(&format!("restored {whole} files into {}", data.display()));
@@ -195,7 +209,11 @@ pub(crate) fn replay(settings: &Settings, files: &[PathBuf], json: bool) -> anyh
         }
     }
     match differing {
-        0 => Ok(()),
+        0 if json => Ok(()),
+        0 => {
+            say("no difference: every decision is the same");
+            Ok(())
+        }
         n => bail!("{n} of {} segments decide differently now", files.len()),
     }
 }

@@ -6,7 +6,7 @@
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
@@ -36,20 +36,31 @@ impl Tls {
     /// # Errors
     /// With the file that cannot be used.
     pub(crate) fn of(settings: &Settings) -> anyhow::Result<Option<Self>> {
-        let http = &settings.http;
-        let Some(listen) = http.https else { return Ok(None) };
+        let Some(listen) = settings.http.https else { return Ok(None) };
         let folder = settings.data.dir.join("tls");
-        let (certificate, key) = match (&http.certificate, &http.key) {
-            (Some(certificate), Some(key)) => (certificate.clone(), key.clone()),
-            (None, None) => (folder.join("certificate.pem"), folder.join("key.pem")),
-            _ => bail!("http.certificate and http.key belong together: name both files, or none"),
-        };
-        let own = http.certificate.is_none();
+        let named = named(settings)?;
+        let own = named.is_none();
+        let (certificate, key) =
+            named.unwrap_or_else(|| (folder.join("certificate.pem"), folder.join("key.pem")));
         if own && !certificate.exists() {
             make_own(&folder, listen)?;
         }
         let config = load(&certificate, &key)?;
         Ok(Some(Self { listen, config: Arc::new(config), own }))
+    }
+
+    /// Fails where files are named that cannot be used.
+    pub(crate) fn check(settings: &Settings) -> anyhow::Result<()> {
+        named(settings)?.map_or(Ok(()), |(certificate, key)| load(&certificate, &key).map(drop))
+    }
+}
+
+/// The files that somebody named.
+fn named(settings: &Settings) -> anyhow::Result<Option<(PathBuf, PathBuf)>> {
+    match (&settings.http.certificate, &settings.http.key) {
+        (Some(certificate), Some(key)) => Ok(Some((certificate.clone(), key.clone()))),
+        (None, None) => Ok(None),
+        _ => bail!("http.certificate and http.key belong together: name both files, or none"),
     }
 }
 

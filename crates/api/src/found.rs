@@ -4,7 +4,7 @@
 //! Invariant: a company has an administrator who can sign in, or it is not made at all. Its sounds
 //! and its first flow follow; without them it can be repaired on the page.
 
-use model::config::{Clip, Prompt};
+use model::config::{Clip, EVERY_LANGUAGE, Prompt};
 use model::media::ClipId;
 use model::{Domain, PromptId, TenantConfig, TenantId, Timestamp};
 use store::{Actor, Edit, NewTenant, Role, Store, User, fold_mail, fresh_id};
@@ -12,9 +12,12 @@ use store::{Actor, Edit, NewTenant, Role, Store, User, fold_mail, fresh_id};
 use crate::account::{check_mail, check_password};
 use crate::app::StarterSound;
 use crate::at::check_zone;
-use crate::edit::{check_language, check_name};
+use crate::edit::{check_language, check_name, serves_all};
 use crate::furnish::{first_flow, furnish};
 use crate::problem::Problem;
+
+/// The language that every shipped sound is spoken in.
+const SHIPPED_LANGUAGE: &str = "en";
 
 /// A company to be made. It holds a password: never printed.
 pub struct NewCompany {
@@ -140,9 +143,21 @@ pub(crate) async fn install_sounds(
                 }
             }
         }
+        speak_to_everybody(&mut draft.config, language);
         first_flow(draft, sound, language, now);
         Ok::<_, Problem>(())
     })
     .await?;
     Ok(())
+}
+
+/// Whoever founds a company in a language that the shipped sounds do not speak would have callers
+/// who hear nothing, the notice of the recording included: they hear English until somebody uploads
+/// better.
+fn speak_to_everybody(config: &mut TenantConfig, language: &str) {
+    for prompt in config.prompts.values_mut().filter(|prompt| !serves_all(prompt, language)) {
+        if let Some(clip) = prompt.variants.get(SHIPPED_LANGUAGE).copied() {
+            prompt.variants.insert(EVERY_LANGUAGE.to_owned(), clip);
+        }
+    }
 }

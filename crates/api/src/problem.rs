@@ -214,6 +214,7 @@ impl From<StoreError> for Problem {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "not_saved", detail).retry(RETRY_AFTER_S)
             }
             StoreError::NewerSchema { .. }
+            | StoreError::Folder { .. }
             | StoreError::Unsafe { .. }
             | StoreError::Damaged { .. }
             | StoreError::Io(_)

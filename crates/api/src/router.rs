@@ -3,21 +3,25 @@
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
-use utoipa::OpenApi;
+use utoipa::OpenApi as _;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
-use utoipa::openapi::{ObjectBuilder, RefOr, Required, Response, Type};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
+use utoipa::openapi::{ObjectBuilder, OpenApi, PathItem, RefOr, Required, Response, Type};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::guard::SESSION_COOKIE;
 use crate::routes::{
     agent, callbacks, calls, company, desk, flows, history, lists, me, numbers, prompts, queues,
     recordings, session, setup, system, users,
 };
 use crate::{idempotency, layer, pages, ws};
 
-#[derive(OpenApi)]
+#[derive(utoipa::OpenApi)]
 #[openapi(
     info(
         title = "Antiphon",
@@ -102,7 +106,9 @@ pub(crate) fn router(app: App) -> Router {
 /// The description of all of them.
 pub(crate) fn description() -> String {
     let (_, mut description) = table().split_for_parts();
+    who_may(&mut description);
     for (path, item) in &mut description.paths.paths {
+        name_operations(path, item);
         for operation in [&mut item.post, &mut item.put, &mut item.delete] {
             let edits = path != "/api/v1/flows/check";
             if let Some(operation) = operation.as_mut().filter(|one| edits && administers(one)) {
@@ -111,6 +117,36 @@ pub(crate) fn description() -> String {
         }
     }
     description.to_pretty_json().expect("the description is plain data")
+}
+
+/// By the cookie of a session or by an API key. A request with a cookie that changes something also
+/// needs our own `Origin`, as browsers send it.
+fn who_may(description: &mut OpenApi) {
+    let cookie = ApiKeyValue::new(SESSION_COOKIE);
+    let schemes = description.components.get_or_insert_default();
+    schemes.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+    schemes.add_security_scheme("key", SecurityScheme::Http(bearer));
+    let none: [&str; 0] = [];
+    description.security =
+        Some(["session", "key"].map(|name| SecurityRequirement::new(name, none)).into());
+}
+
+/// A name that no other operation has, for programs that make a client of the description.
+fn name_operations(path: &str, item: &mut PathItem) {
+    let words = path.trim_start_matches("/api/v1/").split(|c: char| !c.is_ascii_alphanumeric());
+    let place = words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("_");
+    for (method, operation) in [
+        ("get", &mut item.get),
+        ("post", &mut item.post),
+        ("put", &mut item.put),
+        ("patch", &mut item.patch),
+        ("delete", &mut item.delete),
+    ] {
+        if let Some(operation) = operation {
+            operation.operation_id = Some(format!("{method}_{place}"));
+        }
+    }
 }
 
 fn administers(operation: &Operation) -> bool {

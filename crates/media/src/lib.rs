@@ -25,5 +25,5 @@ mod stream;
 mod sys;
 mod vital;
 
-pub use engine::{Full, MediaConfig, MediaError, MediaHandle, start};
+pub use engine::{Full, MediaConfig, MediaError, MediaHandle, check, start};
 pub use metrics::{Metrics, Refused, TICK_LATE_BOUNDS_US};

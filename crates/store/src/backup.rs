@@ -52,11 +52,16 @@ pub struct ManifestFile {
     pub sha256: String,
 }
 
+/// Why nothing is written into a folder that holds something.
+const NOT_EMPTY: &str = "is not empty: name a folder that does not exist yet";
+/// Why nothing is restored from a folder.
+const NO_BACKUP: &str = "is no backup: there is no manifest in it";
+
 /// Writes a backup of the data folder `dir` into `target`, which must not exist or be empty. It
 /// takes no lock and changes nothing: a house may run on the folder, in this process or another.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] when `target` holds anything; [`StoreError::NewerSchema`];
+/// [`StoreError::Folder`] when `target` holds anything; [`StoreError::NewerSchema`];
 /// [`StoreError::Full`]; faults of the file system. A folder without a manifest stays behind then.
 pub async fn backup(dir: &Path, target: &Path, now: Timestamp) -> Result<Manifest, StoreError> {
     let mut conn = connect::onlooker(&dir.join(DATABASE_FILE)).await?;
@@ -118,7 +123,7 @@ pub struct Restored {
 /// name only when every file was proven and the database found whole.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] when `target` holds anything; [`StoreError::Damaged`] names the first
+/// [`StoreError::Folder`] when `target` holds anything; [`StoreError::Damaged`] names the first
 /// file that is not what the manifest says and may not be left out; [`StoreError::NewerSchema`].
 pub async fn restore(
     backup: &Path,
@@ -127,7 +132,7 @@ pub async fn restore(
 ) -> Result<Restored, StoreError> {
     let existed = target.exists();
     if existed && std::fs::read_dir(target)?.next().is_some() {
-        return Err(StoreError::Conflict { what: "the folder to restore into" });
+        return Err(StoreError::folder(target, NOT_EMPTY));
     }
     let staging = sibling(target)?;
     let restored = match stage(backup, &staging, damaged).await {
@@ -179,7 +184,7 @@ fn copy_proven(from: &Path, to: &Path, file: &ManifestFile) -> Result<(), StoreE
         if bytes == file.bytes && sha256 == file.sha256 {
             Ok(())
         } else {
-            Err(StoreError::damaged(format!("{} of the backup", file.path)))
+            Err(StoreError::damaged(format!("{} is not what the manifest says", file.path)))
         }
     });
     if copied.is_err() {
@@ -204,7 +209,11 @@ async fn verify_database(file: &Path) -> Result<(), StoreError> {
 
 fn read_manifest(backup: &Path) -> Result<Manifest, StoreError> {
     let mut text = String::new();
-    File::open(backup.join(MANIFEST_FILE))?.take(MANIFEST_BYTES_MAX).read_to_string(&mut text)?;
+    let file = File::open(backup.join(MANIFEST_FILE)).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => StoreError::folder(backup, NO_BACKUP),
+        _ => error.into(),
+    })?;
+    file.take(MANIFEST_BYTES_MAX).read_to_string(&mut text)?;
     let manifest: Manifest = serde_json::from_str(&text)
         .map_err(|error| StoreError::damaged(format!("{MANIFEST_FILE}: {error}")))?;
     if manifest.schema != MANIFEST_SCHEMA {
@@ -290,7 +299,7 @@ fn make_empty(folder: &Path) -> Result<(), StoreError> {
     make_named(folder, make_private_folder)?;
     match std::fs::read_dir(folder)?.next() {
         None => Ok(()),
-        Some(_) => Err(StoreError::Conflict { what: "the target folder" }),
+        Some(_) => Err(StoreError::folder(folder, NOT_EMPTY)),
     }
 }
 

@@ -26,6 +26,14 @@ pub enum StoreError {
         /// The kind of thing, as in `the domain`, `the name`.
         what: &'static str,
     },
+    /// A folder cannot be used for this.
+    #[error("{} {why}", path.display())]
+    Folder {
+        /// Which.
+        path: std::path::PathBuf,
+        /// Why not, and what to do.
+        why: &'static str,
+    },
     /// The configuration changed since it was read.
     #[error("the configuration is at version {current} by now")]
     Stale {
@@ -67,6 +75,10 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    pub(crate) fn folder(path: &std::path::Path, why: &'static str) -> Self {
+        Self::Folder { path: path.to_owned(), why }
+    }
+
     pub(crate) fn damaged(what: impl Into<String>) -> Self {
         Self::Damaged { what: what.into() }
     }

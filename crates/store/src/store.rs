@@ -147,7 +147,8 @@ fn lock(dir: &Path) -> Result<File, StoreError> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => {
-            Err(StoreError::Conflict { what: "the data folder (another process has it open)" })
+            let why = "is in use: another house runs on it; stop that one, or name another folder";
+            Err(StoreError::folder(dir, why))
         }
         Err(std::fs::TryLockError::Error(error)) => Err(error.into()),
     }
@@ -286,7 +287,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).await.unwrap();
         let second = Store::open(dir.path()).await;
-        assert!(matches!(second, Err(StoreError::Conflict { .. })), "{second:?}");
+        assert!(matches!(second, Err(StoreError::Folder { .. })), "{second:?}");
         store.close().await;
         Store::open(dir.path()).await.unwrap().close().await;
         drop(store);

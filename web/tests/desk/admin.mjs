@@ -35,7 +35,18 @@ export async function admin({ page, mock }) {
   await page.getByRole('button', { name: 'Discard' }).click();
 
   await page.getByRole('link', { name: 'Queues', exact: true }).click();
+  let letGo;
+  const kept = new Promise((resolve) => (letGo = resolve));
+  await page.route('**/api/v1/prompts?*', async (route) => {
+    await kept;
+    await route.continue();
+  });
+  await page.locator('.list a[href="/admin/queues/new"]').click();
   await page.getByRole('link', { name: /^Sales/ }).click();
+  await page.getByLabel('Places').waitFor();
+  letGo();
+  await page.getByLabel('Music').locator('option').first().waitFor({ state: 'attached' });
+  assert.equal(await page.getByLabel('Name', { exact: true }).inputValue(), 'Sales', 'a new queue that was left does not come late');
   await page.getByLabel('Places').fill('5000');
   await page.keyboard.press('Tab');
   await field('Places').getByText('From 1 to 2,000; set to 2,000.').waitFor();

@@ -46,6 +46,8 @@ export async function house({ page, mock, state, signIn }) {
   mock.mend();
   await page.waitForURL('**/sign-in**', { timeout: 20_000 });
   await page.getByText('You were signed out here').waitFor();
+  const described = await page.evaluate(() => document.getElementById(document.activeElement?.getAttribute('aria-describedby') ?? '')?.textContent);
+  assert.match(described ?? '', /You were signed out here/, 'it is read out with the field that has the focus');
   await signIn();
   await page.getByRole('button', { name: 'Account of' }).click();
   await page.getByRole('menuitem', { name: 'Sign out' }).click();

@@ -75,7 +75,7 @@ pub(super) fn start_media(
     })
 }
 
-fn media_config(media: &Media) -> MediaConfig {
+pub(super) fn media_config(media: &Media) -> MediaConfig {
     MediaConfig {
         bind: media.listen,
         advertise: media.advertise.unwrap_or(media.listen),

@@ -100,6 +100,7 @@ async fn a_house_takes_commands_while_it_runs_and_stops_whole() {
         name: "script".to_owned(),
         role: store::Role::Administrator,
         tenant: Some(founded.tenant.to_string()),
+        days: 1,
     };
     let key = control::ask(&data, key, now).await.expect("done on the folder");
     assert!(key.starts_with(store::API_KEY_PREFIX));
@@ -189,7 +190,7 @@ async fn a_taken_web_address_leaves_nothing_running() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_taken_port_of_voice_matters_only_where_it_was_named() {
     media::webrtc::install_crypto();
-    let usual = crate::settings::BROWSER_LISTEN;
+    let usual = BROWSER_LISTEN;
     // Somebody else may have it already.
     let _taken = UdpSocket::bind(usual).ok();
     let dir = tempfile::tempdir().expect("temporary folder");
@@ -203,4 +204,37 @@ async fn a_taken_port_of_voice_matters_only_where_it_was_named() {
     assert_eq!(told.ip(), usual.ip());
     assert!(told.port() != usual.port() && told.port() != 0, "{told}");
     house.stop().await.expect("stops");
+}
+
+/// What `serve` refuses, `config check` refuses too; what may not be meant is said.
+#[test]
+fn settings_are_checked_as_a_whole() {
+    media::webrtc::install_crypto();
+    let refused = |change: fn(&mut Settings), says: &str| {
+        let mut settings = Settings::default();
+        change(&mut settings);
+        let error = check(&settings).expect_err(says);
+        assert!(format!("{error:#}").contains(says), "{error:#}");
+    };
+    let everywhere = || SocketAddr::from(([0, 0, 0, 0], 5_060));
+    assert_eq!(check(&Settings::default()).expect("in order"), [""; 0]);
+    refused(|it| it.sip.trusted = vec!["10.0.0.0/33".to_owned()], "sip.trusted");
+    refused(|it| it.http.behind_proxy = vec!["nonsense".to_owned()], "http.behind_proxy");
+    refused(|it| it.sip.listen.set_ip([0, 0, 0, 0].into()), "sip.advertise");
+    refused(|it| it.media.listen = [0, 0, 0, 0].into(), "media.advertise");
+    refused(|it| it.http.key = Some("/nowhere.key".into()), "belong together");
+    refused(
+        |it| {
+            it.http.certificate = Some("/nowhere.pem".into());
+            it.http.key = Some("/nowhere.key".into());
+        },
+        "/nowhere.pem",
+    );
+    let mut settings = Settings::default();
+    settings.sip.listen = everywhere();
+    settings.sip.advertise = Some(SocketAddr::from(([192, 0, 2, 10], 5_060)));
+    settings.http.https = Some(SocketAddr::from(([192, 0, 2, 10], 8_443)));
+    let doubts = check(&settings).expect("in order");
+    assert!(doubts[0].contains("media.listen"), "{doubts:?}");
+    assert!(doubts[1].contains("media.browser_listen") && doubts.len() == 2, "{doubts:?}");
 }

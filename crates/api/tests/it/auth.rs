@@ -8,6 +8,25 @@ use store::Role;
 
 use crate::house::{House, NOW, ORIGIN, PASSWORD, request};
 
+/// A hospital in Athens has no Greek sounds at first: its callers hear English and not nothing.
+#[tokio::test]
+async fn a_company_in_another_language_does_not_begin_in_silence() {
+    for (language, heard) in [("el", vec!["*", "en", "fa"]), ("fa", vec!["en", "fa"])] {
+        let house = House::open().await;
+        let body = json!({
+            "token": house.setup.reveal(), "tenant_name": "Example", "zone": "Europe/Athens",
+            "language": language,
+            "admin": {"mail": "anna@example.com", "name": "Anna", "password": PASSWORD},
+        });
+        let made = house.tell("", Method::POST, "/api/v1/setup", &body).await;
+        let session = cookie_of(&made);
+        let prompts = house.ask(&session, Method::GET, "/api/v1/prompts").await.json();
+        assert_eq!(prompts["items"][1]["name"], "welcome");
+        let variants = prompts["items"][1]["variants"].as_object().unwrap();
+        assert_eq!(variants.keys().collect::<Vec<_>>(), heard, "{language}");
+    }
+}
+
 fn cookie_of(reply: &crate::house::Reply) -> String {
     let cookie = reply.header("set-cookie");
     let (token, attributes) = cookie.split_once(';').unwrap();

@@ -250,11 +250,13 @@ impl House {
             floor: floor.clone(),
             sound: Arc::new(PlayedSound),
             setup: Some(setup),
-            starter: vec![api::StarterSound {
-                name: "music".into(),
-                language: "*".into(),
-                samples: vec![1; 16],
-            }],
+            starter: [("music", "*"), ("welcome", "en"), ("welcome", "fa")]
+                .map(|(name, language)| api::StarterSound {
+                    name: name.into(),
+                    language: language.into(),
+                    samples: vec![1; 16],
+                })
+                .into(),
             proxies: vec!["10.0.0.0/8".parse::<Network>().unwrap()],
         });
         Self { _dir: dir, store, floor, app, setup: token }

@@ -110,6 +110,17 @@ pub struct MediaHandle {
     browser: SocketAddr,
 }
 
+/// Fails where [`start`] would, as far as that shows without opening anything.
+///
+/// # Errors
+/// [`MediaError`] when peers cannot be told where to send, or the threads are not supported.
+pub fn check(config: &MediaConfig) -> Result<(), MediaError> {
+    if config.threads > 1 {
+        return Err(MediaError::Threads(config.threads));
+    }
+    told_to_pages(config).map(drop)
+}
+
 /// Starts the media plane. Events go to `events` and never wait for room there.
 ///
 /// # Errors
@@ -119,9 +130,7 @@ pub fn start(
     config: MediaConfig,
     events: tokio::sync::mpsc::Sender<MediaEvent>,
 ) -> Result<MediaHandle, MediaError> {
-    if config.threads > 1 {
-        return Err(MediaError::Threads(config.threads));
-    }
+    check(&config)?;
     let told = told_to_pages(&config)?;
     if !webrtc::has_identity() {
         return Err(MediaError::Identity);

@@ -12,7 +12,7 @@ export interface paths {
             cookie?: never;
         };
         /** This description of the API. */
-        get: operations["openapi"];
+        get: operations["get_api_openapi_json"];
         put?: never;
         post?: never;
         delete?: never;
@@ -31,7 +31,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Takes no offers after the present contact. */
-        post: operations["take_break"];
+        post: operations["post_agent_break"];
         delete?: never;
         options?: never;
         head?: never;
@@ -48,7 +48,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Takes offers from now on. */
-        post: operations["ready"];
+        post: operations["post_agent_ready"];
         delete?: never;
         options?: never;
         head?: never;
@@ -65,7 +65,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Begins the shift. */
-        post: operations["sign_in"];
+        post: operations["post_agent_sign_in"];
         delete?: never;
         options?: never;
         head?: never;
@@ -82,7 +82,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Ends the shift. */
-        post: operations["sign_out"];
+        post: operations["post_agent_sign_out"];
         delete?: never;
         options?: never;
         head?: never;
@@ -97,7 +97,7 @@ export interface paths {
             cookie?: never;
         };
         /** The reasons for a break. */
-        get: operations["break_reasons"];
+        get: operations["get_break_reasons"];
         /** Replaces them. */
         put: operations["put_break_reasons"];
         post?: never;
@@ -115,7 +115,7 @@ export interface paths {
             cookie?: never;
         };
         /** Opening hours by id. */
-        get: operations["calendars"];
+        get: operations["get_calendars"];
         /** Replaces all opening hours. */
         put: operations["put_calendars"];
         post?: never;
@@ -136,7 +136,7 @@ export interface paths {
          * Open call-backs first, the longest wait first; then those that were done, the newest first. An
          *     agent sees those of the queues they serve.
          */
-        get: operations["list"];
+        get: operations["get_callbacks"];
         put?: never;
         post?: never;
         delete?: never;
@@ -155,7 +155,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Marks a call-back as done. */
-        post: operations["done"];
+        post: operations["post_callbacks_call_done"];
         delete?: never;
         options?: never;
         head?: never;
@@ -170,7 +170,7 @@ export interface paths {
             cookie?: never;
         };
         /** Calls, newest first. An agent sees the calls they handled. */
-        get: operations["list"];
+        get: operations["get_calls"];
         put?: never;
         post?: never;
         delete?: never;
@@ -187,7 +187,7 @@ export interface paths {
             cookie?: never;
         };
         /** One call with what was said, typed and done. */
-        get: operations["show"];
+        get: operations["get_calls_call"];
         put?: never;
         post?: never;
         delete?: never;
@@ -206,7 +206,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Ends the call for both. */
-        post: operations["hangup"];
+        post: operations["post_calls_call_hangup"];
         delete?: never;
         options?: never;
         head?: never;
@@ -223,7 +223,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Lets the customer hear music. */
-        post: operations["hold"];
+        post: operations["post_calls_call_hold"];
         delete?: never;
         options?: never;
         head?: never;
@@ -239,7 +239,7 @@ export interface paths {
         };
         get?: never;
         /** Keeps my note on a call, in place of an earlier one of mine. */
-        put: operations["put_note"];
+        put: operations["put_calls_call_note"];
         post?: never;
         delete?: never;
         options?: never;
@@ -255,7 +255,7 @@ export interface paths {
             cookie?: never;
         };
         /** The recording as WAV: stereo, 8 kHz, 16 bit; left the customer, right what the customer heard. */
-        get: operations["play"];
+        get: operations["get_calls_call_recordings_n"];
         put?: never;
         post?: never;
         delete?: never;
@@ -272,7 +272,7 @@ export interface paths {
             cookie?: never;
         };
         /** The loudness of a recording. */
-        get: operations["waveform"];
+        get: operations["get_calls_call_recordings_n_waveform"];
         put?: never;
         post?: never;
         delete?: never;
@@ -291,7 +291,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Talks again. */
-        post: operations["resume"];
+        post: operations["post_calls_call_resume"];
         delete?: never;
         options?: never;
         head?: never;
@@ -308,7 +308,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Finishes the wrap-up. */
-        post: operations["wrap_up"];
+        post: operations["post_calls_call_wrap_up"];
         delete?: never;
         options?: never;
         head?: never;
@@ -325,7 +325,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Takes more time to wrap up. */
-        post: operations["extend_wrap_up"];
+        post: operations["post_calls_call_wrap_up_extend"];
         delete?: never;
         options?: never;
         head?: never;
@@ -340,9 +340,9 @@ export interface paths {
             cookie?: never;
         };
         /** The company I belong to. */
-        get: operations["show"];
+        get: operations["get_company"];
         /** Changes it. A language in which something that callers hear has no sound is refused. */
-        put: operations["put"];
+        put: operations["put_company"];
         post?: never;
         delete?: never;
         options?: never;
@@ -358,7 +358,7 @@ export interface paths {
             cookie?: never;
         };
         /** The history, newest first. */
-        get: operations["list"];
+        get: operations["get_config_versions"];
         put?: never;
         post?: never;
         delete?: never;
@@ -375,7 +375,7 @@ export interface paths {
             cookie?: never;
         };
         /** What my desk needs. */
-        get: operations["show"];
+        get: operations["get_desk"];
         put?: never;
         post?: never;
         delete?: never;
@@ -392,7 +392,7 @@ export interface paths {
             cookie?: never;
         };
         /** The results that a wrap-up may choose. */
-        get: operations["dispositions"];
+        get: operations["get_dispositions"];
         /** Replaces them. */
         put: operations["put_dispositions"];
         post?: never;
@@ -410,10 +410,10 @@ export interface paths {
             cookie?: never;
         };
         /** All flows, by name. */
-        get: operations["list"];
+        get: operations["get_flows"];
         put?: never;
         /** Adds a flow whose draft only hangs up. */
-        post: operations["create"];
+        post: operations["post_flows"];
         delete?: never;
         options?: never;
         head?: never;
@@ -430,7 +430,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Checks a document without keeping it. */
-        post: operations["check"];
+        post: operations["post_flows_check"];
         delete?: never;
         options?: never;
         head?: never;
@@ -445,7 +445,7 @@ export interface paths {
             cookie?: never;
         };
         /** One of them, with its documents. */
-        get: operations["show"];
+        get: operations["get_flows_id"];
         put?: never;
         post?: never;
         delete?: never;
@@ -463,7 +463,7 @@ export interface paths {
         };
         get?: never;
         /** Replaces the draft. A document with faults is refused with all of them. */
-        put: operations["put_draft"];
+        put: operations["put_flows_id_draft"];
         post?: never;
         delete?: never;
         options?: never;
@@ -481,7 +481,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Puts the draft into force for the calls that begin from now on. */
-        post: operations["publish"];
+        post: operations["post_flows_id_publish"];
         delete?: never;
         options?: never;
         head?: never;
@@ -496,14 +496,14 @@ export interface paths {
             cookie?: never;
         };
         /** Who I am. */
-        get: operations["show"];
+        get: operations["get_me"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
         /** Changes the language of my screens. */
-        patch: operations["change"];
+        patch: operations["patch_me"];
         trace?: never;
     };
     "/api/v1/me/password": {
@@ -515,7 +515,7 @@ export interface paths {
         };
         get?: never;
         /** Changes my password. My other sessions end. */
-        put: operations["put_password"];
+        put: operations["put_me_password"];
         post?: never;
         delete?: never;
         options?: never;
@@ -531,7 +531,7 @@ export interface paths {
             cookie?: never;
         };
         /** All numbers. */
-        get: operations["list"];
+        get: operations["get_numbers"];
         put?: never;
         post?: never;
         delete?: never;
@@ -548,12 +548,12 @@ export interface paths {
             cookie?: never;
         };
         /** One of them. */
-        get: operations["show"];
+        get: operations["get_numbers_dialled"];
         /** Leads a number to a flow. */
-        put: operations["put"];
+        put: operations["put_numbers_dialled"];
         post?: never;
         /** Takes a number out of the plan: its callers are refused. */
-        delete: operations["remove"];
+        delete: operations["delete_numbers_dialled"];
         options?: never;
         head?: never;
         patch?: never;
@@ -569,7 +569,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Takes the offer. */
-        post: operations["accept"];
+        post: operations["post_offers_offer_accept"];
         delete?: never;
         options?: never;
         head?: never;
@@ -586,7 +586,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Gives the offer back. */
-        post: operations["decline"];
+        post: operations["post_offers_offer_decline"];
         delete?: never;
         options?: never;
         head?: never;
@@ -601,7 +601,7 @@ export interface paths {
             cookie?: never;
         };
         /** All prompts, by name. */
-        get: operations["list"];
+        get: operations["get_prompts"];
         put?: never;
         post?: never;
         delete?: never;
@@ -618,15 +618,15 @@ export interface paths {
             cookie?: never;
         };
         /** The sound of one language as WAV, 8 kHz mono 16 bit. */
-        get: operations["play"];
+        get: operations["get_prompts_name_lang"];
         /** Uploads the sound of one language: WAV, any PCM rate up to 48 kHz, at most 600 s. */
-        put: operations["put"];
+        put: operations["put_prompts_name_lang"];
         post?: never;
         /**
          * Removes the sound of one language, with the last one the prompt. What a published flow speaks or
          *     a queue plays keeps a sound that every caller can fall back on.
          */
-        delete: operations["remove"];
+        delete: operations["delete_prompts_name_lang"];
         options?: never;
         head?: never;
         patch?: never;
@@ -640,10 +640,10 @@ export interface paths {
             cookie?: never;
         };
         /** All queues, by name. */
-        get: operations["list"];
+        get: operations["get_queues"];
         put?: never;
         /** Adds a queue. */
-        post: operations["create"];
+        post: operations["post_queues"];
         delete?: never;
         options?: never;
         head?: never;
@@ -658,12 +658,12 @@ export interface paths {
             cookie?: never;
         };
         /** One of them. */
-        get: operations["show"];
+        get: operations["get_queues_id"];
         /** Changes a queue. */
-        put: operations["replace"];
+        put: operations["put_queues_id"];
         post?: never;
         /** Removes a queue that no published flow leads to. Its agents stop serving it. */
-        delete: operations["remove"];
+        delete: operations["delete_queues_id"];
         options?: never;
         head?: never;
         patch?: never;
@@ -677,7 +677,7 @@ export interface paths {
             cookie?: never;
         };
         /** Where to send calls for one of its numbers. */
-        get: operations["reach"];
+        get: operations["get_reach"];
         put?: never;
         post?: never;
         delete?: never;
@@ -696,12 +696,12 @@ export interface paths {
         get?: never;
         put?: never;
         /** Signs in. A wrong password and an unknown address are told in the same words and time. */
-        post: operations["sign_in"];
+        post: operations["post_session"];
         /**
          * Signs out: the session ends and its WebSockets close. With the last session of a person who
          *     takes contacts the shift ends too; a conversation that goes on is still brought to its end.
          */
-        delete: operations["sign_out"];
+        delete: operations["delete_session"];
         options?: never;
         head?: never;
         patch?: never;
@@ -715,10 +715,10 @@ export interface paths {
             cookie?: never;
         };
         /** Whether the first start is still to be done. */
-        get: operations["state"];
+        get: operations["get_setup"];
         put?: never;
         /** Makes the first tenant and signs its administrator in. */
-        post: operations["begin"];
+        post: operations["post_setup"];
         delete?: never;
         options?: never;
         head?: never;
@@ -733,10 +733,10 @@ export interface paths {
             cookie?: never;
         };
         /** Everybody. */
-        get: operations["list"];
+        get: operations["get_users"];
         put?: never;
         /** Adds somebody. */
-        post: operations["create"];
+        post: operations["post_users"];
         delete?: never;
         options?: never;
         head?: never;
@@ -751,15 +751,15 @@ export interface paths {
             cookie?: never;
         };
         /** One of them. */
-        get: operations["show"];
+        get: operations["get_users_id"];
         /** Changes somebody. */
-        put: operations["replace"];
+        put: operations["put_users_id"];
         post?: never;
         /**
          * Takes somebody out: their sessions end, and what they did stays in the records. Not while they
          *     hold a contact, whose customer would be cut off.
          */
-        delete: operations["remove"];
+        delete: operations["delete_users_id"];
         options?: never;
         head?: never;
         patch?: never;
@@ -773,7 +773,7 @@ export interface paths {
             cookie?: never;
         };
         /** Opens the live connection. Frames are JSON text, described in the guide of the API. */
-        get: operations["open"];
+        get: operations["get_ws"];
         put?: never;
         post?: never;
         delete?: never;
@@ -792,7 +792,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** A ticket for one WebSocket, good for 30 seconds. */
-        post: operations["ticket"];
+        post: operations["post_ws_ticket"];
         delete?: never;
         options?: never;
         head?: never;
@@ -807,7 +807,7 @@ export interface paths {
             cookie?: never;
         };
         /** The process lives. */
-        get: operations["health"];
+        get: operations["get_healthz"];
         put?: never;
         post?: never;
         delete?: never;
@@ -824,7 +824,7 @@ export interface paths {
             cookie?: never;
         };
         /** Figures in the Prometheus text format, for this machine and for administrators. */
-        get: operations["metrics"];
+        get: operations["get_metrics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -841,7 +841,7 @@ export interface paths {
             cookie?: never;
         };
         /** The house can work, or what is in the way. */
-        get: operations["ready"];
+        get: operations["get_readyz"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1705,7 +1705,7 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    openapi: {
+    get_api_openapi_json: {
         parameters: {
             query?: never;
             header?: never;
@@ -1724,7 +1724,7 @@ export interface operations {
             };
         };
     };
-    take_break: {
+    post_agent_break: {
         parameters: {
             query?: never;
             header?: never;
@@ -1752,7 +1752,7 @@ export interface operations {
             };
         };
     };
-    ready: {
+    post_agent_ready: {
         parameters: {
             query?: never;
             header?: never;
@@ -1769,7 +1769,7 @@ export interface operations {
             };
         };
     };
-    sign_in: {
+    post_agent_sign_in: {
         parameters: {
             query?: never;
             header?: never;
@@ -1786,7 +1786,7 @@ export interface operations {
             };
         };
     };
-    sign_out: {
+    post_agent_sign_out: {
         parameters: {
             query?: never;
             header?: never;
@@ -1803,7 +1803,7 @@ export interface operations {
             };
         };
     };
-    break_reasons: {
+    get_break_reasons: {
         parameters: {
             query?: never;
             header?: never;
@@ -1856,7 +1856,7 @@ export interface operations {
             };
         };
     };
-    calendars: {
+    get_calendars: {
         parameters: {
             query?: never;
             header?: never;
@@ -1916,7 +1916,7 @@ export interface operations {
             };
         };
     };
-    list: {
+    get_callbacks: {
         parameters: {
             query?: {
                 /** @description Rows, 1 to 200; 50 unless told. */
@@ -1940,7 +1940,7 @@ export interface operations {
             };
         };
     };
-    done: {
+    post_callbacks_call_done: {
         parameters: {
             query?: never;
             header?: never;
@@ -1959,7 +1959,7 @@ export interface operations {
             };
         };
     };
-    list: {
+    get_calls: {
         parameters: {
             query?: {
                 /** @description Rows, 1 to 200; 50 unless told. */
@@ -2000,7 +2000,7 @@ export interface operations {
             };
         };
     };
-    show: {
+    get_calls_call: {
         parameters: {
             query?: never;
             header?: never;
@@ -2021,7 +2021,7 @@ export interface operations {
             };
         };
     };
-    hangup: {
+    post_calls_call_hangup: {
         parameters: {
             query?: never;
             header?: never;
@@ -2040,7 +2040,7 @@ export interface operations {
             };
         };
     };
-    hold: {
+    post_calls_call_hold: {
         parameters: {
             query?: never;
             header?: never;
@@ -2059,7 +2059,7 @@ export interface operations {
             };
         };
     };
-    put_note: {
+    put_calls_call_note: {
         parameters: {
             query?: never;
             header?: never;
@@ -2089,7 +2089,7 @@ export interface operations {
             };
         };
     };
-    play: {
+    get_calls_call_recordings_n: {
         parameters: {
             query?: never;
             header?: never;
@@ -2125,7 +2125,7 @@ export interface operations {
             };
         };
     };
-    waveform: {
+    get_calls_call_recordings_n_waveform: {
         parameters: {
             query?: never;
             header?: never;
@@ -2147,7 +2147,7 @@ export interface operations {
             };
         };
     };
-    resume: {
+    post_calls_call_resume: {
         parameters: {
             query?: never;
             header?: never;
@@ -2166,7 +2166,7 @@ export interface operations {
             };
         };
     };
-    wrap_up: {
+    post_calls_call_wrap_up: {
         parameters: {
             query?: never;
             header?: never;
@@ -2196,7 +2196,7 @@ export interface operations {
             };
         };
     };
-    extend_wrap_up: {
+    post_calls_call_wrap_up_extend: {
         parameters: {
             query?: never;
             header?: never;
@@ -2219,7 +2219,7 @@ export interface operations {
             };
         };
     };
-    show: {
+    get_company: {
         parameters: {
             query?: never;
             header?: never;
@@ -2238,7 +2238,7 @@ export interface operations {
             };
         };
     };
-    put: {
+    put_company: {
         parameters: {
             query?: never;
             header?: {
@@ -2279,7 +2279,7 @@ export interface operations {
             };
         };
     };
-    list: {
+    get_config_versions: {
         parameters: {
             query?: {
                 /** @description Rows, 1 to 200; 50 unless told. */
@@ -2303,7 +2303,7 @@ export interface operations {
             };
         };
     };
-    show: {
+    get_desk: {
         parameters: {
             query?: never;
             header?: never;
@@ -2322,7 +2322,7 @@ export interface operations {
             };
         };
     };
-    dispositions: {
+    get_dispositions: {
         parameters: {
             query?: never;
             header?: never;
@@ -2375,7 +2375,7 @@ export interface operations {
             };
         };
     };
-    list: {
+    get_flows: {
         parameters: {
             query?: never;
             header?: never;
@@ -2394,7 +2394,7 @@ export interface operations {
             };
         };
     };
-    create: {
+    post_flows: {
         parameters: {
             query?: never;
             header?: {
@@ -2435,7 +2435,7 @@ export interface operations {
             };
         };
     };
-    check: {
+    post_flows_check: {
         parameters: {
             query?: never;
             header?: never;
@@ -2458,7 +2458,7 @@ export interface operations {
             };
         };
     };
-    show: {
+    get_flows_id: {
         parameters: {
             query?: never;
             header?: never;
@@ -2479,7 +2479,7 @@ export interface operations {
             };
         };
     };
-    put_draft: {
+    put_flows_id_draft: {
         parameters: {
             query?: never;
             header?: {
@@ -2522,7 +2522,7 @@ export interface operations {
             };
         };
     };
-    publish: {
+    post_flows_id_publish: {
         parameters: {
             query?: never;
             header?: {
@@ -2561,7 +2561,7 @@ export interface operations {
             };
         };
     };
-    show: {
+    get_me: {
         parameters: {
             query?: never;
             header?: never;
@@ -2580,7 +2580,7 @@ export interface operations {
             };
         };
     };
-    change: {
+    patch_me: {
         parameters: {
             query?: never;
             header?: never;
@@ -2603,7 +2603,7 @@ export interface operations {
             };
         };
     };
-    put_password: {
+    put_me_password: {
         parameters: {
             query?: never;
             header?: never;
@@ -2645,7 +2645,7 @@ export interface operations {
             };
         };
     };
-    list: {
+    get_numbers: {
         parameters: {
             query?: never;
             header?: never;
@@ -2664,7 +2664,7 @@ export interface operations {
             };
         };
     };
-    show: {
+    get_numbers_dialled: {
         parameters: {
             query?: never;
             header?: never;
@@ -2685,7 +2685,7 @@ export interface operations {
             };
         };
     };
-    put: {
+    put_numbers_dialled: {
         parameters: {
             query?: never;
             header?: {
@@ -2721,7 +2721,7 @@ export interface operations {
             };
         };
     };
-    remove: {
+    delete_numbers_dialled: {
         parameters: {
             query?: never;
             header?: {
@@ -2751,7 +2751,7 @@ export interface operations {
             };
         };
     };
-    accept: {
+    post_offers_offer_accept: {
         parameters: {
             query?: never;
             header?: never;
@@ -2777,7 +2777,7 @@ export interface operations {
             };
         };
     };
-    decline: {
+    post_offers_offer_decline: {
         parameters: {
             query?: never;
             header?: never;
@@ -2807,7 +2807,7 @@ export interface operations {
             };
         };
     };
-    list: {
+    get_prompts: {
         parameters: {
             query?: never;
             header?: never;
@@ -2826,7 +2826,7 @@ export interface operations {
             };
         };
     };
-    play: {
+    get_prompts_name_lang: {
         parameters: {
             query?: never;
             header?: never;
@@ -2848,7 +2848,7 @@ export interface operations {
             };
         };
     };
-    put: {
+    put_prompts_name_lang: {
         parameters: {
             query?: never;
             header?: {
@@ -2893,7 +2893,7 @@ export interface operations {
             };
         };
     };
-    remove: {
+    delete_prompts_name_lang: {
         parameters: {
             query?: never;
             header?: {
@@ -2931,7 +2931,7 @@ export interface operations {
             };
         };
     };
-    list: {
+    get_queues: {
         parameters: {
             query?: never;
             header?: never;
@@ -2950,7 +2950,7 @@ export interface operations {
             };
         };
     };
-    create: {
+    post_queues: {
         parameters: {
             query?: never;
             header?: {
@@ -2991,7 +2991,7 @@ export interface operations {
             };
         };
     };
-    show: {
+    get_queues_id: {
         parameters: {
             query?: never;
             header?: never;
@@ -3012,7 +3012,7 @@ export interface operations {
             };
         };
     };
-    replace: {
+    put_queues_id: {
         parameters: {
             query?: never;
             header?: {
@@ -3055,7 +3055,7 @@ export interface operations {
             };
         };
     };
-    remove: {
+    delete_queues_id: {
         parameters: {
             query?: never;
             header?: {
@@ -3092,7 +3092,7 @@ export interface operations {
             };
         };
     };
-    reach: {
+    get_reach: {
         parameters: {
             query?: never;
             header?: never;
@@ -3111,7 +3111,7 @@ export interface operations {
             };
         };
     };
-    sign_in: {
+    post_session: {
         parameters: {
             query?: never;
             header?: never;
@@ -3148,7 +3148,7 @@ export interface operations {
             };
         };
     };
-    sign_out: {
+    delete_session: {
         parameters: {
             query?: never;
             header?: never;
@@ -3165,7 +3165,7 @@ export interface operations {
             };
         };
     };
-    state: {
+    get_setup: {
         parameters: {
             query?: never;
             header?: never;
@@ -3184,7 +3184,7 @@ export interface operations {
             };
         };
     };
-    begin: {
+    post_setup: {
         parameters: {
             query?: never;
             header?: never;
@@ -3214,7 +3214,7 @@ export interface operations {
             };
         };
     };
-    list: {
+    get_users: {
         parameters: {
             query?: never;
             header?: never;
@@ -3233,7 +3233,7 @@ export interface operations {
             };
         };
     };
-    create: {
+    post_users: {
         parameters: {
             query?: never;
             header?: {
@@ -3274,7 +3274,7 @@ export interface operations {
             };
         };
     };
-    show: {
+    get_users_id: {
         parameters: {
             query?: never;
             header?: never;
@@ -3295,7 +3295,7 @@ export interface operations {
             };
         };
     };
-    replace: {
+    put_users_id: {
         parameters: {
             query?: never;
             header?: {
@@ -3331,7 +3331,7 @@ export interface operations {
             };
         };
     };
-    remove: {
+    delete_users_id: {
         parameters: {
             query?: never;
             header?: {
@@ -3368,7 +3368,7 @@ export interface operations {
             };
         };
     };
-    open: {
+    get_ws: {
         parameters: {
             query?: {
                 /** @description From `POST /api/v1/ws/ticket`. */
@@ -3396,7 +3396,7 @@ export interface operations {
             };
         };
     };
-    ticket: {
+    post_ws_ticket: {
         parameters: {
             query?: never;
             header?: never;
@@ -3415,7 +3415,7 @@ export interface operations {
             };
         };
     };
-    health: {
+    get_healthz: {
         parameters: {
             query?: never;
             header?: never;
@@ -3434,7 +3434,7 @@ export interface operations {
             };
         };
     };
-    metrics: {
+    get_metrics: {
         parameters: {
             query?: never;
             header?: never;
@@ -3460,7 +3460,7 @@ export interface operations {
             };
         };
     };
-    ready: {
+    get_readyz: {
         parameters: {
             query?: never;
             header?: never;

@@ -22,6 +22,7 @@ use crate::{keys, say, tell};
 
 /// The key that each start with `--json` makes anew.
 const KEY_NAME: &str = "demo";
+
 /// Runs until interrupted.
 pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
     let temporary = (!args.serve.names_data()).then(tempfile::tempdir).transpose()?;

@@ -227,6 +227,9 @@ fn a_page_and_a_caller_hear_each_other_also_after_a_reload() {
     plane.handle.stop();
 }
 
+/// Samples by which the sound may be behind its own clock before the stream sets it anew.
+const STALL_SAMPLES: u32 = 480;
+
 #[test]
 fn keys_pass_between_a_page_and_a_caller_both_ways() {
     let mut plane = Plane::start();
@@ -261,10 +264,14 @@ fn keys_pass_between_a_page_and_a_caller_both_ways() {
         let next = (0..7).map(|n| header.sequence.wrapping_add(n)).collect::<Vec<u16>>();
         assert_eq!(sequence, next);
         assert_eq!(sound.header.sequence, header.sequence.wrapping_add(7));
-        // A machine that stalls in between lets time pass, and the stamps tell how much.
         let stamps = sound.header.timestamp.wrapping_sub(header.timestamp);
         let passed = 160 + 8 * u32::try_from(began.elapsed().as_millis()).expect("short");
-        assert!((7 * 160..=passed.max(7 * 160)).contains(&stamps), "{stamps} of {passed}");
+        if passed <= 7 * 160 + STALL_SAMPLES {
+            assert_eq!(stamps, 7 * 160);
+        } else {
+            // The machine stalled in between: time passed, and the stamps tell no more than that.
+            assert!((7 * 160..=passed).contains(&stamps), "{stamps} of {passed}");
+        }
         if let Some(last) = last.replace(sound.header.sequence) {
             assert_eq!(header.sequence, u16::wrapping_add(last, 1));
         }

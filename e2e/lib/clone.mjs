@@ -1,8 +1,9 @@
 // A fresh clone of this checkout, and the commands of the README in it, built from what is built.
 //
-// The clone's sources get the times of the same bytes in the checkout, and cargo writes onto a layer
-// over the checkout's artefacts: so it compiles what depends on where or when it is built and nothing
-// else, and nothing that others use is touched. A file that is not in the clone is missed as ever.
+// The clone stands in the checkout's place (cargo tells crates apart by their folders), its sources have
+// the times of the same bytes in the checkout, and cargo writes onto a layer over the checkout's
+// artefacts: so it compiles what depends on when it is built and nothing else, and nothing that others
+// use is touched. A file that is not in the clone is missed as ever.
 
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,15 +18,17 @@ const WARM = dirname(dirname(ANTIPHON));
 const LAYER_MB = 4_096;
 const STOP_MS_MAX = 20_000;
 
-/** In a name space of mounts of its own, which goes with it: `sh -c LAYER sh WARM FOLDER COMMAND`. */
+/** In a name space of mounts of its own, which goes with it: `sh -c LAYER sh WARM FOLDER CLONE ROOT COMMAND`. */
 const LAYER = `set -e
 mount -t tmpfs -o size=${LAYER_MB}m,mode=700 tmpfs "$2"
 mkdir "$2/new" "$2/work" "$2/target"
 mount -t overlay -o "lowerdir=$1,upperdir=$2/new,workdir=$2/work" overlay "$2/target"
 export CARGO_TARGET_DIR="$2/target"
-exec sh -ec "$3"`;
+mount --bind "$3" "$4"
+cd "$4"
+exec sh -ec "$5"`;
 
-const layered = (folder, command) => ['unshare', ['--mount', 'sh', '-c', LAYER, 'sh', WARM, folder, command]];
+const layered = (folder, clone, command) => ['unshare', ['--mount', 'sh', '-c', LAYER, 'sh', WARM, folder, clone, ROOT, command]];
 
 /** The commands that the README shows first, one a line, this repository in place of its mark. */
 export function readme() {
@@ -39,7 +42,7 @@ export function readme() {
 export async function noClone() {
   if (!existsSync(join(WARM, 'debug/.fingerprint'))) return `${WARM} is no target of cargo, all would be compiled`;
   const folder = mkdtempSync(join(tmpdir(), 'antiphon-layer-'));
-  const tried = await run(...layered(folder, 'true')).catch((error) => error);
+  const tried = await run(...layered(folder, ROOT, 'true')).catch((error) => error);
   rmSync(folder, { recursive: true, force: true });
   if (tried instanceof Error) return 'no layer can be mounted here';
   if (process.env.CI === 'true') return null;
@@ -76,7 +79,7 @@ export class Clone {
     // As in a shell that was just opened: nothing of a make around this one.
     const { MAKEFLAGS, MFLAGS, MAKELEVEL, ...env } = process.env;
     const ports = { ANTIPHON_HTTP__LISTEN: '127.0.0.1:0', ANTIPHON_SIP__LISTEN: '127.0.0.1:0', ...ANY_PORT };
-    this.program = new Program(...layered(layer, line), { cwd: this.folder, env: { ...env, ...ports }, detached: true });
+    this.program = new Program(...layered(layer, this.folder, line), { cwd: this.folder, env: { ...env, ...ports }, detached: true });
     running.add(this);
     void this.program.ended.then(() => running.delete(this));
     return this.program;

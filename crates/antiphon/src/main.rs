@@ -17,11 +17,6 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-/// A call makes several hundred small allocations on four threads, and each page leaves its own
-/// behind: both cost less with this one than with the C library's (docs/adr/0019-mimalloc.md).
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// This program: its version, and the commit where that was known when it was built.
 const BUILD: &str = env!("ANTIPHON_BUILD");
 

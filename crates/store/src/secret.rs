@@ -128,8 +128,8 @@ impl PasswordHash {
     }
 }
 
-/// Allocators keep what was freed for the thread that freed it, 19 MiB for each thread that ever
-/// hashed; a block of this size is beyond what they keep and goes back to the system.
+/// glibc gives a block above its largest mmap threshold back to the system as soon as it is freed.
+/// A smaller one it keeps, once for each thread that ever hashed: 19 MiB apiece for nothing.
 const GIVEN_BACK_BYTES: usize = 33 << 20;
 
 /// The key of a password; `None` for parameters out of range.

@@ -8,6 +8,7 @@ mod floor_thread;
 mod house;
 mod keys;
 mod manage;
+mod memory;
 mod ports;
 mod settings;
 mod tenants;
@@ -21,6 +22,7 @@ use clap::Parser as _;
 const BUILD: &str = env!("ANTIPHON_BUILD");
 
 fn main() -> ExitCode {
+    memory::share();
     // Two providers are linked; every TLS and DTLS use takes this one.
     media::webrtc::install_crypto();
     let cli = cli::Cli::parse();

@@ -10,14 +10,14 @@ export class Seat {
   errors = '';
 
   /**
-   * Somebody who takes the calls of a house, or of a twin of it, at the telephone of an address.
-   * Signed in, not ready. The name is nobody's yet.
+   * Somebody who takes the calls of a house, or of a twin of it, at the telephone of an address, or
+   * without one at a telephone that registers. Signed in, not ready. The name is nobody's yet.
    */
   static async take(house, name, address) {
     const { items } = await house.get('/api/v1/queues');
     const queue = items.find((one) => one.name === QUEUE).id;
     const mail = `${name.toLowerCase()}@telephone.example`;
-    const device = { kind: 'sip', target: { user: name.toLowerCase(), address } };
+    const device = address ? { kind: 'sip', target: { user: name.toLowerCase(), address } } : { kind: 'phone' };
     const account = { mail, name, role: 'agent', language: 'en', password: PASSWORD, queues: [queue], device };
     const { id } = await house.request('POST', '/api/v1/users', account);
     const person = await house.signIn(mail, PASSWORD);

@@ -131,7 +131,55 @@ async function notAnswered(stage, say) {
   assert.equal((await bob.today()).missed, 0);
 }
 
+async function registers(stage, say) {
+  const house = await stage.house({ first: 'notice', wrap_up_ms: 0 });
+  const ann = await stage.seat('Ann', null);
+  // This baresip knows no SHA-256.
+  const secret = () => house.request('POST', `/api/v1/users/${ann.id}/phone-secret`, { digest: 'md5' });
+  const first = await secret();
+  assert.equal(first.server, house.sip);
+  assert.equal((await house.get(`/api/v1/users/${ann.id}`)).phone_username, first.username);
+  await ann.ready();
+  await ann.shows('no_device');
+  const wrong = await Telephone.registering(house, { ...first, secret: 'guessed' }, CODES.other);
+  stage.also(wrong);
+  await wrong.says(/403 Forbidden/);
+  wrong.kill();
+  assert.match(await (await fetch(`${house.http}/metrics`)).text(), /^antiphon_sip_phones 0$/m);
+
+  const telephone = await Telephone.registering(house, first, CODES.page);
+  stage.also(telephone);
+  const began = Date.now();
+  await ann.shows('ready');
+  say(`ready ${Date.now() - began} ms after the telephone`);
+  const caller = stage.caller({ keys: '' });
+  await ann.shows('talking');
+  await pause(TALK_MS);
+  // Another secret, while the two talk.
+  const second = await secret();
+  assert.equal(second.username, first.username, 'it keeps its name');
+  await pause(PERIOD_MS);
+  telephone.hangUp();
+  const diary = await caller.over();
+  assert.equal(diary.ended, 'far_hangup', 'the agent hung up, and nobody before');
+  assert.deepEqual((await telephone.heard()).codes, [CODES.caller], 'the agent hears the caller alone');
+  assert.deepEqual(diary.heard, [CODES.menu, CODES.page], 'the caller hears the notice and the agent');
+  const call = await recordOf(house, caller);
+  assert.equal(call.agent.name, 'Ann');
+
+  // The telephone does not know the new one: it cannot be rung, and the next caller waits.
+  await ann.shows('no_device');
+  const next = stage.caller({ keys: '' });
+  await ann.queueShows({ waiting: 1, ready: 0 });
+  telephone.kill();
+  const again = await Telephone.registering(house, second, CODES.page);
+  stage.also(again);
+  await ann.shows('talking');
+  await next.bye();
+}
+
 export const tests = [
   { name: 'agents at SIP telephones', deadline_s: 90, skip: noBaresip, run: twoTelephones },
+  { name: "an agent's telephone registers", deadline_s: 90, skip: noBaresip, run: registers },
   { name: "an agent's SIP telephone is not answered", deadline_s: 60, run: notAnswered }
 ];

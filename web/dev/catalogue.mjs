@@ -38,6 +38,17 @@ function removal(told) {
   };
 }
 
+/** Another secret for a telephone that has one; `told` also presses the button of the question. */
+function secret(told) {
+  return async (page) => {
+    await page.locator('.account > .btn').click();
+    await page.locator('dialog[open]').waitFor();
+    if (!told) return;
+    await page.locator('dialog[open] .btn.bad').click();
+    await page.locator('.account dd').nth(2).scrollIntoViewIfNeeded();
+  };
+}
+
 export const SCREENS = [
   { name: 'sign-in', scene: null, path: '/sign-in' },
   { name: 'sign-in-wrong', scene: null, path: '/sign-in', act: async (page) => { await page.locator('input[type=email]').fill('rasa@aegean.example'); await page.locator('input[type=password]').fill('wrong'); await page.locator('button[type=submit]').click(); await page.locator('[role=alert]').waitFor(); } },
@@ -66,6 +77,11 @@ export const SCREENS = [
   { name: 'desk-offered-anew', scene: 'offered_anew', path: '/' },
   { name: 'desk-did-not-answer', scene: 'did_not_answer', path: '/' },
   { name: 'desk-no-device', scene: 'no_device', path: '/' },
+  { name: 'desk-phone', scene: 'ready.phone', path: '/' },
+  { name: 'desk-phone-unregistered', scene: 'no_device.phone', path: '/' },
+  { name: 'desk-phone-offered', scene: 'offered.phone', path: '/' },
+  { name: 'desk-phone-talking', scene: 'talking.phone', path: '/' },
+  { name: 'desk-sip', scene: 'ready.sip', path: '/' },
   { name: 'desk-elsewhere', scene: 'ready.elsewhere', path: '/', act: noted },
   { name: 'desk-elsewhere-call', scene: 'talking.elsewhere', path: '/', act: noted },
   { name: 'desk-break', scene: 'break', path: '/' },
@@ -91,7 +107,11 @@ export const SCREENS = [
   { name: 'admin-users', scene: 'ready', path: '/admin/users/0193b100-0000-7000-8000-000000000002' },
   { name: 'admin-user-remove', scene: 'ready', path: '/admin/users/0193b100-0000-7000-8000-000000000002', act: removal(false) },
   { name: 'admin-user-remove-refused', scene: 'ready', path: '/admin/users/0193b100-0000-7000-8000-000000000004', act: removal(true) },
-  { name: 'admin-user-refused', scene: 'ready', path: '/admin/users/0193b100-0000-7000-8000-000000000002', act: async (page) => { await page.locator('.seg button').nth(1).click(); await page.locator('.blk .input.code').nth(1).fill('desk'); await page.locator('input[type=email]').focus(); await page.keyboard.press('Control+s'); await page.locator('.field [role=alert]').waitFor(); await page.locator('.field [role=alert]').scrollIntoViewIfNeeded(); } },
+  { name: 'admin-user-refused', scene: 'ready', path: '/admin/users/0193b100-0000-7000-8000-000000000002', act: async (page) => { await page.locator('.seg button').nth(2).click(); await page.locator('.blk .input.code').nth(1).fill('desk'); await page.locator('input[type=email]').focus(); await page.keyboard.press('Control+s'); await page.locator('.field [role=alert]').waitFor(); await page.locator('.field [role=alert]').scrollIntoViewIfNeeded(); } },
+  { name: 'admin-user-phone', scene: 'ready', path: '/admin/users/0193b100-0000-7000-8000-000000000004', act: async (page) => page.locator('.account').scrollIntoViewIfNeeded() },
+  { name: 'admin-user-phone-unsaved', scene: 'ready', path: '/admin/users/0193b100-0000-7000-8000-000000000002', act: async (page) => { await page.locator('.seg button').nth(1).click(); await page.locator('.seg').scrollIntoViewIfNeeded(); } },
+  { name: 'admin-user-phone-renew', scene: 'ready', path: '/admin/users/0193b100-0000-7000-8000-000000000004', act: secret(false) },
+  { name: 'admin-user-phone-secret', scene: 'ready', path: '/admin/users/0193b100-0000-7000-8000-000000000004', act: secret(true) },
   { name: 'admin-queues', scene: 'ready', path: '/admin/queues/0193a100-0000-7000-8000-000000000001' },
   { name: 'admin-queues-put-right', scene: 'ready', path: '/admin/queues/0193a100-0000-7000-8000-000000000001', act: async (page) => { for (const [at, text] of ['0', '9000', '5000'].entries()) await page.locator('.body [role=spinbutton]').nth(at).fill(text); await page.keyboard.press('Tab'); await page.locator('.field [role=alert]').nth(2).waitFor(); } },
   { name: 'admin-numbers-there', scene: 'ready', path: '/admin/numbers', act: async (page) => { await page.locator('.add input').fill('+30 210 555 0100'); await page.keyboard.press('Enter'); await page.locator('.field [role=alert]').waitFor(); } },

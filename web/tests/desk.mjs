@@ -11,11 +11,12 @@ import { keyboard } from './desk/keyboard.mjs';
 import { lists } from './desk/lists.mjs';
 import { lost } from './desk/lost.mjs';
 import { missed } from './desk/missed.mjs';
+import { phone, secret } from './desk/phone.mjs';
 import { setup } from './desk/setup.mjs';
 
 const STATE_MS = 15_000;
 const browser = await launch();
-const tests = Object.entries({ call, keyboard, account, lost, hold, admin, lists, setup, house, missed }).filter(([name]) => name.includes(process.argv[2] ?? ''));
+const tests = Object.entries({ call, keyboard, account, lost, hold, admin, lists, setup, house, missed, phone, secret }).filter(([name]) => name.includes(process.argv[2] ?? ''));
 let passed = 0;
 
 async function run(name, test) {

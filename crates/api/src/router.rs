@@ -16,8 +16,8 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::guard::SESSION_COOKIE;
 use crate::routes::{
-    agent, callbacks, calls, company, desk, flows, history, lists, me, numbers, prompts, queues,
-    recordings, session, setup, system, users,
+    agent, callbacks, calls, company, desk, flows, history, lists, me, numbers, phones, prompts,
+    queues, recordings, session, setup, system, users,
 };
 use crate::{idempotency, layer, pages, ws};
 
@@ -65,6 +65,7 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(company::reach))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::show, users::replace, users::remove))
+        .routes(routes!(phones::renew))
         .routes(routes!(queues::list, queues::create))
         .routes(routes!(queues::show, queues::replace, queues::remove))
         .routes(routes!(flows::list, flows::create))

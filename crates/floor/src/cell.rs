@@ -11,8 +11,8 @@ use model::flow::Flow;
 use model::id::IdMint;
 use model::sip::LegCause;
 use model::{
-    AgentId, CallId, Effect, Event, FlowId, Input, LegId, OfferId, Output, QueueEntryId, QueueId,
-    Refusal, RequestId, Span, TenantConfig, TenantId, Timestamp, Topic, limits,
+    AgentId, CallId, DeviceId, Effect, Event, FlowId, Input, LegId, OfferId, Output, QueueEntryId,
+    QueueId, Refusal, RequestId, Span, TenantConfig, TenantId, Timestamp, Topic, limits,
 };
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +57,9 @@ pub struct Cell {
     #[serde(default)]
     pub(crate) offers_gone: VecDeque<OfferId>,
     pub(crate) agents: BTreeMap<AgentId, AgentSlot>,
+    /// Telephones that are registered.
+    #[serde(default)]
+    pub(crate) phones: BTreeSet<DeviceId>,
     /// Whose telephone the house could not ring a moment ago: ready, and offered nothing.
     #[serde(default)]
     pub(crate) resting: BTreeSet<AgentId>,
@@ -89,6 +92,7 @@ impl Cell {
             offers: BTreeMap::new(),
             offers_gone: VecDeque::new(),
             agents: BTreeMap::new(),
+            phones: BTreeSet::new(),
             resting: BTreeSet::new(),
             lines: BTreeMap::new(),
             legs: BTreeMap::new(),
@@ -186,6 +190,7 @@ impl Cell {
             Input::PlayEnded { call, play } => self.play_ended(call, play),
             Input::DeviceUp { agent, leg } => self.device_up(agent, leg),
             Input::DeviceDown { agent, leg } => self.device_down(agent, leg),
+            Input::Phone { device, is_up } => self.phone(device, is_up),
             Input::WakeFailed => self.wake_failed(),
             Input::TimerPutOff => self.put_timer_off(),
             Input::CallFailed { call } => {

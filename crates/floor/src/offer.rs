@@ -3,7 +3,6 @@
 //! Invariant: every `Offered` is followed by exactly one `OfferEnded`, and when that is written the
 //! lease, the timer and the dialled leg are gone.
 
-use model::config::Device;
 use model::event::{DeclineReason, OfferOutcome};
 use model::sip::LegCause;
 use model::{
@@ -76,14 +75,11 @@ impl Cell {
 
     /// Dials the agent's telephone where it is a SIP one.
     fn ring_telephone(&mut self, call: CallId, agent: AgentId, offer: OfferId) -> Option<LegId> {
-        let Device::Sip { target, .. } = &self.config.agents.get(&agent)?.device else {
-            return None;
-        };
-        let target = target.clone();
+        let callee = self.config.agents.get(&agent)?.device.callee()?;
         let leg: LegId = self.mint.mint(self.now);
         let caller = self.calls.get(&call).and_then(|call| call.caller.clone());
         self.legs.insert(leg, LegOwner::Offer(offer));
-        self.effect(Effect::Dial { leg, target, caller });
+        self.effect(Effect::Dial { leg, callee, caller });
         Some(leg)
     }
 

@@ -3,13 +3,13 @@
 //! The SIP plane knows dialogs, the media plane knows ports, the cell knows calls; this machine is
 //! the only place where the three meet. It never waits: every input gives outputs at once.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use model::Input;
 use model::id::{LegId, PartyId};
 use model::media::{MediaCommand, MediaDesc, MediaFault, Peer};
 use model::number::DialString;
-use model::sip::{Caller, LegCause, SipCommand, SipEvent, SipTarget};
+use model::sip::{Callee, Caller, LegCause, SipCommand, SipEvent};
 use model::time::Timestamp;
 
 use crate::keys::Keys;
@@ -60,7 +60,7 @@ enum State {
     /// Our 200 is out; `late` when it carried the offer.
     Answered,
     /// We dial and wait for our port.
-    Preparing { target: SipTarget, caller: Caller },
+    Preparing { callee: Callee, caller: Caller },
     /// Our INVITE is out.
     Dialling,
     /// Media flows.
@@ -88,13 +88,14 @@ impl Leg {
     /// A leg to a device that we are about to ring.
     pub(crate) fn outgoing(
         leg: LegId,
-        target: SipTarget,
+        callee: Callee,
         caller: Option<DialString>,
     ) -> (Self, Vec<LegOutput>) {
         let caller = Caller { number: caller, name: None };
-        let source = target.address.ip();
-        let state = State::Preparing { target, caller };
+        let state = State::Preparing { callee, caller };
         let prepare = MediaCommand::Prepare { leg, remote: None };
+        // Where it is shows with its answer.
+        let source = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         (Self::new(leg, state, source), vec![LegOutput::Media(prepare)])
     }
 
@@ -110,9 +111,9 @@ impl Leg {
             State::Arriving { dialled, caller, party } => {
                 vec![LegOutput::Cell(Input::CallOffered { leg, caller, party, dialled })]
             }
-            State::Preparing { target, caller } => {
+            State::Preparing { callee, caller } => {
                 self.state = State::Dialling;
-                vec![LegOutput::Sip(SipCommand::Dial { leg, target, caller, local })]
+                vec![LegOutput::Sip(SipCommand::Dial { leg, callee, caller, local })]
             }
             other => {
                 self.state = other;
@@ -184,11 +185,14 @@ impl Leg {
         }
     }
 
-    /// The SIP plane reports. `Incoming` makes a leg and never comes here.
+    /// The SIP plane reports. `Incoming` makes a leg and never comes here, nor does `Registered`,
+    /// which is about none.
     pub(crate) fn sip(&mut self, now: Timestamp, event: SipEvent) -> Vec<LegOutput> {
         match event {
             // An offer rings by its own clock, whatever the telephone says.
-            SipEvent::Incoming { .. } | SipEvent::Ringing { .. } => Vec::new(),
+            SipEvent::Incoming { .. } | SipEvent::Ringing { .. } | SipEvent::Registered { .. } => {
+                Vec::new()
+            }
             SipEvent::Answered { remote, source, .. } => match self.state {
                 State::Dialling => {
                     self.source = source.ip();
@@ -308,7 +312,7 @@ impl Leg {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, SocketAddr};
+    use std::net::SocketAddr;
 
     use model::id::IdMint;
     use model::media::{Codec, Direction};
@@ -484,11 +488,8 @@ mod tests {
 
     #[test]
     fn a_device_that_is_given_up_before_its_port_ends_at_once() {
-        let target = SipTarget {
-            user: "a".parse().expect("dialable"),
-            address: "127.0.0.1:5".parse().expect("address"),
-        };
-        let (mut leg, _) = Leg::outgoing(leg_id(), target, None);
+        let device = IdMint::new(3).mint(NOW);
+        let (mut leg, _) = Leg::outgoing(leg_id(), Callee::Phone(device), None);
         let outputs = leg.hang_up(LegCause::Hangup);
         assert_eq!(words(&outputs), ["media Close", "cell LegEnded", "finished"]);
     }

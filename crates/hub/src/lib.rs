@@ -10,6 +10,7 @@ mod caught;
 mod cell_task;
 mod clips;
 mod clock;
+mod contacts;
 mod flight;
 mod key;
 mod keyboard;

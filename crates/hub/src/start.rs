@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use floor::Cell;
 use model::effect::AgentIntent;
-use model::id::{AgentId, TenantId};
+use model::id::{AgentId, DeviceId, TenantId};
 use model::input::Command;
 use model::limits;
 use model::media::{ClipId, MediaCommand};
+use model::sip::PhoneContact;
 use model::time::{Span, Timestamp};
 use model::{Input, TenantConfig};
 use store::{Ctx, FloorBatch, Store, StoreError, TenantDb};
@@ -19,6 +20,7 @@ use tokio::sync::mpsc;
 use crate::caught::Caught;
 use crate::cell_task::{self, CellTask};
 use crate::clock::HouseClock;
+use crate::contacts;
 use crate::flight::FlightLog;
 use crate::mailbox::{Message, mailbox};
 use crate::plan::NumberPlan;
@@ -53,7 +55,9 @@ impl Hub {
         let streams = Streams { requests, sip: parts.sip_events, media: parts.media_events };
         let caught = Caught::default();
         let (ports, seed) = (parts.ports.clone(), random_seed());
-        let board = Switchboard::new(ports, clock.clone(), seed, &switchboard, caught.clone())?;
+        let contacts = contacts::keep(parts.store.clone(), clock.clone());
+        let board =
+            Switchboard::new(ports, clock.clone(), seed, &switchboard, contacts, caught.clone())?;
         let watch = Watch::new();
         watch.over("switchboard", tokio::spawn(board.run(streams)));
         let house = House {
@@ -108,11 +112,13 @@ impl Hub {
             Some(running) => {
                 let config = self.load_config(tenant).await?;
                 let gone = self.name_clips(&config);
-                running.mailbox.input(Input::Config(config));
+                running.mailbox.input(Input::Config(config.clone()));
                 // The cell passes them on behind its last graph that may name them.
                 if !gone.is_empty() {
                     running.mailbox.post(Message::ClipsGone(gone));
                 }
+                // Where they are the SIP plane knows better than the record.
+                self.name_phones(&config, Vec::new()).await?;
             }
             None => self.start_tenant(tenant).await?,
         }
@@ -160,6 +166,8 @@ impl Hub {
             mailbox.input(Input::Command { request: None, agent, command });
         }
         let _ = house.switchboard.send(Request::Tenant { tenant, mailbox: mailbox.clone() });
+        let contacts = db.phone_contacts(house.clock.now()).await?;
+        self.name_phones(&config, contacts).await?;
         let mut tenants = house.tenants.write().expect("nobody panics with this lock");
         tenants.insert(tenant, Tenant { mailbox, board });
         Ok(())
@@ -185,6 +193,22 @@ impl Hub {
             prompt.variants.retain(|_, variant| !silent.contains(&variant.clip));
         }
         Ok(Arc::new(config))
+    }
+
+    /// Tells the SIP plane which telephones of a tenant may register: those that somebody works on
+    /// and that have a secret; and where some of them were.
+    async fn name_phones(
+        &self,
+        config: &TenantConfig,
+        contacts: Vec<(DeviceId, Vec<PhoneContact>)>,
+    ) -> Result<(), StartError> {
+        let db = self.house.store.tenant(Ctx::system(config.tenant));
+        let in_use: BTreeSet<DeviceId> = config.phones().collect();
+        let mut accounts = db.phones().await?;
+        accounts.retain(|account| in_use.contains(&account.device));
+        let tenant = config.tenant;
+        let _ = self.house.switchboard.send(Request::Phones { tenant, accounts, contacts });
+        Ok(())
     }
 
     /// Notes which clips a tenant's newest configuration names, and gives those nobody names.

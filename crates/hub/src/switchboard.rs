@@ -5,7 +5,7 @@
 
 mod guard;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,11 +13,11 @@ use std::sync::Arc;
 use model::Input;
 use model::domain::Domain;
 use model::effect::Effect;
-use model::id::{AgentId, CallId, IdMint, LegId, PartyId, RecordingId, TenantId};
+use model::id::{AgentId, CallId, DeviceId, IdMint, LegId, PartyId, RecordingId, TenantId};
 use model::media::{ClipId, MediaCommand, MediaDesc, MediaEvent, MediaFault};
 use model::number::DialString;
 use model::refusal::Refusal;
-use model::sip::{Caller, LegCause, SipCommand, SipEvent};
+use model::sip::{Caller, LegCause, PhoneAccount, PhoneContact, SipCommand, SipEvent};
 use store::FloorRow;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Duration, interval};
@@ -25,6 +25,7 @@ use tokio::time::{Duration, interval};
 use crate::browser::{Claim, Phones, Taken};
 use crate::caught::Caught;
 use crate::clock::HouseClock;
+use crate::contacts::Known;
 use crate::keyboard::Keyboards;
 use crate::leg::{Leg, LegOutput};
 use crate::mailbox::{Mailbox, Message};
@@ -59,6 +60,12 @@ pub(crate) enum Request {
     Tenant { tenant: TenantId, mailbox: Mailbox },
     /// The whole number plan.
     Numbers(NumberPlan),
+    /// The telephones of a tenant that may register.
+    Phones {
+        tenant: TenantId,
+        accounts: Vec<PhoneAccount>,
+        contacts: Vec<(DeviceId, Vec<PhoneContact>)>,
+    },
     /// A cell wants something done now.
     Effect { tenant: TenantId, effect: Effect, recording_file: Option<PathBuf> },
     /// No graph names these clips any more.
@@ -95,10 +102,15 @@ pub(crate) struct Switchboard {
     calls: HashMap<CallId, TenantId>,
     recordings: HashMap<RecordingId, TenantId>,
     phones: Phones,
+    /// Telephones that are registered.
+    up: HashSet<DeviceId>,
+    /// To whoever keeps where they are.
+    contacts: mpsc::UnboundedSender<Known>,
     /// What callers type, where it may be a secret.
     keyboards: Keyboards,
     offers: std::sync::mpsc::Sender<(LegId, u64, String)>,
-    /// Endings that a plane was too busy for; losing one would leave somebody on a dead line.
+    /// Endings that a plane was too busy for; losing one would leave somebody on a dead line. So
+    /// may the telephones of a tenant wait.
     endings: VecDeque<Ending>,
     caught: Caught,
 }
@@ -124,6 +136,7 @@ impl Switchboard {
         clock: Arc<HouseClock>,
         seed: u64,
         requests: &mpsc::UnboundedSender<Request>,
+        contacts: mpsc::UnboundedSender<Known>,
         caught: Caught,
     ) -> std::io::Result<Self> {
         let offers = browser_maker(ports.clone(), requests.downgrade(), caught.clone())?;
@@ -138,6 +151,8 @@ impl Switchboard {
             calls: HashMap::new(),
             recordings: HashMap::new(),
             phones: Phones::default(),
+            up: HashSet::new(),
+            contacts,
             keyboards: Keyboards::default(),
             offers,
             endings: VecDeque::new(),
@@ -182,7 +197,8 @@ impl Switchboard {
     }
 
     fn hear_sip(&mut self, event: SipEvent) {
-        self.guarded(About::Leg(event.leg()), |board| board.sip(event));
+        let about = event.leg().map_or(About::Nobody, About::Leg);
+        self.guarded(about, |board| board.sip(event));
     }
 
     fn hear_media(&mut self, event: MediaEvent) {
@@ -204,7 +220,10 @@ impl Switchboard {
 
     /// Hands a command to the SIP plane. False when it was refused and will not be tried again.
     fn signal(&mut self, command: SipCommand) -> bool {
-        let ends = matches!(command, SipCommand::Hangup { .. } | SipCommand::Reject { .. });
+        let ends = matches!(
+            command,
+            SipCommand::Hangup { .. } | SipCommand::Reject { .. } | SipCommand::Phones { .. }
+        );
         let spare = ends.then(|| command.clone());
         let taken = (self.ports.sip)(command);
         if let (false, Some(command)) = (taken, spare) {
@@ -237,6 +256,9 @@ impl Switchboard {
                 self.cells.insert(tenant, mailbox);
             }
             Request::Numbers(numbers) => self.numbers = Some(numbers),
+            Request::Phones { tenant, accounts, contacts } => {
+                self.signal(SipCommand::Phones { tenant, accounts, contacts });
+            }
             Request::ClipsGone(clips) => {
                 for clip in clips {
                     self.direct(MediaCommand::ClipGone { clip });
@@ -280,8 +302,8 @@ impl Switchboard {
             Effect::Hangup { leg, cause } => {
                 (leg, self.machine(leg).map(|machine| machine.hang_up(cause)))
             }
-            Effect::Dial { leg, target, caller } => {
-                let (machine, outputs) = Leg::outgoing(leg, target, caller);
+            Effect::Dial { leg, callee, caller } => {
+                let (machine, outputs) = Leg::outgoing(leg, callee, caller);
                 self.legs.insert(leg, (tenant, machine));
                 (leg, Some(outputs))
             }
@@ -403,11 +425,25 @@ impl Switchboard {
             }
             return;
         }
-        let leg = event.leg();
+        if let SipEvent::Registered { tenant, device, contacts } = event {
+            return self.registered(tenant, device, contacts);
+        }
+        let Some(leg) = event.leg() else { return };
         let Some((tenant, machine)) = self.legs.get_mut(&leg) else { return };
         let tenant = *tenant;
         let outputs = machine.sip(self.clock.now(), event);
         self.carry_out(tenant, leg, outputs);
+    }
+
+    /// The cell is told of what changes for it, and all is kept for the time after a restart.
+    fn registered(&mut self, tenant: TenantId, device: DeviceId, contacts: Vec<PhoneContact>) {
+        let is_up = !contacts.is_empty();
+        let changed = if is_up { self.up.insert(device) } else { self.up.remove(&device) };
+        if changed {
+            self.tell(tenant, Input::Phone { device, is_up });
+        }
+        // Ends with the house.
+        let _ = self.contacts.send(Known { tenant, device, contacts });
     }
 
     fn arrive(

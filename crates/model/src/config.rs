@@ -9,7 +9,7 @@ use crate::flow::Flow;
 use crate::id::{AgentId, CalendarId, DeviceId, FlowId, PromptId, QueueId, TenantId};
 use crate::media::ClipId;
 use crate::number::DialString;
-use crate::sip::SipTarget;
+use crate::sip::{Callee, SipTarget};
 
 /// Everything the floor of one tenant is configured with. Names are unique within their kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +40,16 @@ pub struct TenantConfig {
     pub dispositions: BTreeMap<String, String>,
     /// Reasons for a break: code to label.
     pub break_reasons: BTreeMap<String, String>,
+}
+
+impl TenantConfig {
+    /// The telephones that register.
+    pub fn phones(&self) -> impl Iterator<Item = DeviceId> {
+        self.agents.values().filter_map(|agent| match agent.device {
+            Device::Phone { device } => Some(device),
+            Device::Browser | Device::Sip { .. } => None,
+        })
+    }
 }
 
 /// One queue.
@@ -101,6 +111,24 @@ pub enum Device {
         /// Where it is.
         target: SipTarget,
     },
+    /// A SIP telephone that registers with the house: rung anew for each offer, while it is
+    /// registered.
+    Phone {
+        /// Names the device.
+        device: DeviceId,
+    },
+}
+
+impl Device {
+    /// Whom to ring; the page is not rung.
+    #[must_use]
+    pub fn callee(&self) -> Option<Callee> {
+        match self {
+            Self::Browser => None,
+            Self::Sip { target, .. } => Some(Callee::At(target.clone())),
+            Self::Phone { device } => Some(Callee::Phone(*device)),
+        }
+    }
 }
 
 /// A published flow.

@@ -7,7 +7,7 @@ use crate::id::{AgentId, CallId, LegId, PartyId, QueueId, RequestId, SecretId};
 use crate::media::Graph;
 use crate::number::DialString;
 use crate::refusal::Refusal;
-use crate::sip::{LegCause, SipTarget};
+use crate::sip::{Callee, LegCause};
 use crate::time::Timestamp;
 
 /// One output of a cell. Order matters and is kept.
@@ -65,8 +65,8 @@ pub enum Effect {
     Dial {
         /// The new leg, minted by the cell.
         leg: LegId,
-        /// Where to.
-        target: SipTarget,
+        /// Whom.
+        callee: Callee,
         /// The number to show.
         caller: Option<DialString>,
     },

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::config::TenantConfig;
-use crate::id::{AgentId, CallId, LegId, OfferId, PartyId, PlayId, RequestId, SecretId};
+use crate::id::{AgentId, CallId, DeviceId, LegId, OfferId, PartyId, PlayId, RequestId, SecretId};
 use crate::number::DialString;
 use crate::sip::LegCause;
 
@@ -88,6 +88,13 @@ pub enum Input {
         agent: AgentId,
         /// The browser leg that went.
         leg: LegId,
+    },
+    /// A telephone that registers can be rung from now on, or not any more.
+    Phone {
+        /// The telephone.
+        device: DeviceId,
+        /// Whether it can be rung.
+        is_up: bool,
     },
     /// Handling of the earliest due timer panicked in the shell's guard: forget that timer and end
     /// the call it was about. A wrap-up has no call any more: its timer comes again later.

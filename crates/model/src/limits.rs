@@ -162,6 +162,30 @@ pub const SIP_BAN_WINDOW_S: u64 = 10;
 pub const SIP_BAN_MESSAGES_MIN: u32 = 100;
 /// Seconds in a row over its rate for which a SIP source is banned.
 pub const SIP_BAN_OVER_RATE_S: u32 = 10;
+/// Age after which a nonce of a digest challenge is stale, in seconds.
+pub const SIP_NONCE_S: u64 = 300;
+/// Nonces in use that are remembered, to know a request that is sent again; the oldest leave first.
+pub const SIP_NONCES_USED_MAX: usize = 100_000;
+/// How long a telephone is registered when it names no time, in seconds.
+pub const SIP_EXPIRES_S: u32 = 300;
+/// The shortest time for which a telephone may register, in seconds.
+pub const SIP_EXPIRES_S_MIN: u32 = 60;
+/// The longest time for which a telephone may register, in seconds.
+pub const SIP_EXPIRES_S_MAX: u32 = 3_600;
+/// By how many thousandths a registration may end earlier than asked for, so that telephones that
+/// came together do not come together again.
+pub const SIP_EXPIRES_EARLY_MAX: u32 = 200;
+/// Contacts of one telephone.
+pub const SIP_CONTACTS_PER_DEVICE_MAX: usize = 8;
+/// Length of the URI of a contact, in bytes.
+pub const SIP_CONTACT_BYTES_MAX: usize = 512;
+/// Wrong secrets of one telephone from one address within `SIP_LOCKOUT_S` after which no other is
+/// weighed.
+pub const SIP_WRONG_SECRETS_MAX: u32 = 10;
+/// How long that is, in seconds from the first.
+pub const SIP_LOCKOUT_S: u64 = 300;
+/// Telephones and addresses of which wrong secrets are counted; the oldest leave first.
+pub const SIP_LOCKOUTS_MAX: usize = 10_000;
 /// Parts of the body of a SIP message that are looked at.
 pub const SIP_BODY_PARTS_MAX: usize = 16;
 /// SIP legs at once in the whole process.

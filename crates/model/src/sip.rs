@@ -1,11 +1,12 @@
 //! What the hub and the SIP plane say to each other. No SIP message leaves that plane.
 
+use std::fmt;
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::Domain;
-use crate::id::LegId;
+use crate::id::{DeviceId, LegId, TenantId};
 use crate::media::MediaDesc;
 use crate::number::DialString;
 
@@ -16,6 +17,95 @@ pub struct SipTarget {
     pub user: DialString,
     /// Address and port to send to, over UDP.
     pub address: SocketAddr,
+}
+
+/// Whom to ring.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Callee {
+    /// Whoever is at this address.
+    At(SipTarget),
+    /// A telephone, wherever it registered.
+    Phone(DeviceId),
+}
+
+/// The protection space of every telephone of the house (RFC 7616 section 3.3, `realm`).
+pub const REALM: &str = "antiphon";
+
+/// The hash by which a telephone proves that it knows its secret (RFC 8760).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Digest {
+    /// SHA-256.
+    #[default]
+    Sha256,
+    /// MD5, for telephones that know nothing newer. Secrets are long and random, so that nobody
+    /// finds one by it.
+    Md5,
+}
+
+/// What is kept of a telephone's secret: the digest of `username:realm:secret` (RFC 7616 section
+/// 3.4.2). Whoever has it can register; it is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Ha1 {
+    digest: Digest,
+    hex: String,
+}
+
+impl Ha1 {
+    /// In lower-case hexadecimal digits.
+    #[must_use]
+    pub fn new(digest: Digest, hex: String) -> Self {
+        Self { digest, hex }
+    }
+
+    /// How it was made, and how the telephone has to prove that it knows the secret.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The digits.
+    #[must_use]
+    pub fn hex(&self) -> &str {
+        &self.hex
+    }
+}
+
+impl fmt::Debug for Ha1 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ha1(..)")
+    }
+}
+
+/// A telephone that may register.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PhoneAccount {
+    /// The telephone.
+    pub device: DeviceId,
+    /// By what it names itself: nobody else's in the house.
+    pub username: DialString,
+    /// How its secret is known.
+    pub ha1: Ha1,
+}
+
+/// One place at which a telephone can be rung, as it is kept for the time after a restart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhoneContact {
+    /// What requests to it name.
+    pub uri: String,
+    /// Where they are sent.
+    pub peer: SocketAddr,
+    /// Preference in thousandths.
+    pub q: u16,
+    /// Seconds until it ends.
+    pub left_s: u64,
+    /// Names the telephone whatever its address is (RFC 5626 section 4.1).
+    pub instance: Option<String>,
+    /// Call-ID of the newest registration.
+    pub call_id: String,
+    /// Its CSeq.
+    pub cseq: u32,
 }
 
 /// Why a leg ended. One word per reason in database, API and screen.
@@ -72,7 +162,7 @@ pub enum SipCommand {
         /// The new leg.
         leg: LegId,
         /// Whom.
-        target: SipTarget,
+        callee: Callee,
         /// What the far side shall see as the caller.
         caller: Caller,
         /// Our offer.
@@ -102,6 +192,16 @@ pub enum SipCommand {
         leg: LegId,
         /// Why, for the Reason header (RFC 3326) and the status of a refusal.
         cause: LegCause,
+    },
+    /// The telephones of a tenant that may register, all of them: whoever is not among them any
+    /// more, or has another secret, is registered no longer.
+    Phones {
+        /// Whose.
+        tenant: TenantId,
+        /// They.
+        accounts: Vec<PhoneAccount>,
+        /// Where some of them were before a restart. What is known of a telephone goes before it.
+        contacts: Vec<(DeviceId, Vec<PhoneContact>)>,
     },
 }
 
@@ -184,6 +284,15 @@ pub enum SipEvent {
         /// `0-9 * # A-D`.
         digit: char,
     },
+    /// A telephone registered, again as it may be, or its registration ended.
+    Registered {
+        /// Whose.
+        tenant: TenantId,
+        /// The telephone.
+        device: DeviceId,
+        /// Where it can be rung from now on; nowhere when there are none.
+        contacts: Vec<PhoneContact>,
+    },
     /// The leg is over. The last event of a leg, exactly once.
     Ended {
         /// The leg.
@@ -196,9 +305,9 @@ pub enum SipEvent {
 }
 
 impl SipEvent {
-    /// The leg that it is about.
+    /// The leg that it is about, if it is about one.
     #[must_use]
-    pub const fn leg(&self) -> LegId {
+    pub const fn leg(&self) -> Option<LegId> {
         match self {
             Self::Incoming { leg, .. }
             | Self::Ringing { leg }
@@ -207,7 +316,8 @@ impl SipEvent {
             | Self::Reoffered { leg, .. }
             | Self::ChangeEnded { leg, .. }
             | Self::Digit { leg, .. }
-            | Self::Ended { leg, .. } => *leg,
+            | Self::Ended { leg, .. } => Some(*leg),
+            Self::Registered { .. } => None,
         }
     }
 }

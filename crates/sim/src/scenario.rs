@@ -103,6 +103,8 @@ pub struct Faults {
     pub restored: u64,
     /// New configurations, per minute.
     pub reconfigured: u64,
+    /// Telephones that register or are registered no longer, per minute.
+    pub registered: u64,
     /// Inputs with ids of the twin tenant, per minute.
     pub foreign: u64,
     /// Calls whose handling panics, per call.
@@ -130,6 +132,7 @@ impl Faults {
             idle_wake: some(50),
             restored: some(30),
             reconfigured: some(1_500),
+            registered: some(3_000),
             foreign: some(4_000),
             call_failed: some(30),
             wake_failed: some(60),

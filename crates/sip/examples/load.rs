@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use model::LegId;
 use model::id::Id;
 use model::media::{Codec, Direction, MediaDesc};
-use model::sip::{LegCause, SipCommand, SipEvent, SipTarget};
+use model::sip::{Callee, LegCause, SipCommand, SipEvent, SipTarget};
 use sip::{SipConfig, SipHandle, start};
 
 /// CPU time of this process in milliseconds, at the kernel's 100 ticks per second.
@@ -64,8 +64,8 @@ impl Exchange {
                 let out = LegId::from_uuid(uuid::Uuid::from_u128(!leg.uuid().as_u128()));
                 self.other.insert(leg, out);
                 self.other.insert(out, leg);
-                let target = SipTarget { user: dialled, address };
-                self.send(SipCommand::Dial { leg: out, target, caller, local: Self::local() });
+                let callee = Callee::At(SipTarget { user: dialled, address });
+                self.send(SipCommand::Dial { leg: out, callee, caller, local: Self::local() });
             }
             SipEvent::Answered { leg, .. } => {
                 if let Some(leg) = self.other.get(&leg).copied() {

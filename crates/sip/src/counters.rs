@@ -32,11 +32,17 @@ pub(crate) enum Why {
     Pending,
     NoSuchNumber,
     Digits,
+    /// A request without proof of who sent it: challenged.
+    Unproven,
+    WrongSecret,
+    LockedOut,
+    /// A registration that is not carried out.
+    Registration,
     /// Not refused: an OPTIONS that was answered without state.
     Answered,
 }
 
-const WHYS: [(Why, &str); 27] = [
+const WHYS: [(Why, &str); 31] = [
     (Why::TooLong, "too_long"),
     (Why::NotSip, "not_sip"),
     (Why::Malformed, "malformed"),
@@ -63,6 +69,10 @@ const WHYS: [(Why, &str); 27] = [
     (Why::Pending, "pending"),
     (Why::NoSuchNumber, "no_such_number"),
     (Why::Digits, "digits"),
+    (Why::Unproven, "unproven"),
+    (Why::WrongSecret, "wrong_secret"),
+    (Why::LockedOut, "locked_out"),
+    (Why::Registration, "registration"),
     (Why::Answered, "answered_stateless"),
 ];
 
@@ -93,6 +103,8 @@ pub struct Counters {
     pub transactions: usize,
     /// Events that wait for a slow reader now.
     pub events_waiting: usize,
+    /// Telephones that are registered now.
+    pub phones: usize,
 }
 
 /// The live counters.
@@ -109,6 +121,7 @@ pub(crate) struct Tally {
     pub(crate) unanswered: AtomicUsize,
     pub(crate) transactions: AtomicUsize,
     pub(crate) events_waiting: AtomicUsize,
+    pub(crate) phones: AtomicUsize,
     refused: [AtomicU64; WHYS.len()],
 }
 
@@ -133,6 +146,7 @@ impl Tally {
             unanswered: self.unanswered.load(Relaxed),
             transactions: self.transactions.load(Relaxed),
             events_waiting: self.events_waiting.load(Relaxed),
+            phones: self.phones.load(Relaxed),
         }
     }
 }

@@ -18,10 +18,11 @@ pub(crate) enum Method {
     Options,
     Info,
     Update,
+    Register,
 }
 
 impl Method {
-    const ALL: [(Self, &str); 7] = [
+    const ALL: [(Self, &str); 8] = [
         (Self::Invite, "INVITE"),
         (Self::Ack, "ACK"),
         (Self::Cancel, "CANCEL"),
@@ -29,6 +30,7 @@ impl Method {
         (Self::Options, "OPTIONS"),
         (Self::Info, "INFO"),
         (Self::Update, "UPDATE"),
+        (Self::Register, "REGISTER"),
     ];
 
     /// By its name, which has capital letters (RFC 3261 section 7.1).

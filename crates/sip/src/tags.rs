@@ -51,6 +51,11 @@ impl Tags {
     }
 }
 
+/// A number from 0 to `most`.
+pub(crate) fn chance(most: u32) -> u32 {
+    u32::from_le_bytes(random()) % (most + 1)
+}
+
 /// A branch for a new client transaction, with the cookie of RFC 3261 section 8.1.1.7.
 pub(crate) fn branch() -> String {
     format!("z9hG4bK{}", random_hex())

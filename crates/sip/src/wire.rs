@@ -22,13 +22,15 @@ pub(crate) enum Name {
     ContentEncoding,
     ContentDisposition,
     Accept,
+    Authorization,
+    Expires,
     Require,
     Route,
     RecordRoute,
     Other,
 }
 
-const NAMES: [(&str, Name); 24] = [
+const NAMES: [(&str, Name); 26] = [
     ("via", Name::Via),
     ("v", Name::Via),
     ("from", Name::From),
@@ -49,6 +51,8 @@ const NAMES: [(&str, Name); 24] = [
     ("e", Name::ContentEncoding),
     ("content-disposition", Name::ContentDisposition),
     ("accept", Name::Accept),
+    ("authorization", Name::Authorization),
+    ("expires", Name::Expires),
     ("require", Name::Require),
     ("route", Name::Route),
     ("record-route", Name::RecordRoute),

@@ -123,12 +123,13 @@ impl From<sqlx::Error> for StoreError {
 
 /// Which thing a violated constraint is about, in words of the API.
 fn taken(message: &str) -> &'static str {
-    const PLACES: [(&str, &str); 6] = [
+    const PLACES: [(&str, &str); 7] = [
         ("tenant.domain", "the domain"),
         ("app_user.mail", "the mail address"),
         ("config_item", "the name"),
         ("flow.", "the name"),
         ("api_key", "the name of the key"),
+        ("phone.username", "the username of the telephone"),
         ("event.seq", "the place in the journal"),
     ];
     PLACES.iter().find(|(place, _)| message.contains(place)).map_or("the id", |(_, what)| *what)

@@ -17,6 +17,7 @@ mod floor;
 mod id;
 mod journal;
 mod migrate;
+mod phone;
 mod secret;
 mod session;
 mod store;
@@ -33,6 +34,7 @@ pub use config::{ConfigDraft, ConfigVersion, Edit, Edited, FlowDraft, NewTenant,
 pub use error::StoreError;
 pub use floor::{CallRow, FloorBatch, FloorLane, FloorRow, RecordingRow};
 pub use id::fresh_id;
+pub use phone::phone_secret;
 pub use secret::{API_KEY_PREFIX, PasswordHash, Token, TokenDigest};
 pub use session::{
     ApiKey, ListedKey, SETUP_TOKEN_LASTS, Session, SetupToken, TICKET_LASTS, Term, Tickets,

@@ -16,7 +16,7 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 10] = [
+const MIGRATIONS: [Migration; 11] = [
     Migration { n: 1, sql: include_str!("../migrations/0001_house.sql") },
     Migration { n: 2, sql: include_str!("../migrations/0002_config.sql") },
     Migration { n: 3, sql: include_str!("../migrations/0003_floor.sql") },
@@ -27,6 +27,7 @@ const MIGRATIONS: [Migration; 10] = [
     Migration { n: 8, sql: include_str!("../migrations/0008_secret.sql") },
     Migration { n: 9, sql: include_str!("../migrations/0009_fewer_call_indexes.sql") },
     Migration { n: 10, sql: include_str!("../migrations/0010_recorded_legs.sql") },
+    Migration { n: 11, sql: include_str!("../migrations/0011_phone.sql") },
 ];
 
 /// The schema this build writes.

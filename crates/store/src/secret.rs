@@ -32,6 +32,18 @@ impl Token {
         Self(random_text::<16>())
     }
 
+    /// 100 random bits for a telephone, in letters and digits that nobody takes for one another:
+    /// somebody may have to type them on a keypad.
+    #[must_use]
+    pub fn phone() -> Self {
+        let bytes = random_bytes::<20>();
+        let groups = bytes.chunks(5).map(|group| {
+            let letter = |byte: &u8| char::from(TYPED[usize::from(byte % 32)]);
+            group.iter().map(letter).collect::<String>()
+        });
+        Self(groups.collect::<Vec<_>>().join("-"))
+    }
+
     /// The text, to hand it to its owner once.
     #[must_use]
     pub fn reveal(&self) -> &str {
@@ -44,6 +56,9 @@ impl Token {
         TokenDigest::of(&self.0)
     }
 }
+
+/// Without l and o, 0 and 1.
+const TYPED: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
 /// How every API key begins.
 pub const API_KEY_PREFIX: &str = "ant_";
@@ -175,6 +190,9 @@ mod tests {
         assert_eq!(format!("{a:?}"), "Token(..)");
         assert_eq!(a.digest(), TokenDigest::of(a.reveal()));
         assert_ne!(a.digest(), b.digest());
+        let (phone, other) = (Token::phone(), Token::phone());
+        assert!(phone.reveal().len() == 23 && phone.reveal().split('-').count() == 4);
+        assert_ne!(phone.reveal(), other.reveal());
     }
 
     #[test]

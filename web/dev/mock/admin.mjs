@@ -26,13 +26,13 @@ function summaries(w) {
 export function configuration(lang, now, empty = false) {
   const w = words(lang);
   const queue = (one, ring) => ({ ...one, strategy: 'longest_ready', skills: { repairs: 3 }, ring_ms: ring * 1000, wrap_up_ms: 60_000, music: 'hold-music', service_level_ms: 20_000, short_abandon_ms: 5_000, length_max: 100 });
-  const person = (n, name, mail, role, list) => ({ id: id('b1', n), name, mail, role, language: lang, queues: list.map((at) => queues(lang)[at].id), skills: { repairs: 5 - n + 1, greek: 4 }, device: { kind: 'browser' } });
+  const person = (n, name, mail, role, list, phone = null) => ({ id: id('b1', n), name, mail, role, language: lang, queues: list.map((at) => queues(lang)[at].id), skills: { repairs: 5 - n + 1, greek: 4 }, device: { kind: phone ? 'phone' : 'browser' }, phone_username: phone });
   const document = flow(w);
   const whole = {
     n: 42,
     company: { name: w.company, zone: 'Europe/Athens', language: 'en' },
     queues: queues(lang).map((one, at) => queue(one, 20 - at * 2)),
-    users: [person(1, w.rasa, 'rasa@aegean.example', 'agent', [0, 1]), person(2, w.navid, 'navid@aegean.example', 'agent', [0]), person(3, w.helen, 'helen@aegean.example', 'administrator', [2]), person(4, w.olga, 'olga@aegean.example', 'supervisor', [0, 1, 2])],
+    users: [person(1, w.rasa, 'rasa@aegean.example', 'agent', [0, 1]), person(2, w.navid, 'navid@aegean.example', 'agent', [0]), person(3, w.helen, 'helen@aegean.example', 'administrator', [2]), person(4, w.olga, 'olga@aegean.example', 'supervisor', [0, 1, 2], '4093817265')],
     flows: [{ id: id('f1', 1), name: w.greeting, draft: structuredClone(document), published: { version: 7, flow: document } }, { id: id('f1', 2), name: w.complaints, draft: structuredClone(document), published: null }],
     numbers: [{ dialled: '+302105550100', flow: id('f1', 1) }, { dialled: '+302105550101', flow: id('f1', 1) }],
     prompts: w.prompts.map((name, at) => ({ name, variants: name === 'hold-music' ? { '*': { length_ms: 60_000 } } : { en: { length_ms: 4_200 + at * 900 }, el: { length_ms: 4_800 + at * 850 } } })),

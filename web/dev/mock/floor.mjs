@@ -50,6 +50,12 @@ export class Floor {
     });
   }
 
+  /** The offer is taken: on the page, or by lifting the telephone. */
+  answered() {
+    clearTimeout(this.timer);
+    this.change({ state: 'talking', offer: null, call: { contact: this.state.offer.contact, connected_at: iso(this.clock()), hold_since: null, recording: true } });
+  }
+
   wrapUpOver() {
     const { contact, talk_s: talk } = this.state.wrap_up;
     setTimeout(() => this.ended.unshift(handledRow(this.scene.lang, this.clock(), contact, talk)), COMMIT_MS);
@@ -69,9 +75,9 @@ export class Floor {
     const [, kind, , act, more] = path.split('/');
     if (kind === 'offers') {
       if (!this.state.offer) return { status: 409, code: 'offer_gone' };
+      if (act === 'accept') return this.state.device === 'browser' ? this.answered() : { status: 409, code: 'wrong_state' };
       clearTimeout(this.timer);
-      if (act === 'decline') return this.change({ state: 'break', reason: null, offer: null });
-      return this.change({ state: 'talking', offer: null, call: { contact: this.state.offer.contact, connected_at: iso(now), hold_since: null, recording: true } });
+      return this.change({ state: 'break', reason: null, offer: null });
     }
     if (act === 'hold' && call) return this.change({ state: 'hold', call: { ...call, hold_since: iso(now) } });
     if (act === 'resume' && call) return this.change({ state: 'talking', call: { ...call, hold_since: null } });

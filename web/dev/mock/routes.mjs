@@ -80,11 +80,20 @@ function setupFault({ token, tenant_name: company, admin }) {
   return new Set(admin.password).size < 4 ? at('/admin/password', 422, 'weak_password') : null;
 }
 
-/** What is refused of a person: somebody else's mail address, a SIP phone without an address. */
+/** What is refused of a person: what only the house writes, somebody else's mail address, a SIP phone without an address. */
 function personFault(list, body, own) {
+  if ('phone_username' in body) return at('/phone_username', 422, 'unknown_field');
   if (list.some((one) => one.id !== own && one.mail === body.mail)) return problem(409, 'mail_taken');
   if (body.device?.kind === 'sip' && !/^[\d.]+:\d+$/.test(body.device.target.address)) return at('/device/target/address', 422, 'bad_address');
   return null;
+}
+
+/** A new secret for a telephone that registers; it keeps its user name. */
+function phoneSecret(config, person) {
+  if (person.device?.kind !== 'phone') return problem(409, 'no_phone');
+  person.phone_username ??= '7180264593';
+  config.n += 1;
+  return ok({ username: person.phone_username, secret: 'k7m4p-2xq9d-hw3tc-b8vrf', server: '192.0.2.20:5060' }, { etag: `"${config.n}"` });
 }
 
 /** Lists of things with an id: users, queues, flows. */
@@ -95,7 +104,7 @@ function collection(context, kind, list, parts) {
   const fault = kind === 'users' && body ? personFault(list, body, parts[1]) : null;
   if (fault) return fault;
   if (parts.length === 1) {
-    const made = { id: id('99', list.length + 1), ...(kind === 'flows' ? { draft: { schema: 1, start: 'end', nodes: { end: { type: 'hang_up', prompts: [] } } }, published: null } : {}), ...body };
+    const made = { id: id('99', list.length + 1), ...(kind === 'users' ? { phone_username: null } : {}), ...(kind === 'flows' ? { draft: { schema: 1, start: 'end', nodes: { end: { type: 'hang_up', prompts: [] } } }, published: null } : {}), ...body };
     list.push(made);
     config.n += 1;
     return { status: 201, body: made, headers: { etag: `"${config.n}"` } };
@@ -104,6 +113,7 @@ function collection(context, kind, list, parts) {
   const item = list[at];
   if (!item) return problem(404, 'not_found');
   if (method === 'GET') return ok(item, headers);
+  if (parts[2] === 'phone-secret') return phoneSecret(config, item);
   config.n += 1;
   if (method === 'DELETE' && kind === 'users' && item.id === id('b1', 1)) return problem(409, 'oneself');
   if (method === 'DELETE' && kind === 'users' && item.id === id('b1', 4)) return problem(503, 'not_saved');
@@ -117,6 +127,7 @@ function collection(context, kind, list, parts) {
     if (found.length > 0 && parts[2] === 'publish') return problem(422, 'bad_flow', 'The flow has faults.', { errors: found });
     if (parts[2] === 'publish') item.published = { version: (item.published?.version ?? 0) + 1, flow: structuredClone(item.draft) };
   } else Object.assign(item, body);
+  if (kind === 'users' && item.device?.kind !== 'phone') item.phone_username = null;
   return ok(item, { etag: `"${config.n}"` });
 }
 

@@ -1,11 +1,11 @@
-/** The states of an agent that a picture or a developer may ask for. A scene name is `state[.lang][.role][.elsewhere][.late][.deskless]`: with `elsewhere` the telephone is on another computer, with `late` the disk of the house does not keep up, `deskless` takes no calls. */
+/** The states of an agent that a picture or a developer may ask for. A scene name is `state[.lang][.role][.elsewhere][.late][.deskless][.phone]`: with `elsewhere` the telephone is on another computer, with `late` the disk of the house does not keep up, `deskless` takes no calls, with `phone` they ring at a desk phone and with `sip` at a SIP address. */
 import { contact, id, queues } from './data.mjs';
 
 export const SCENES = ['ready', 'signed_out', 'break', 'did_not_answer', 'no_device', 'offered', 'talking', 'hold', 'wrap_up', 'offered_anew', 'live', 'empty', 'slow', 'broken', 'forbidden', 'dead'];
 
 export function parse(name) {
   const parts = String(name ?? '').split('.');
-  return { state: SCENES.includes(parts[0]) ? parts[0] : 'live', lang: parts.includes('fa') ? 'fa' : 'en', elsewhere: parts.includes('elsewhere'), late: parts.includes('late'), deskless: parts.includes('deskless'), role: parts.includes('administrator') ? 'administrator' : parts.includes('agent') ? 'agent' : 'administrator' };
+  return { state: SCENES.includes(parts[0]) ? parts[0] : 'live', lang: parts.includes('fa') ? 'fa' : 'en', elsewhere: parts.includes('elsewhere'), late: parts.includes('late'), deskless: parts.includes('deskless'), device: ['phone', 'sip'].find((kind) => parts.includes(kind)) ?? 'browser', role: parts.includes('administrator') ? 'administrator' : parts.includes('agent') ? 'agent' : 'administrator' };
 }
 
 const iso = (ms) => new Date(ms).toISOString();
@@ -15,7 +15,7 @@ export function offer(lang, now, ringS = 20, gone = 6) {
 }
 
 export function agentState(scene, now) {
-  const base = { agent: id('e1', 1), state: scene.state, reason: null, since: iso(now - 252_000), device_up: true, offer: null, call: null, wrap_up: null };
+  const base = { agent: id('e1', 1), state: scene.state, reason: null, since: iso(now - 252_000), device: scene.device, device_up: true, offer: null, call: null, wrap_up: null };
   const one = contact(scene.lang, now - 364_000);
   switch (scene.state) {
     case 'offered': return { ...base, since: iso(now - 6_000), offer: offer(scene.lang, now) };

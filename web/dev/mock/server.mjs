@@ -109,6 +109,8 @@ export async function start({ port = 0, frozen = null, setup = false, times = {}
     mend() {
       delete wss.shouldHandle;
     },
+    /** Somebody lifts the telephone that rings. */
+    lift: (name) => seat(name).floor.answered(),
     close: () => new Promise((resolve) => { wss.clients.forEach((socket) => socket.terminate()); server.closeAllConnections(); server.close(resolve); })
   };
 }

@@ -12,6 +12,7 @@ pub(crate) mod lists;
 pub(crate) mod me;
 pub(crate) mod named;
 pub(crate) mod numbers;
+pub(crate) mod phones;
 pub(crate) mod prompts;
 pub(crate) mod queues;
 pub(crate) mod recordings;

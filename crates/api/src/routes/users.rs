@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use model::config::{Agent, Device};
 use model::sip::SipTarget;
-use model::{AgentId, DeviceId, QueueId, Timestamp, UserId, limits};
+use model::{AgentId, DeviceId, DialString, QueueId, Timestamp, UserId, limits};
 use serde::{Deserialize, Serialize};
 use store::{ConfigDraft, PasswordHash, Role, User, fold_mail, fresh_id};
 use utoipa::ToSchema;
@@ -40,6 +40,8 @@ pub(crate) enum DeviceBody {
     Browser,
     /// A SIP telephone at a fixed address.
     Sip { target: TargetBody },
+    /// A SIP telephone that registers with the house.
+    Phone,
 }
 
 /// Where a SIP telephone is.
@@ -97,6 +99,8 @@ pub(crate) struct UserRow {
     queues: Vec<String>,
     skills: BTreeMap<String, u8>,
     device: Option<DeviceBody>,
+    /// By what their telephone registers; `null` until it has a secret.
+    phone_username: Option<String>,
 }
 
 /// Everybody.
@@ -107,8 +111,9 @@ pub(crate) async fn list(
     Administrator(caller): Administrator,
 ) -> Result<Response, Problem> {
     let config = app.config(caller.tenant).await?;
-    let users = app.db(&caller).users().await?;
-    let rows = users.iter().map(|user| row(user, seat(&config.agents, user.id))).collect();
+    let db = app.db(&caller);
+    let (users, phones) = (db.users().await?, db.phone_names().await?);
+    let rows = users.iter().map(|user| row(user, seat(&config.agents, user.id), &phones)).collect();
     Ok((etag(config.n), Json(Page::<UserRow>::whole(rows))).into_response())
 }
 
@@ -121,8 +126,9 @@ pub(crate) async fn show(
     Id(id): Id<UserId>,
 ) -> Result<Response, Problem> {
     let config = app.config(caller.tenant).await?;
-    let user = app.db(&caller).user(id).await?;
-    let row = row(&user, seat(&config.agents, id));
+    let db = app.db(&caller);
+    let (user, phones) = (db.user(id).await?, db.phone_names().await?);
+    let row = row(&user, seat(&config.agents, id), &phones);
     Ok((etag(config.n), Json(row)).into_response())
 }
 
@@ -140,7 +146,7 @@ pub(crate) async fn create(
     let now = app.now();
     let edited = edit(&app, &caller, base, format!("add user {id}"), |draft| {
         check_users(draft.users.len())?;
-        put(draft, id, body, hash, now)
+        put(draft, id, body, (hash, now), &PhoneNames::new())
     })
     .await?;
     Ok((StatusCode::CREATED, etag(edited.config.n), Json(edited.value)).into_response())
@@ -157,7 +163,9 @@ pub(crate) async fn replace(
     base: IfMatch,
     Body(body): Body<UserBody>,
 ) -> Result<Response, Problem> {
-    app.db(&caller).user(id).await?;
+    let db = app.db(&caller);
+    db.user(id).await?;
+    let phones = db.phone_names().await?;
     // Either ends their session or their telephone.
     if body.password.is_some() || body.device.as_ref().is_some_and(Option::is_none) {
         not_on_contact(&app, &caller, id)?;
@@ -166,7 +174,7 @@ pub(crate) async fn replace(
     let now = app.now();
     let edited = edit(&app, &caller, base, format!("change user {id}"), |draft| {
         let known = draft.users.contains_key(&id);
-        if known { put(draft, id, body, hash, now) } else { Err(Problem::not_found()) }
+        if known { put(draft, id, body, (hash, now), &phones) } else { Err(Problem::not_found()) }
     })
     .await?;
     Ok((etag(edited.config.n), Json(edited.value)).into_response())
@@ -222,8 +230,8 @@ fn put(
     draft: &mut ConfigDraft,
     id: UserId,
     body: UserBody,
-    hash: Option<PasswordHash>,
-    now: Timestamp,
+    (hash, now): (Option<PasswordHash>, Timestamp),
+    phones: &PhoneNames,
 ) -> Result<UserRow, Problem> {
     check_mail(&body.mail, "/mail")?;
     check_name(&body.name, "/name")?;
@@ -255,7 +263,7 @@ fn put(
     if let Some(hash) = hash {
         draft.passwords.insert(id, hash);
     }
-    let row = row(&user, draft.config.agents.get(&agent_id));
+    let row = row(&user, draft.config.agents.get(&agent_id), phones);
     draft.users.insert(id, user);
     Ok(row)
 }
@@ -290,7 +298,17 @@ fn device(
     now: Timestamp,
 ) -> Result<Option<Device>, Problem> {
     let Some(body) = body else { return Ok(None) };
-    let DeviceBody::Sip { target } = body else { return Ok(Some(Device::Browser)) };
+    let target = match body {
+        DeviceBody::Browser => return Ok(Some(Device::Browser)),
+        DeviceBody::Phone => {
+            let device = match known {
+                Some(Device::Phone { device }) => *device,
+                _ => fresh_id::<DeviceId>(now),
+            };
+            return Ok(Some(Device::Phone { device }));
+        }
+        DeviceBody::Sip { target } => target,
+    };
     let user = target.user.parse().map_err(|error: model::number::NumberError| {
         Problem::unprocessable("bad_number", error.to_string()).at("/device/target/user")
     })?;
@@ -300,7 +318,7 @@ fn device(
     })?;
     let device = match known {
         Some(Device::Sip { device, .. }) => *device,
-        Some(Device::Browser) | None => fresh_id::<DeviceId>(now),
+        _ => fresh_id::<DeviceId>(now),
     };
     Ok(Some(Device::Sip { device, target: SipTarget { user, address } }))
 }
@@ -309,9 +327,12 @@ fn seat(agents: &BTreeMap<AgentId, Agent>, user: UserId) -> Option<&Agent> {
     agents.get(&AgentId::of_user(user))
 }
 
-fn row(user: &User, agent: Option<&Agent>) -> UserRow {
+type PhoneNames = BTreeMap<DeviceId, DialString>;
+
+fn row(user: &User, agent: Option<&Agent>, phones: &PhoneNames) -> UserRow {
     let device = agent.map(|agent| match &agent.device {
         Device::Browser => DeviceBody::Browser,
+        Device::Phone { .. } => DeviceBody::Phone,
         Device::Sip { target, .. } => DeviceBody::Sip {
             target: TargetBody {
                 user: target.user.to_string(),
@@ -329,6 +350,10 @@ fn row(user: &User, agent: Option<&Agent>) -> UserRow {
         queues: queues.unwrap_or_default(),
         skills: agent.map(|agent| agent.skills.clone()).unwrap_or_default(),
         device,
+        phone_username: agent.and_then(|agent| match &agent.device {
+            Device::Phone { device } => phones.get(device).map(ToString::to_string),
+            Device::Browser | Device::Sip { .. } => None,
+        }),
     }
 }
 

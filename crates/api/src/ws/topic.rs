@@ -1,6 +1,6 @@
 //! Topics by name, who may watch them, and their state as a page reads it.
 
-use model::config::TenantConfig;
+use model::config::{Device, TenantConfig};
 use model::view::{AgentView, CallView, ContactView, OfferView, QueueView, RecordView, WrapUpView};
 use model::{AgentId, QueueId, Topic};
 use serde::Serialize;
@@ -61,6 +61,8 @@ pub(crate) struct AgentBody {
     state: String,
     reason: Option<String>,
     since: At,
+    /// What kind of telephone they work with; its words are those of `DeviceBody`.
+    device: Option<&'static str>,
     device_up: bool,
     offer: Option<OfferBody>,
     call: Option<CallBody>,
@@ -138,10 +140,19 @@ fn agent(view: &AgentView, config: &TenantConfig) -> AgentBody {
         state: word(&view.state),
         reason: view.reason.clone(),
         since: At(view.since),
+        device: config.agents.get(&view.agent).map(|agent| kind_of(&agent.device)),
         device_up: view.device_up,
         offer: view.offer.as_ref().map(|view| offer(view, config)),
         call: view.call.as_ref().map(|view| call(view, config)),
         wrap_up: view.wrap_up.as_ref().map(|view| wrap_up(view, config)),
+    }
+}
+
+const fn kind_of(device: &Device) -> &'static str {
+    match device {
+        Device::Browser => "browser",
+        Device::Sip { .. } => "sip",
+        Device::Phone { .. } => "phone",
     }
 }
 

@@ -205,10 +205,50 @@ async fn people_come_and_change() {
     }
     let own = format!("/api/v1/users/{}", company.people["administrator"]);
     let mut demoted = house.ask(&session, Method::GET, &own).await.json();
-    demoted.as_object_mut().unwrap().remove("id");
+    for told in ["id", "phone_username"] {
+        demoted.as_object_mut().unwrap().remove(told);
+    }
     demoted["role"] = "agent".into();
     let last = house.tell(&session, Method::PUT, &own, &demoted).await;
     assert_eq!(last.code(), "last_administrator");
+}
+
+#[tokio::test]
+async fn a_telephone_gets_a_secret_that_is_shown_once() {
+    let (house, _, session) = opened().await;
+    let mut body = json!({
+        "mail": "desk@example.com", "name": "Desk", "role": "agent", "password": PASSWORD,
+        "language": "en", "device": {"kind": "browser"},
+    });
+    let made = house.tell(&session, Method::POST, "/api/v1/users", &body).await.json();
+    assert_eq!(made["phone_username"], Value::Null);
+    let path = format!("/api/v1/users/{}", made["id"].as_str().unwrap());
+    let secret = format!("{path}/phone-secret");
+    let wish = json!({"digest": "md5"});
+    let renew = async || house.tell(&session, Method::POST, &secret, &wish).await;
+    assert_eq!(renew().await.code(), "no_phone", "theirs is the page");
+
+    body["device"] = json!({"kind": "phone"});
+    let changed = house.tell(&session, Method::PUT, &path, &body).await.json();
+    assert_eq!(changed["device"], json!({"kind": "phone"}), "{changed}");
+    let first = renew().await;
+    assert_eq!((first.status, first.header("etag")), (StatusCode::OK, "\"4\""));
+    let second = renew().await.json();
+    let first = first.json();
+    assert_eq!(first["username"], second["username"]);
+    assert_ne!(first["secret"], second["secret"]);
+    let shown = house.ask(&session, Method::GET, &path).await.json();
+    assert_eq!(shown["phone_username"], first["username"]);
+    let all = house.ask(&session, Method::GET, "/api/v1/users").await.json().to_string();
+    let versions = house.ask(&session, Method::GET, "/api/v1/config/versions").await.json();
+    let said = format!("{all}{versions}");
+    assert!(!said.contains(first["secret"].as_str().unwrap()), "{said}");
+    assert!(said.contains("new telephone secret of user"), "{said}");
+
+    body["device"] = json!({"kind": "browser"});
+    let back = house.tell(&session, Method::PUT, &path, &body).await.json();
+    assert_eq!(back["phone_username"], Value::Null);
+    assert_eq!(house.ask(&session, Method::GET, &path).await.json()["phone_username"], Value::Null);
 }
 
 #[tokio::test]

@@ -111,7 +111,7 @@ fn administration() -> Vec<Row> {
     // Without a password: a new one would end the session that the rows after it use.
     let changed = json!({
         "mail": "y@example.com", "name": "Y", "role": "agent", "language": "en",
-        "device": {"kind": "browser"},
+        "device": {"kind": "phone"},
     });
     let flow = json!({"schema": 1, "start": "end", "nodes": {"end": {"type": "hang_up"}}});
     let company = json!({"name": "Example", "zone": "Asia/Tehran", "language": "en"});
@@ -124,6 +124,7 @@ fn administration() -> Vec<Row> {
         row("post", "/api/v1/users", Administrator, Nothing, user),
         row("get", "/api/v1/users/{id}", Administrator, Thing, none()),
         row("put", "/api/v1/users/{id}", Administrator, Thing, changed),
+        row("post", "/api/v1/users/{id}/phone-secret", Administrator, Thing, json!({})),
         row("get", "/api/v1/queues", Administrator, Nothing, none()),
         row("post", "/api/v1/queues", Administrator, Nothing, queue.clone()),
         row("get", "/api/v1/queues/{id}", Administrator, Thing, none()),

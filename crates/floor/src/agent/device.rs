@@ -2,8 +2,9 @@
 //!
 //! Invariant: a page that is gone holds no offer, and holds a conversation for the grace at most.
 
+use model::config::Device;
 use model::event::OfferOutcome;
-use model::{AgentId, CallId, Event, LegId, Span, limits};
+use model::{AgentId, CallId, DeviceId, Event, LegId, Span, limits};
 
 use crate::agent::{AgentSlot, Lease};
 use crate::cell::{Cell, LegOwner};
@@ -38,6 +39,23 @@ impl Cell {
             self.changed.calls.insert(call);
         }
         self.refresh_agent(agent);
+    }
+
+    /// A telephone registered, or is registered no longer. A call that it is on, or that rings
+    /// there, is not touched: its leg has its own end.
+    pub(crate) fn phone(&mut self, device: DeviceId, is_up: bool) {
+        let changed = match is_up {
+            true => self.phones.insert(device),
+            false => self.phones.remove(&device),
+        };
+        if !changed {
+            return;
+        }
+        let phone = Device::Phone { device };
+        let agents = self.config.agents.iter().filter(|(_, agent)| agent.device == phone);
+        for agent in agents.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.refresh_agent(agent);
+        }
     }
 
     /// The page of an agent is gone. The loss of a page that was replaced is no news.

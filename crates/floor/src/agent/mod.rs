@@ -102,6 +102,7 @@ impl Cell {
                 self.agents.get(&agent).is_some_and(|slot| slot.page.is_some())
             }
             Some(Device::Sip { .. }) => true,
+            Some(Device::Phone { device }) => self.phones.contains(device),
             None => false,
         }
     }

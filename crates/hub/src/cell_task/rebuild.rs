@@ -113,6 +113,7 @@ fn call_of(cell: &Cell, input: &Input) -> Option<CallId> {
         | Input::WakeFailed
         | Input::TimerPutOff
         | Input::ClockJumped { .. }
+        | Input::Phone { .. }
         | Input::CallOffered { .. } => None,
     }
 }

@@ -50,8 +50,9 @@ impl Bench {
         };
         let (requests, received) = mpsc::unbounded_channel();
         let clock = Arc::new(HouseClock::start());
-        let mut board =
-            Switchboard::new(ports, clock, 1, &requests, Caught::default()).expect("a thread");
+        let (kept, _) = mpsc::unbounded_channel();
+        let mut board = Switchboard::new(ports, clock, 1, &requests, kept, Caught::default())
+            .expect("a thread");
         let (mailbox, inbox) = mailbox();
         let tenant = id(1);
         board.cells.insert(tenant, mailbox);

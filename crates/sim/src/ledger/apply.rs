@@ -119,7 +119,7 @@ impl Ledger {
 
     pub(super) fn is_sip(&self, agent: AgentId) -> bool {
         let device = self.config.agents.get(&agent).map(|agent| &agent.device);
-        matches!(device, Some(Device::Sip { .. }))
+        matches!(device, Some(Device::Sip { .. } | Device::Phone { .. }))
     }
 
     fn take_place(&mut self, call: CallId, at: Timestamp) -> Timestamp {

@@ -16,7 +16,7 @@ use model::input::Command;
 use model::media::ClipId;
 use model::sip::LegCause;
 use model::{
-    AgentId, CallId, FlowId, Input, LegId, OfferId, QueueEntryId, Span, Timestamp, limits,
+    AgentId, CallId, DeviceId, FlowId, Input, LegId, OfferId, QueueEntryId, Span, Timestamp, limits,
 };
 
 pub(crate) use open::{Duty, OpenCall, OpenOffer, OpenTalk, OpenWait, Wish};
@@ -42,6 +42,8 @@ pub struct Ledger {
     pub states: BTreeMap<AgentId, (AgentState, Timestamp)>,
     /// Pages that are connected, as the cell was told.
     pub devices: BTreeMap<AgentId, LegId>,
+    /// Telephones that are registered, as the cell was told.
+    pub phones: BTreeSet<DeviceId>,
     /// Offers that ended without the contact being taken, by wait and agent.
     pub refused: BTreeMap<(QueueEntryId, AgentId), (OfferOutcome, Timestamp)>,
     /// When the house last could not ring an agent's telephone.
@@ -66,6 +68,7 @@ impl Ledger {
             wraps: BTreeMap::new(),
             states: BTreeMap::new(),
             devices: BTreeMap::new(),
+            phones: BTreeSet::new(),
             refused: BTreeMap::new(),
             rests: BTreeMap::new(),
             clips: BTreeSet::new(),
@@ -116,6 +119,17 @@ impl Ledger {
                 if was_away && !self.is_sip(*agent) {
                     self.renew(now, *agent);
                 }
+            }
+            Input::Phone { device, is_up: true } => {
+                let came = self.phones.insert(*device);
+                let phone = Device::Phone { device: *device };
+                let owner = self.config.agents.iter().find(|(_, agent)| agent.device == phone);
+                if let (true, Some(agent)) = (came, owner.map(|(agent, _)| *agent)) {
+                    self.renew(now, agent);
+                }
+            }
+            Input::Phone { device, is_up: false } => {
+                self.phones.remove(device);
             }
             Input::DeviceDown { agent, leg } if self.devices.get(agent) == Some(leg) => {
                 self.devices.remove(agent);
@@ -172,6 +186,7 @@ impl Ledger {
         match self.config.agents.get(&agent).map(|agent| &agent.device) {
             Some(Device::Browser) => self.devices.contains_key(&agent),
             Some(Device::Sip { .. }) => true,
+            Some(Device::Phone { device }) => self.phones.contains(device),
             None => false,
         }
     }

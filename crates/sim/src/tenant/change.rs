@@ -111,6 +111,9 @@ fn change_agent(config: &mut TenantConfig, random: &mut Random) {
 /// A SIP telephone instead of the page, or the page instead of a telephone.
 fn other_device(device: &Device, random: &mut Random) -> Device {
     let Device::Browser = device else { return Device::Browser };
+    if random.below(2) == 0 {
+        return Device::Phone { device: IdMint::new(random.next_u64()).mint(Timestamp::default()) };
+    }
     let port = 30_000 + u16::try_from(random.below(10_000)).unwrap_or(0);
     Device::Sip {
         device: IdMint::new(random.next_u64()).mint(Timestamp::default()),

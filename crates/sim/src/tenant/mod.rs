@@ -139,6 +139,8 @@ fn add_agents(config: &mut TenantConfig, scenario: &Scenario, mint: &mut IdMint)
         let technical = [5, 1, 3][nth % 3];
         let device = if n < scenario.browser_agents {
             Device::Browser
+        } else if n % 2 == 1 {
+            Device::Phone { device: mint.mint(zero) }
         } else {
             let port = 20_000 + u16::try_from(n % 10_000).unwrap_or(0);
             Device::Sip {

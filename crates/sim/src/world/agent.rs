@@ -50,6 +50,11 @@ impl World {
         if self.is_browser(agent) {
             self.agenda.add(at, Happening::Does(agent, Act::OpenPage));
         }
+        if let Some(Device::Phone { device }) =
+            self.config.agents.get(&agent).map(|agent| &agent.device)
+        {
+            self.agenda.add(at, Happening::Registers(*device));
+        }
         self.agenda.add(at, Happening::Does(agent, Act::Command(Command::SignIn)));
         // The break right after sign-in ends by the reaction to it.
     }

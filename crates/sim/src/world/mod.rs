@@ -13,7 +13,7 @@ mod noise;
 mod react;
 mod shell;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use floor::Cell;
@@ -21,7 +21,7 @@ use model::config::TenantConfig;
 use model::id::IdMint;
 use model::media::Graph;
 use model::random::Random;
-use model::{AgentId, CallId, Input, LegId, OfferId, Output, Span, Timestamp};
+use model::{AgentId, CallId, DeviceId, Input, LegId, OfferId, Output, Span, Timestamp};
 
 use crate::agenda::Agenda;
 use crate::check::{self, Check, Settled};
@@ -58,6 +58,10 @@ enum Happening {
     Leaves(LegId),
     /// An agent does something.
     Does(AgentId, Act),
+    /// A telephone registers.
+    Registers(DeviceId),
+    /// Some telephone registers, or its registration ends.
+    Phone,
     /// The administrator publishes.
     Reconfigure,
     /// Somebody tries with ids of the twin tenant.
@@ -93,6 +97,8 @@ pub struct World {
     calls: BTreeMap<CallId, LegId>,
     graphs: BTreeMap<CallId, Graph>,
     humans: BTreeMap<AgentId, Human>,
+    /// Telephones that are registered.
+    phones: BTreeSet<DeviceId>,
     desk_legs: BTreeMap<LegId, DeskLeg>,
     recent_calls: Vec<CallId>,
     recent_offers: Vec<OfferId>,
@@ -145,6 +151,7 @@ impl World {
             calls: BTreeMap::new(),
             graphs: BTreeMap::new(),
             humans: BTreeMap::new(),
+            phones: BTreeSet::new(),
             desk_legs: BTreeMap::new(),
             recent_calls: Vec::new(),
             recent_offers: Vec::new(),
@@ -261,6 +268,8 @@ impl World {
             Happening::Leaves(leg) => self.leave(leg),
             Happening::LegFails(leg) => self.leg_fails(leg),
             Happening::Does(agent, act) => self.act(agent, act),
+            Happening::Registers(device) => self.registered(device, true),
+            Happening::Phone => self.phone_comes_or_goes(),
             Happening::Reconfigure => self.reconfigure(),
             Happening::Foreign => self.foreign(),
             Happening::Nonsense => self.nonsense(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use model::input::Command;
 use model::sip::LegCause;
-use model::{AgentId, CallId, Input, LegId, OfferId, Span, Timestamp};
+use model::{AgentId, CallId, DeviceId, Input, LegId, OfferId, Span, Timestamp};
 
 use super::agent::Act;
 use super::{Happening, World};
@@ -17,6 +17,7 @@ impl World {
     pub(super) fn plan_noise(&mut self) {
         let faults = self.scenario.faults;
         let agents = u64::from(self.scenario.browser_agents + self.scenario.sip_agents);
+        self.plan_often(faults.registered, &Happening::Phone);
         self.plan_often(faults.reconfigured, &Happening::Reconfigure);
         self.plan_often(faults.foreign, &Happening::Foreign);
         self.plan_often(self.scenario.people.nonsense * agents, &Happening::Nonsense);
@@ -48,7 +49,37 @@ impl World {
         for agent in next.agents.keys().filter(|agent| !known.contains(*agent)) {
             self.open_shift(*agent);
         }
+        // A new telephone is plugged in, or still in its box.
+        for device in next.phones() {
+            if !self.phones.contains(&device) && self.chance(500) {
+                let at = self.soon(30_000);
+                self.agenda.add(at, Happening::Registers(device));
+            }
+        }
         Ok(())
+    }
+
+    /// One of the telephones that register comes or goes.
+    pub(super) fn phone_comes_or_goes(&mut self) -> Result<(), Failure> {
+        let phones: Vec<_> = self.config.phones().collect();
+        let nth = usize::try_from(self.random.below(phones.len() as u64)).unwrap_or(0);
+        match phones.get(nth) {
+            Some(device) => self.registered(*device, !self.phones.contains(device)),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn registered(&mut self, device: DeviceId, is_up: bool) -> Result<(), Failure> {
+        match is_up {
+            true => self.phones.insert(device),
+            false => self.phones.remove(&device),
+        };
+        let input = Input::Phone { device, is_up };
+        if self.chance(self.scenario.faults.duplicated) {
+            self.agenda.add(self.now, Happening::TellTwice(input));
+            return Ok(());
+        }
+        self.feed(input)
     }
 
     /// An input of the twin tenant reaches the wrong cell, or somebody tries the twin's ids.
@@ -57,13 +88,14 @@ impl World {
         let own_agent = self.some_agent();
         let (Some(twin_agent), Some(own_agent)) = (twin_agent, own_agent) else { return Ok(()) };
         let leg: LegId = self.mint.mint(self.now);
-        let input = match self.random.below(7) {
+        let input = match self.random.below(8) {
             0 => Input::Config(Arc::clone(&self.twin)),
             1 => Input::DeviceUp { agent: twin_agent, leg },
             2 => Input::LegEnded { leg, cause: LegCause::FarHangup },
             3 => Input::Digit { leg, digit: '1' },
             4 => return self.command(twin_agent, Command::SignIn),
             5 => return self.command(twin_agent, Command::Ready),
+            6 => Input::Phone { device: self.mint.mint(self.now), is_up: self.chance(500) },
             _ => {
                 let offer: OfferId = self.mint.mint(self.now);
                 return self.command(own_agent, Command::Accept { offer });

@@ -3,9 +3,8 @@
 //! Invariant: whatever is lost is noticed by somebody later, as in the real shell: a lost hang-up
 //! by silence on the line, a lost answer by the missing acknowledgement.
 
-use model::config::Device;
 use model::media::{Graph, Hears};
-use model::sip::{LegCause, SipTarget};
+use model::sip::{Callee, LegCause};
 use model::{AgentId, CallId, Effect, Input, LegId, PlayId, Span};
 
 use super::{Happening, World};
@@ -33,7 +32,7 @@ impl World {
             Effect::Refuse { leg, .. } => {
                 self.customers.remove(leg);
             }
-            Effect::Dial { leg, target, .. } => self.dial(*leg, target),
+            Effect::Dial { leg, callee, .. } => self.dial(*leg, callee),
             Effect::Hangup { leg, .. } => self.hang_up(*leg),
             Effect::Media { call, graph, .. } => self.apply_graph(*call, graph),
             // Said of flows that ask for secrets; the example tenant's asks for none.
@@ -82,12 +81,17 @@ impl World {
         Ok(())
     }
 
-    fn dial(&mut self, leg: LegId, target: &SipTarget) {
-        let agent = self.config.agents.iter().find_map(|(id, agent)| match &agent.device {
-            Device::Sip { target: of, .. } if of == target => Some(*id),
-            _ => None,
-        });
-        let Some(agent) = agent else { return };
+    fn dial(&mut self, leg: LegId, callee: &Callee) {
+        let mut agents = self.config.agents.iter();
+        let rung = agents.find(|(_, agent)| agent.device.callee().as_ref() == Some(callee));
+        let Some(agent) = rung.map(|(id, _)| *id) else { return };
+        // Its registration ended while it was chosen.
+        if let Callee::Phone(device) = callee
+            && !self.phones.contains(device)
+        {
+            self.tell(0, Input::LegEnded { leg, cause: LegCause::Unreachable }, None);
+            return;
+        }
         self.desk_legs.insert(leg, DeskLeg { agent, up: false });
         self.rings_at_desk(agent, leg);
     }

@@ -36,7 +36,7 @@ macro_rules! vocabulary {
 }
 
 vocabulary!(input, Input: Config Wake ClockJumped CallOffered LegUp LegEnded Digit PlayEnded
-    DeviceUp DeviceDown WakeFailed TimerPutOff CallFailed Command SecretKey KeysHeld);
+    DeviceUp DeviceDown Phone WakeFailed TimerPutOff CallFailed Command SecretKey KeysHeld);
 vocabulary!(command, Command: SignIn SignOut Ready Break Accept Decline Hold Resume Hangup
     ExtendWrapUp WrapUp);
 vocabulary!(leg_cause, LegCause: FarHangup Hangup Cancelled Busy NoAnswer Declined Unreachable NoAck

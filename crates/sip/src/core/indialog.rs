@@ -42,7 +42,7 @@ impl Core {
                 let reply = self.reply(&asked, 200).with("Allow", ALLOW);
                 self.env.respond(&asked, reply.with("Accept", "application/sdp"));
             }
-            Method::Ack | Method::Cancel => {}
+            Method::Ack | Method::Cancel | Method::Register => {}
         }
     }
 

@@ -11,6 +11,7 @@ mod inbound;
 mod indialog;
 mod leg;
 mod outbound;
+mod registering;
 mod transact;
 
 use std::collections::{BTreeSet, HashMap};
@@ -27,6 +28,7 @@ pub(crate) use events::Events;
 use guard::AtWork;
 use leg::{Leg, Pending, State};
 
+use crate::registrar::Registrar;
 use crate::shared::Shared;
 use crate::socket::{Port, Read};
 use crate::transaction::Transactions;
@@ -59,6 +61,8 @@ pub(crate) struct Core {
     /// Call-ID and From tag of incoming calls, to know a merged request (RFC 3261 section 8.2.2.2).
     by_call: HashMap<(String, String), LegId>,
     deadlines: BTreeSet<(Instant, LegId)>,
+    registrar: Registrar,
+    started: Instant,
     at_work: AtWork,
 }
 
@@ -71,6 +75,8 @@ impl Core {
             by_tag: HashMap::new(),
             by_call: HashMap::new(),
             deadlines: BTreeSet::new(),
+            registrar: Registrar::new(),
+            started: Instant::now(),
             at_work: AtWork::default(),
         }
     }
@@ -108,7 +114,7 @@ impl Core {
     /// When something is due.
     fn due(&self) -> Option<Instant> {
         let leg = self.deadlines.first().map(|(at, _)| *at);
-        leg.into_iter().chain(self.env.transactions.due()).min()
+        leg.into_iter().chain(self.env.transactions.due()).chain(self.registration_due()).min()
     }
 
     /// Takes what arrived, but not all of a flood. True when there may be more.
@@ -130,6 +136,7 @@ impl Core {
         tally.transactions.store(self.env.transactions.len(), Relaxed);
         tally.unanswered.store(self.env.transactions.waiting(), Relaxed);
         tally.events_waiting.store(self.events.waiting(), Relaxed);
+        tally.phones.store(self.registrar.len(), Relaxed);
     }
 
     /// Ends every leg and sees the transactions through, for a bounded time.
@@ -169,26 +176,31 @@ impl Core {
     }
 
     fn command(&mut self, command: SipCommand) {
-        let (SipCommand::Answer { leg, .. }
-        | SipCommand::Reject { leg, .. }
-        | SipCommand::Dial { leg, .. }
-        | SipCommand::Reanswer { leg, .. }
-        | SipCommand::RefuseChange { leg, .. }
-        | SipCommand::Hangup { leg, .. }) = &command;
-        self.works_on(*leg);
+        match &command {
+            SipCommand::Answer { leg, .. }
+            | SipCommand::Reject { leg, .. }
+            | SipCommand::Dial { leg, .. }
+            | SipCommand::Reanswer { leg, .. }
+            | SipCommand::RefuseChange { leg, .. }
+            | SipCommand::Hangup { leg, .. } => self.works_on(*leg),
+            SipCommand::Phones { .. } => {}
+        }
         match command {
             SipCommand::Answer { leg, local } => self.answer(leg, &local),
             SipCommand::Reject { leg, status, retry_after_s } => {
                 self.reject(leg, status, retry_after_s);
             }
-            SipCommand::Dial { leg, target, caller, local } => {
-                self.dial(leg, &target, &caller, &local);
+            SipCommand::Dial { leg, callee, caller, local } => {
+                self.dial(leg, &callee, &caller, &local);
             }
             SipCommand::Reanswer { leg, change, local } => self.reanswer(leg, change, &local),
             SipCommand::RefuseChange { leg, change, status } => {
                 self.refuse_change(leg, change, status);
             }
             SipCommand::Hangup { leg, cause } => self.hangup(leg, cause),
+            SipCommand::Phones { tenant, accounts, contacts } => {
+                self.phones(tenant, accounts, contacts);
+            }
         }
     }
 
@@ -248,6 +260,7 @@ impl Core {
     }
 
     fn timeouts(&mut self) {
+        self.registrations_end();
         self.repeat();
         let now = Instant::now();
         while let Some((at, leg)) = self.deadlines.first().copied()

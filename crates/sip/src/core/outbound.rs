@@ -3,7 +3,7 @@
 use model::LegId;
 use model::limits;
 use model::media::MediaDesc;
-use model::sip::{Caller, LegCause, SipEvent, SipTarget};
+use model::sip::{Callee, Caller, LegCause, SipEvent, SipTarget};
 use tokio::time::Instant;
 
 use super::leg::{Calling, Dialog, Leg, State};
@@ -16,18 +16,23 @@ use crate::tags;
 use crate::transaction::Owner;
 
 impl Core {
-    pub(super) fn dial(
-        &mut self,
-        leg: LegId,
-        target: &SipTarget,
-        caller: &Caller,
-        local: &MediaDesc,
-    ) {
+    pub(super) fn dial(&mut self, leg: LegId, callee: &Callee, caller: &Caller, local: &MediaDesc) {
         if self.legs.contains_key(&leg) {
             return;
         }
+        let way = match callee {
+            Callee::At(SipTarget { user, address }) => {
+                Some((format!("sip:{}@{address}", escape(user.as_str())), *address))
+            }
+            Callee::Phone(device) => self.registrar.find(self.second(), *device),
+        };
+        let Some((uri, peer)) = way else {
+            // Its registration has just ended.
+            let cause = LegCause::Unreachable;
+            self.events.push(SipEvent::Ended { leg, cause, status: None });
+            return;
+        };
         let shared = &self.env.shared;
-        let uri = format!("sip:{}@{}", escape(target.user.as_str()), target.address);
         let tag = shared.tags.mint();
         let dialog = Dialog {
             call_id: tags::call_id(),
@@ -39,7 +44,7 @@ impl Core {
             remote_cseq: None,
             target: uri,
             routes: Vec::new(),
-            peer: target.address,
+            peer,
             is_translated: false,
         };
         let branch = tags::branch();
@@ -62,7 +67,7 @@ impl Core {
         let request = compose::invite(shared, &state.dialog, branch, &state.local_body);
         let ring_timeout = shared.config.ring_timeout;
         let owner = Some(Owner { leg, cseq: 1 });
-        state.call = Some(self.env.request(request, target.address, owner));
+        state.call = Some(self.env.request(request, peer, owner));
         self.set_deadline(leg, Some(Instant::now() + ring_timeout));
     }
 

@@ -88,6 +88,9 @@ impl Core {
         if self.is_copy(&key) {
             return;
         }
+        if method == Method::Register {
+            return self.register(key, request);
+        }
         // Without room to repeat its answer no call is taken; all else is answered once.
         if !self.env.transactions.begin(&key, &request) && method == Method::Invite {
             self.env.shared.tally.refuse(Why::Full);

@@ -12,8 +12,7 @@ use crate::via;
 use crate::wire::{Head, Name, is_exact};
 
 /// Methods that exist (RFC 3261 and its extensions) and are not for us.
-const UNSUPPORTED: [&str; 7] =
-    ["REGISTER", "SUBSCRIBE", "NOTIFY", "MESSAGE", "REFER", "PUBLISH", "PRACK"];
+const UNSUPPORTED: [&str; 6] = ["SUBSCRIBE", "NOTIFY", "MESSAGE", "REFER", "PUBLISH", "PRACK"];
 
 /// `Method SP Request-URI SP SIP/2.0`, with single spaces.
 pub(super) fn start_line<'a>(head: &'a Head<'_>) -> Check<(&'a str, &'a str)> {

@@ -250,6 +250,11 @@ impl Filter {
                 return answer(Why::NoDialog, 481, "Call/Transaction Does Not Exist");
             }
             "INVITE" if !ours => self.new_call(&request)?,
+            // A registration is no part of a dialog (RFC 3261 section 10.2).
+            "REGISTER" if ours => {
+                return answer(Why::NoDialog, 481, "Call/Transaction Does Not Exist");
+            }
+            "REGISTER" => self.registration()?,
             _ => {}
         }
         if matches!(method, "INVITE" | "UPDATE") {
@@ -294,6 +299,17 @@ impl Filter {
         };
         // Not a refusal, but answered like one: at once and without state.
         Err(Stop::Answer(Why::Answered, refusal))
+    }
+
+    /// Whether there is room for a registration; who it is from is proven later.
+    fn registration(&self) -> Check {
+        if self.shared.draining.load(Relaxed) {
+            return Err(Stop::Answer(Why::ShuttingDown, busy(30)));
+        }
+        if self.shared.tally.events_waiting.load(Relaxed) > 0 {
+            return Err(Stop::Answer(Why::Full, busy(5)));
+        }
+        Ok(())
     }
 
     /// What only an INVITE outside a dialog must pass.

@@ -9,14 +9,16 @@ use model::sip::{Caller, LegCause, SipCommand, SipEvent};
 use sip::start;
 
 use crate::support::{
-    Sipp, answering, config, desc, free_port, have_sipp, leg_id, next, target, until, until_idle,
+    Sipp, answering, callee, config, desc, free_port, have_sipp, leg_id, next, until, until_idle,
 };
 
 /// The events of each leg, in order.
 fn by_leg(events: &[SipEvent]) -> BTreeMap<LegId, Vec<&SipEvent>> {
     let mut legs: BTreeMap<LegId, Vec<&SipEvent>> = BTreeMap::new();
     for event in events {
-        legs.entry(event.leg()).or_default().push(event);
+        if let Some(leg) = event.leg() {
+            legs.entry(leg).or_default().push(event);
+        }
     }
     legs
 }
@@ -103,7 +105,7 @@ async fn outgoing_calls_ended_by_either_side() {
             let caller =
                 Caller { number: "+302105550142".parse().ok(), name: Some("A \"B\"".into()) };
             plane
-                .send(SipCommand::Dial { leg, target: target(address), caller, local: desc(9000) })
+                .send(SipCommand::Dial { leg, callee: callee(address), caller, local: desc(9000) })
                 .unwrap();
         };
         // Ten at a time: what sipp's socket holds unread is bounded, and lost ACKs are no theme

@@ -4,7 +4,7 @@ use model::sip::{Caller, SipCommand, SipEvent};
 use sip::start;
 
 use crate::peer::{Peer, SDP};
-use crate::support::{desc, hang_up, leg_id, next, quick, target, until, until_idle};
+use crate::support::{callee, desc, hang_up, leg_id, next, quick, until, until_idle};
 
 const DESCRIBED: &str = "Content-Type: application/sdp\r\n";
 
@@ -48,8 +48,8 @@ async fn an_answer_in_any_alphabet_is_an_answer() {
     let (plane, mut events) = start(quick()).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let leg = leg_id();
-    let (target, caller) = (target(peer.address), Caller::default());
-    plane.send(SipCommand::Dial { leg, target, caller, local: desc(9000) }).unwrap();
+    let (callee, caller) = (callee(peer.address), Caller::default());
+    plane.send(SipCommand::Dial { leg, callee, caller, local: desc(9000) }).unwrap();
     let invite = peer.request("INVITE").await;
     let reply = |status: &str, more: &str, tag: &str, body: &str| {
         latin1(&named(&format!(

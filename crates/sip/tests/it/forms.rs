@@ -8,7 +8,7 @@ use sip::{SipHandle, start};
 use tokio::sync::mpsc::Receiver;
 
 use crate::peer::{Message, Peer, SDP};
-use crate::support::{desc, hang_up, leg_id, next, quick, target, testdata, until_idle};
+use crate::support::{callee, desc, hang_up, leg_id, next, quick, testdata, until_idle};
 
 const DESCRIBED: &str = "Content-Type: application/sdp\r\n";
 
@@ -108,7 +108,7 @@ async fn answers_in_odd_forms_are_answers() {
         let leg = leg_id();
         let command = SipCommand::Dial {
             leg,
-            target: target(peer.address),
+            callee: callee(peer.address),
             caller: Caller::default(),
             local: desc(9000),
         };

@@ -220,8 +220,8 @@ async fn a_source_of_garbage_is_not_listened_to_for_a_while_but_its_call_goes_on
     let (plane, mut events) = start(config).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     let leg = leg_id();
-    let (target, caller) = (crate::support::target(peer.address), Caller::default());
-    plane.send(SipCommand::Dial { leg, target, caller, local: desc(9000) }).unwrap();
+    let (callee, caller) = (crate::support::callee(peer.address), Caller::default());
+    plane.send(SipCommand::Dial { leg, callee, caller, local: desc(9000) }).unwrap();
     let invite = peer.request("INVITE").await;
     peer.reply(&invite, "200 OK", "t1", &peer.contact(), SDP).await;
     peer.request("ACK").await;

@@ -10,6 +10,7 @@ mod inbound;
 mod outbound;
 mod peer;
 mod refresh;
+mod registrar;
 mod session;
 mod support;
 mod torture;

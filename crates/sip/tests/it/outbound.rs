@@ -7,13 +7,13 @@ use model::sip::{Caller, LegCause, SipCommand, SipEvent};
 use sip::{SipConfig, SipHandle, start};
 
 use crate::peer::{Peer, SDP};
-use crate::support::{desc, hang_up, leg_id, next, quick, target, until, until_idle};
+use crate::support::{callee, desc, hang_up, leg_id, next, quick, until, until_idle};
 
 fn dial(plane: &SipHandle, peer: &Peer) -> LegId {
     let leg = leg_id();
     let caller =
         Caller { number: "+302105550142".parse().ok(), name: Some("A\r\nEvil: \"x\"".into()) };
-    let command = SipCommand::Dial { leg, target: target(peer.address), caller, local: desc(9000) };
+    let command = SipCommand::Dial { leg, callee: callee(peer.address), caller, local: desc(9000) };
     plane.send(command).unwrap();
     leg
 }
@@ -105,8 +105,9 @@ async fn a_number_with_a_hash_is_escaped_once() {
     let peer = Peer::new(plane.local_addr()).await;
     let leg = leg_id();
     let target = model::sip::SipTarget { user: "*21#".parse().unwrap(), address: peer.address };
+    let callee = model::sip::Callee::At(target);
     let caller = Caller { number: "#31#200".parse().ok(), name: None };
-    plane.send(SipCommand::Dial { leg, target, caller, local: desc(9000) }).unwrap();
+    plane.send(SipCommand::Dial { leg, callee, caller, local: desc(9000) }).unwrap();
     let invite = peer.request("INVITE").await;
     assert_eq!(invite.start(), format!("INVITE sip:*21%23@{} SIP/2.0", peer.address));
     assert!(invite.header("From").starts_with("<sip:%2331%23200@"), "{}", invite.0);

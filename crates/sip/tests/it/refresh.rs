@@ -8,14 +8,14 @@ use sip::{SipConfig, SipHandle, start};
 
 use crate::peer::{Message, Peer, SDP};
 use crate::session::up;
-use crate::support::{desc, hang_up, leg_id, next, quick, target, until_idle};
+use crate::support::{callee, desc, hang_up, leg_id, next, quick, until_idle};
 
 const DESCRIBED: &str = "Content-Type: application/sdp\r\n";
 
 async fn dialled(plane: &SipHandle, peer: &Peer) -> (LegId, Message) {
-    let (leg, target) = (leg_id(), target(peer.address));
+    let (leg, callee) = (leg_id(), callee(peer.address));
     let caller = Caller::default();
-    plane.send(SipCommand::Dial { leg, target, caller, local: desc(9000) }).unwrap();
+    plane.send(SipCommand::Dial { leg, callee, caller, local: desc(9000) }).unwrap();
     (leg, peer.request("INVITE").await)
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use model::LegId;
 use model::id::Id as _;
 use model::media::{Codec, Direction, MediaDesc};
-use model::sip::{LegCause, SipCommand, SipEvent};
+use model::sip::{Callee, LegCause, SipCommand, SipEvent, SipTarget};
 use sip::{SipConfig, SipHandle};
 use tokio::sync::mpsc::Receiver;
 
@@ -187,6 +187,6 @@ pub(crate) fn answering(
     })
 }
 
-pub(crate) fn target(address: SocketAddr) -> model::sip::SipTarget {
-    model::sip::SipTarget { user: "100".parse().unwrap(), address }
+pub(crate) fn callee(address: SocketAddr) -> Callee {
+    Callee::At(SipTarget { user: "100".parse().unwrap(), address })
 }

@@ -8,7 +8,7 @@ use sip::{SipHandle, start};
 use tokio::sync::mpsc::Receiver;
 
 use crate::peer::{Call, Message, Peer, SDP};
-use crate::support::{desc, hang_up, leg_id, next, quick, target, until_idle};
+use crate::support::{callee, desc, hang_up, leg_id, next, quick, until_idle};
 
 const DESCRIBED: &str = "Content-Type: application/sdp\r\n";
 
@@ -20,9 +20,9 @@ async fn incoming(events: &mut Receiver<SipEvent>) -> LegId {
 }
 
 fn dial(plane: &SipHandle, peer: &Peer) -> LegId {
-    let (leg, target) = (leg_id(), target(peer.address));
+    let (leg, callee) = (leg_id(), callee(peer.address));
     let caller = Caller::default();
-    plane.send(SipCommand::Dial { leg, target, caller, local: desc(9000) }).unwrap();
+    plane.send(SipCommand::Dial { leg, callee, caller, local: desc(9000) }).unwrap();
     leg
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use model::config::{PublishedFlow, TenantConfig};
 use model::flow::Flow;
+use model::sip::PhoneAccount;
 use model::{FlowId, UserId};
 
 use crate::secret::PasswordHash;
@@ -19,6 +20,8 @@ pub struct ConfigDraft {
     pub users: BTreeMap<UserId, User>,
     /// New passwords. Whoever gets one is signed out everywhere.
     pub passwords: BTreeMap<UserId, PasswordHash>,
+    /// New secrets of telephones.
+    pub phone_secrets: Vec<PhoneAccount>,
     /// Flows with their drafts.
     pub flows: BTreeMap<FlowId, FlowDraft>,
 }

@@ -210,7 +210,8 @@ impl TenantDb {
             };
             flows.insert(row.parsed("id")?, flow);
         }
-        Ok(ConfigDraft { config, users, passwords: std::collections::BTreeMap::new(), flows })
+        let (passwords, phone_secrets) = Default::default();
+        Ok(ConfigDraft { config, users, passwords, phone_secrets, flows })
     }
 
     async fn newest_config(&self) -> Result<TenantConfig, StoreError> {
@@ -290,6 +291,7 @@ impl ConfigDraft {
             config,
             users: Default::default(),
             passwords: Default::default(),
+            phone_secrets: Default::default(),
             flows: Default::default(),
         }
     }

@@ -1,8 +1,9 @@
 //! The difference between two drafts as rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use model::{DialString, Domain, FlowId, Timestamp, UserId};
+use model::sip::PhoneAccount;
+use model::{DeviceId, DialString, Domain, FlowId, Timestamp, UserId};
 use serde::Serialize;
 use sqlx::sqlite::SqliteConnection;
 
@@ -35,6 +36,8 @@ pub(super) struct Write {
     users_gone: Vec<UserId>,
     users: Vec<User>,
     passwords: Vec<(UserId, PasswordHash)>,
+    phones_gone: Vec<DeviceId>,
+    phone_secrets: Vec<PhoneAccount>,
     flows_gone: Vec<FlowId>,
     flows: Vec<(FlowId, FlowDraft, String)>,
     versions: Vec<(FlowId, i64, String)>,
@@ -56,6 +59,9 @@ impl Write {
         let (flows_gone, flows) = changes(before.flows.clone(), after.flows.clone());
         let (numbers_gone, numbers) =
             changes(before.config.numbers.clone(), config.numbers.clone());
+        let phones: BTreeSet<DeviceId> = config.phones().collect();
+        let phones_gone =
+            before.config.phones().filter(|device| !phones.contains(device)).collect();
         let mut versions = Vec::new();
         for (flow, published) in &config.flows {
             let known = before.config.flows.get(flow).map(|flow| flow.version);
@@ -80,6 +86,8 @@ impl Write {
             users_gone,
             users: users.into_iter().map(|(_, user)| user).collect(),
             passwords: after.passwords.clone().into_iter().collect(),
+            phones_gone,
+            phone_secrets: after.phone_secrets.clone(),
             flows_gone,
             flows,
             versions,
@@ -122,6 +130,7 @@ impl Write {
     pub(super) async fn apply(&self, conn: &mut SqliteConnection) -> Result<(), StoreError> {
         self.take_place(conn).await?;
         self.write_users(conn).await?;
+        self.write_phones(conn).await?;
         self.write_items(conn).await?;
         self.write_flows(conn).await?;
         sqlx::query(
@@ -197,6 +206,38 @@ impl Write {
                 .bind(user.to_string())
                 .execute(&mut *conn)
                 .await?;
+        }
+        Ok(())
+    }
+
+    async fn write_phones(&self, conn: &mut SqliteConnection) -> Result<(), StoreError> {
+        for device in &self.phones_gone {
+            for statement in [
+                "DELETE FROM phone WHERE tenant_id = $1 AND device_id = $2",
+                "DELETE FROM phone_contact WHERE tenant_id = $1 AND device_id = $2",
+            ] {
+                sqlx::query(statement)
+                    .bind(self.tenant.as_str())
+                    .bind(device.to_string())
+                    .execute(&mut *conn)
+                    .await?;
+            }
+        }
+        for PhoneAccount { device, username, ha1 } in &self.phone_secrets {
+            sqlx::query(
+                "INSERT INTO phone (tenant_id, device_id, username, digest, ha1, made_at)
+                 VALUES ($1, $2, $3, $4, $5, $6)
+                 ON CONFLICT (tenant_id, device_id) DO UPDATE SET username = excluded.username,
+                     digest = excluded.digest, ha1 = excluded.ha1, made_at = excluded.made_at",
+            )
+            .bind(self.tenant.as_str())
+            .bind(device.to_string())
+            .bind(username.as_str())
+            .bind(word(&ha1.digest()))
+            .bind(ha1.hex())
+            .bind(self.at)
+            .execute(&mut *conn)
+            .await?;
         }
         Ok(())
     }

@@ -8,3 +8,4 @@ mod fence;
 mod floor;
 mod house;
 mod kill;
+mod phone;

@@ -765,6 +765,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/users/{id}/phone-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Gives somebody's telephone a new secret: where it was registered with the one before, it is so
+         *     no longer. A call that it is on goes on.
+         */
+        post: operations["post_users_id_phone_secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/ws": {
         parameters: {
             query?: never;
@@ -1019,7 +1039,15 @@ export interface components {
             /** @enum {string} */
             kind: "sip";
             target: components["schemas"]["TargetBody"];
+        } | {
+            /** @enum {string} */
+            kind: "phone";
         };
+        /**
+         * @description How the telephone proves that it knows its secret.
+         * @enum {string}
+         */
+        DigestName: "sha256" | "md5";
         /** @description More time. */
         ExtendBody: {
             /**
@@ -1393,6 +1421,8 @@ export interface components {
                 language: string;
                 mail: string;
                 name: string;
+                /** @description By what their telephone registers; `null` until it has a secret. */
+                phone_username?: string | null;
                 queues: string[];
                 role: components["schemas"]["RoleName"];
                 skills: {
@@ -1428,6 +1458,19 @@ export interface components {
         PauseRow: {
             end_at: components["schemas"]["At"];
             start_at: components["schemas"]["At"];
+        };
+        /** @description What has to be entered at a telephone. The secret is shown this once. */
+        PhoneSecret: {
+            /** @description Password. */
+            secret: string;
+            /** @description Registrar, over UDP. */
+            server: string;
+            /** @description User name and authentication name. */
+            username: string;
+        };
+        /** @description Which secret is wanted. */
+        PhoneSecretBody: {
+            digest?: components["schemas"]["DigestName"];
         };
         /** @description The body of every refusal. */
         ProblemBody: {
@@ -1654,6 +1697,8 @@ export interface components {
             language: string;
             mail: string;
             name: string;
+            /** @description By what their telephone registers; `null` until it has a secret. */
+            phone_username?: string | null;
             queues: string[];
             role: components["schemas"]["RoleName"];
             skills: {
@@ -3353,6 +3398,49 @@ export interface operations {
                 content?: never;
             };
             /** @description oneself, last_administrator or on_contact */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description stale: somebody edited the configuration meanwhile */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_users_id_phone_secret: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of what the edit is based on. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PhoneSecretBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PhoneSecret"];
+                };
+            };
+            /** @description no_phone: their device is another one */
             409: {
                 headers: {
                     [name: string]: unknown;

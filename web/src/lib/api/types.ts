@@ -44,6 +44,7 @@ export type CallDetail = Schemas['CallDetail'];
 
 export type User = Schemas['UserRow'];
 export type Device = Schemas['DeviceBody'];
+export type PhoneSecret = Schemas['PhoneSecret'];
 /** A person as typed; an empty password changes none, no device means no calls. */
 export type UserInput = Omit<With<Required<Schemas['UserBody']>, { device: Device | null }>, 'password'> & { password?: string };
 /** Times in milliseconds. */
@@ -99,6 +100,9 @@ export interface AgentState {
   state: AgentStateName;
   reason?: string | null;
   since: string;
+  /** What calls ring at. */
+  device: Device['kind'] | null;
+  /** It can be reached. */
   device_up: boolean;
   offer?: Offer | null;
   call?: LiveCall | null;

@@ -7,6 +7,7 @@ const TEXTS: Record<string, () => string> = {
   offer_gone: m.problem_offer_gone,
   wrong_state: m.problem_wrong_state,
   no_device: m.problem_no_device,
+  no_phone: m.problem_no_phone,
   unknown_choice: m.problem_unknown_choice,
   overloaded: m.problem_overloaded,
   not_saved: m.problem_not_saved,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use model::media::{Codec, Direction, MediaDesc};
-use model::sip::{Caller, LegCause, SipCommand, SipEvent, SipTarget};
+use model::sip::{Callee, Caller, LegCause, SipCommand, SipEvent, SipTarget};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc::Receiver;
 
@@ -143,9 +143,9 @@ async fn a_command_that_fails_ends_its_leg_alone() {
     let leg = model::id::IdMint::new(7).mint(model::Timestamp::from_micros(1));
     let caller = Caller { number: None, name: Some("poison".to_owned()) };
     let address = peer.socket.local_addr().expect("an address");
-    let target = SipTarget { user: "1".parse().expect("dialable"), address };
+    let callee = Callee::At(SipTarget { user: "1".parse().expect("dialable"), address });
     let local = local(9_000);
-    handle.send(SipCommand::Dial { leg, target, caller, local: local.clone() }).expect("taken");
+    handle.send(SipCommand::Dial { leg, callee, caller, local: local.clone() }).expect("taken");
     let ended = SipEvent::Ended { leg, cause: LegCause::InternalError, status: None };
     assert_eq!(next(&mut events).await, ended);
 

@@ -8,7 +8,7 @@ afterEach(() => void (language.locale = 'en'));
 
 /** The phrases of the server, from `crates/api/src/routes`. */
 const PHRASES = [
-  'add queue Repairs', 'change queue Repairs', 'remove queue Repairs', 'add user Navid Rahimi', 'change user Navid Rahimi', 'remove user Navid Rahimi',
+  'add queue Repairs', 'change queue Repairs', 'remove queue Repairs', 'add user Navid Rahimi', 'change user Navid Rahimi', 'remove user Navid Rahimi', 'new telephone secret of user Navid Rahimi',
   'add flow Main line', 'draft flow Main line', 'publish flow Main line', 'lead number +302105550100 to a flow', 'remove number 100', 'record prompt welcome (en)',
   'remove prompt calm (*)', 'change dispositions', 'change break reasons', 'change opening hours', 'change the company', 'first prompts and flow', 'an account was added'
 ];

@@ -18,6 +18,7 @@ const PHRASES: [RegExp, Words][] = [
   [/^add user (.+)$/, (name) => m.version_user_added({ name: person(name) })],
   [/^change user (.+)$/, (name) => m.version_user_changed({ name: person(name) })],
   [/^remove user (.+)$/, (name) => m.version_user_removed({ name: person(name) })],
+  [/^new telephone secret of user (.+)$/, (name) => m.version_phone_secret({ name: person(name) })],
   [/^add flow (.+)$/, (name) => m.version_flow_added({ name: apart(name) })],
   [/^draft flow (.+)$/, (name) => m.version_flow_drafted({ name: apart(name) })],
   [/^publish flow (.+)$/, (name) => m.version_flow_published({ name: apart(name) })],

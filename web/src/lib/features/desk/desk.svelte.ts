@@ -42,6 +42,11 @@ class Desk {
     return Boolean(this.me?.call);
   }
 
+  /** Calls ring at a SIP telephone: it is answered, muted and dialled there, not on the page. */
+  get isSip(): boolean {
+    return this.me?.device === 'sip' || this.me?.device === 'phone';
+  }
+
   busy(command: Command): boolean {
     return this.pending.includes(command);
   }

@@ -23,6 +23,7 @@ import Search from '@lucide/svelte/icons/search';
 import PhoneMissed from '@lucide/svelte/icons/phone-missed';
 import Sun from '@lucide/svelte/icons/sun';
 import Timer from '@lucide/svelte/icons/timer';
+import { speaksHere } from './line';
 import { opened } from './opened.svelte';
 import { allPlaces, type Place } from './places';
 import { toasts } from '$lib/ui/toasts.svelte';
@@ -47,18 +48,17 @@ function contactCommands(): CommandItem[] {
   const group = m.commands_contact();
   const items: CommandItem[] = [];
   if (me?.offer) {
-    items.push({ id: 'accept', group, word: m.accept(), icon: icon(Phone), kbd: 'F8', run: () => void desk.accept() });
+    if (!desk.isSip) items.push({ id: 'accept', group, word: m.accept(), icon: icon(Phone), kbd: 'F8', run: () => void desk.accept() });
     for (const { code, word } of DECLINE_REASONS) {
       items.push({ id: `decline-${code}`, group, word: `${m.decline()}: ${word()}`, icon: icon(PhoneMissed), run: () => void desk.decline(code) });
     }
   }
   if (me?.call) {
-    items.push(
-      { id: 'mute', group, word: telephone.muted ? m.unmute() : m.mute(), icon: icon(Mic), kbd: 'M', run: () => telephone.setMuted(!telephone.muted) },
-      { id: 'hold', group, word: me.call.hold_since ? m.resume() : m.hold(), icon: icon(Pause), kbd: 'H', run: () => void desk.toggleHold() },
-      { id: 'keypad', group, word: m.keypad(), icon: icon(Grip), run: () => (opened.keypad = true) },
-      { id: 'hangup', group, word: m.hang_up(), icon: icon(PhoneOff), run: () => void desk.hangUp() }
-    );
+    const here = speaksHere();
+    if (here) items.push({ id: 'mute', group, word: telephone.muted ? m.unmute() : m.mute(), icon: icon(Mic), kbd: 'M', run: () => telephone.setMuted(!telephone.muted) });
+    items.push({ id: 'hold', group, word: me.call.hold_since ? m.resume() : m.hold(), icon: icon(Pause), kbd: 'H', run: () => void desk.toggleHold() });
+    if (here) items.push({ id: 'keypad', group, word: m.keypad(), icon: icon(Grip), run: () => (opened.keypad = true) });
+    items.push({ id: 'hangup', group, word: m.hang_up(), icon: icon(PhoneOff), run: () => void desk.hangUp() });
   }
   if (me?.wrap_up) {
     const { disposition, resolved } = drafts.of(me.wrap_up.contact.call);

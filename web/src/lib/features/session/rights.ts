@@ -4,16 +4,12 @@ import { house } from './house.svelte';
 import { session } from './session.svelte';
 import { telephone } from './telephone.svelte';
 
-/** What we may do has changed: without a seat there is no desk and no telephone, with one there are. */
+/** What we may do has changed: without a seat there is no desk and no telephone; with one the telephone follows the desk. */
 export async function rightsChanged(): Promise<void> {
   await session.load();
   if (session.phase !== 'in') return;
   house.open();
-  if (session.me?.agent) {
-    await desk.open();
-    await telephone.start();
-    return;
-  }
+  if (session.me?.agent) return desk.open();
   telephone.stop();
   desk.close();
   live.forget('me');

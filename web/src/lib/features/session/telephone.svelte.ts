@@ -2,6 +2,7 @@
  * The telephone as the screens see it. The only place that knows the class in `$lib/phone`; it
  * outlives navigation, so that leaving a page never ends a call.
  */
+import type { AgentState } from '$lib/api';
 import { live } from '$lib/live';
 import { Phone, type PhoneState } from '$lib/phone';
 
@@ -66,10 +67,18 @@ class Telephone {
     return this.#phone?.fault === 'insecure_page';
   }
 
-  /** Connects the telephone of this tab; asks for the microphone the first time. */
-  async start(): Promise<void> {
-    this.#phone ??= new Phone(live);
-    await this.#phone.start();
+  /**
+   * The page has a telephone only where calls ring in the browser; `undefined` while that is not known.
+   * Asks for the microphone the first time. A call that began here is not cut when they ring elsewhere.
+   */
+  follow(device: AgentState['device'] | undefined, onCall: boolean): void {
+    if (device === undefined) return;
+    if (device !== 'browser') {
+      if (!onCall) this.stop();
+    } else if (!this.#phone) {
+      this.#phone = new Phone(live);
+      void this.#phone.start();
+    }
   }
 
   stop(): void {

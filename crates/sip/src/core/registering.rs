@@ -1,0 +1,70 @@
+//! Telephones that register: what the registrar says goes out, and the hub hears of what changes.
+
+use std::time::Duration;
+
+use model::limits;
+use model::sip::{PhoneAccount, PhoneContact, SipEvent};
+use model::{DeviceId, TenantId};
+use tokio::time::Instant;
+
+use super::Core;
+use super::compose::Reply;
+use super::transact::Asked;
+use crate::message::Message;
+use crate::registrar::{Answer, News};
+use crate::tags;
+use crate::transaction::Key;
+
+impl Core {
+    /// A REGISTER that is no copy. Only one that was carried out is kept, for its copies: whoever
+    /// proves nothing takes no room.
+    pub(super) fn register(&mut self, key: Key, request: Box<Message>) {
+        let early = tags::chance(limits::SIP_EXPIRES_EARLY_MAX);
+        match self.registrar.register(self.second(), &request, early) {
+            Answer::Refuse(why, refusal) => {
+                self.env.shared.tally.refuse(why);
+                self.env.refuse_at_once(&request, &refusal);
+            }
+            Answer::Done(news) => {
+                self.env.transactions.begin(&key, &request);
+                let shared = &self.env.shared;
+                let tag = shared.tags.stateless(request.call_id(), request.via());
+                let reply = Reply::new(shared, &request, 200, &tag);
+                let reply = news.contacts.iter().fold(reply, |reply, contact| {
+                    reply.with("Contact", &format!("<{}>;expires={}", contact.uri, contact.left_s))
+                });
+                self.env.respond(&Asked { key, request }, reply);
+                self.tell_of(news);
+            }
+        }
+    }
+
+    /// The telephones of a tenant that may register.
+    pub(super) fn phones(
+        &mut self,
+        tenant: TenantId,
+        accounts: Vec<PhoneAccount>,
+        contacts: Vec<(DeviceId, Vec<PhoneContact>)>,
+    ) {
+        let news = self.registrar.set(self.second(), tenant, accounts, contacts);
+        news.into_iter().for_each(|news| self.tell_of(news));
+    }
+
+    pub(super) fn registration_due(&self) -> Option<Instant> {
+        self.registrar.due_s().map(|second| self.started + Duration::from_secs(second))
+    }
+
+    pub(super) fn registrations_end(&mut self) {
+        let news = self.registrar.expire(self.second());
+        news.into_iter().for_each(|news| self.tell_of(news));
+    }
+
+    /// Whole seconds since the plane started.
+    pub(super) fn second(&self) -> u64 {
+        self.started.elapsed().as_secs()
+    }
+
+    fn tell_of(&mut self, News { tenant, device, contacts }: News) {
+        self.events.push(SipEvent::Registered { tenant, device, contacts });
+    }
+}

@@ -126,6 +126,11 @@ export class Telephone {
     this.program.write('/hangup');
   }
 
+  /** Holds by its own key, or is back. */
+  hold(on) {
+    this.program.write(on ? '/hold' : '/resume');
+  }
+
   /** The periods it heard, each with its code and moment, and the codes. */
   heard() {
     return this.#tapes.dec.periods(this.folder);

@@ -155,6 +155,13 @@ async function registers(stage, say) {
   const caller = stage.caller({ keys: '' });
   await ann.shows('talking');
   await pause(TALK_MS);
+  // Its own key for hold is the page's.
+  telephone.hold(true);
+  await ann.shows('hold');
+  await pause(PERIOD_MS);
+  telephone.hold(false);
+  await ann.shows('talking');
+  await pause(TALK_MS);
   // Another secret, while the two talk.
   const second = await secret();
   assert.equal(second.username, first.username, 'it keeps its name');
@@ -163,9 +170,10 @@ async function registers(stage, say) {
   const diary = await caller.over();
   assert.equal(diary.ended, 'far_hangup', 'the agent hung up, and nobody before');
   assert.deepEqual((await telephone.heard()).codes, [CODES.caller], 'the agent hears the caller alone');
-  assert.deepEqual(diary.heard, [CODES.menu, CODES.page], 'the caller hears the notice and the agent');
+  assert.deepEqual(diary.heard.filter((code) => code !== CODES.music), [CODES.menu, CODES.page], 'the caller hears the notice, the agent, and music in hold');
   const call = await recordOf(house, caller);
   assert.equal(call.agent.name, 'Ann');
+  assert(call.hold_s >= PERIOD_MS / 1_000, `held for ${call.hold_s} s`);
 
   // The telephone does not know the new one: it cannot be rung, and the next caller waits.
   await ann.shows('no_device');
@@ -178,8 +186,31 @@ async function registers(stage, say) {
   await next.bye();
 }
 
+/** It does not register again in the test: the house remembers where it is. */
+async function outlivesACrash(stage, say) {
+  const house = await stage.house({ first: 'notice', wrap_up_ms: 0 });
+  const ann = await stage.seat('Ann', null);
+  const account = await house.request('POST', `/api/v1/users/${ann.id}/phone-secret`, { digest: 'md5' });
+  await ann.ready();
+  const telephone = await Telephone.registering(house, account, CODES.page);
+  stage.also(telephone);
+  const served = async () => {
+    const caller = stage.caller({ keys: '', hangUp: `sound+${SHORT_MS}ms` });
+    const diary = await caller.over();
+    assert(diary.heard.includes(CODES.page), 'the telephone answers');
+    assert.equal((await recordOf(house, caller)).agent.name, 'Ann');
+  };
+  await ann.shows('ready');
+  await served();
+  await house.crash();
+  say(`ready again after ${await house.again()} ms`);
+  assert.match(await (await fetch(`${house.http}/metrics`)).text(), /^antiphon_sip_phones 1$/m);
+  await served();
+}
+
 export const tests = [
   { name: 'agents at SIP telephones', deadline_s: 90, skip: noBaresip, run: twoTelephones },
   { name: "an agent's telephone registers", deadline_s: 90, skip: noBaresip, run: registers },
+  { name: 'a telephone is rung after a crash of the house', deadline_s: 90, skip: noBaresip, run: outlivesACrash },
   { name: "an agent's SIP telephone is not answered", deadline_s: 60, run: notAnswered }
 ];

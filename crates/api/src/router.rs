@@ -49,6 +49,7 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(agent::decline))
         .routes(routes!(agent::hold))
         .routes(routes!(agent::resume))
+        .routes(routes!(agent::transfer))
         .routes(routes!(agent::hangup))
         .routes(routes!(agent::wrap_up))
         .routes(routes!(agent::extend_wrap_up))

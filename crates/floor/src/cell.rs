@@ -178,6 +178,7 @@ impl Cell {
             }
             Input::LegUp { leg } => self.leg_up(leg),
             Input::LegEnded { leg, cause } => self.leg_ended(leg, cause),
+            Input::LegHeld { leg, is_held } => self.leg_held(leg, is_held),
             Input::Digit { leg, digit } => {
                 if let Some(&LegOwner::Customer(call)) = self.legs.get(&leg) {
                     self.stumble(Fault::Key, call);

@@ -26,6 +26,7 @@ impl Cell {
             Command::Decline { offer, reason } => self.decline(agent, offer, &reason),
             Command::Hold { call } => self.hold(agent, call),
             Command::Resume { call } => self.resume(agent, call),
+            Command::Transfer { call, queue } => self.transfer(agent, call, queue),
             Command::Hangup { call } => self.hang_up(agent, call),
             Command::ExtendWrapUp { call, by_ms } => self.extend_wrap_up(agent, call, by_ms),
             Command::WrapUp { call, disposition, resolved, note } => {

@@ -94,7 +94,7 @@ impl Cell {
         }
         // Who missed it is out by the state alone: ready again means ready for this one too.
         if outcome == OfferOutcome::Declined {
-            self.exclude(&offer);
+            self.spare(offer.call, offer.agent);
         }
         let to_the_end =
             outcome == OfferOutcome::NoAnswer && self.mutated(Mutation::LostQueuePlace);
@@ -189,14 +189,14 @@ impl Cell {
         }
     }
 
-    /// Keeps the contact away from this agent for a while, so that a telephone that refuses by
-    /// itself cannot be rung in a circle.
-    fn exclude(&mut self, offer: &Offer) {
+    /// Keeps the contact away from an agent for a while: a telephone that refuses by itself cannot
+    /// be rung in a circle, and whoever sent a customer on does not get them back at once.
+    pub(crate) fn spare(&mut self, call: CallId, agent: AgentId) {
         let until = self.now + Span::from_millis(limits::OFFER_EXCLUSION_MS);
-        if let Some(wait) = self.wait_mut(offer.call) {
-            wait.excluded.insert(offer.agent);
-            self.timers.set(until, Reason::Exclusion(offer.entry, offer.agent));
-        }
+        let Some(wait) = self.wait_mut(call) else { return };
+        wait.excluded.insert(agent);
+        let entry = wait.entry;
+        self.timers.set(until, Reason::Exclusion(entry, agent));
     }
 
     /// The exclusion of an agent is over.

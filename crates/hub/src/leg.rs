@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use model::Input;
 use model::id::{LegId, PartyId};
-use model::media::{MediaCommand, MediaDesc, MediaFault, Peer};
+use model::media::{Direction, MediaCommand, MediaDesc, MediaFault, Peer};
 use model::number::DialString;
 use model::sip::{Callee, Caller, LegCause, SipCommand, SipEvent};
 use model::time::Timestamp;
@@ -36,6 +36,8 @@ pub(crate) struct Leg {
     local: Option<MediaDesc>,
     /// Where the far side's SIP messages come from.
     source: IpAddr,
+    /// The far side sends and does not want to hear, or neither: it holds.
+    is_held: bool,
     /// A change of the session that the SIP plane has not settled yet.
     change: Option<Change>,
     keys: Keys,
@@ -100,7 +102,15 @@ impl Leg {
     }
 
     fn new(leg: LegId, state: State, source: IpAddr) -> Self {
-        Self { leg, state, local: None, source, change: None, keys: Keys::default() }
+        Self {
+            leg,
+            state,
+            local: None,
+            source,
+            is_held: false,
+            change: None,
+            keys: Keys::default(),
+        }
     }
 
     /// Media made a port.
@@ -203,7 +213,7 @@ impl Leg {
             SipEvent::Confirmed { remote, .. } => match self.state {
                 State::Answered => self.up(remote),
                 // The answer to an offer that the far side asked for.
-                State::Up => self.agreed(remote).into_iter().collect(),
+                State::Up => self.agreed(remote),
                 _ => Vec::new(),
             },
             SipEvent::Reoffered { change, offer, source, .. } => {
@@ -244,25 +254,32 @@ impl Leg {
     fn up(&mut self, remote: Option<MediaDesc>) -> Vec<LegOutput> {
         let leg = self.leg;
         self.state = State::Up;
-        let agreed = self.agreed(remote);
-        agreed.into_iter().chain([LegOutput::Cell(Input::LegUp { leg })]).collect()
+        let mut outputs = self.agreed(remote);
+        outputs.insert(outputs.len().min(1), LegOutput::Cell(Input::LegUp { leg }));
+        outputs
     }
 
     /// The far side answered our offer.
-    fn agreed(&mut self, remote: Option<MediaDesc>) -> Option<LegOutput> {
-        let (remote, local) = (remote?, self.local.as_mut()?);
+    fn agreed(&mut self, remote: Option<MediaDesc>) -> Vec<LegOutput> {
+        let (Some(remote), Some(local)) = (remote, self.local.as_mut()) else { return Vec::new() };
         local.dtmf = remote.dtmf.and(local.dtmf);
         let local = local.clone();
-        Some(self.session(local, remote))
+        self.session(local, remote)
     }
 
-    /// Tells media the session as it stands.
-    fn session(&mut self, local: MediaDesc, desc: MediaDesc) -> LegOutput {
+    /// Tells media the session as it stands, and then the cell what is new about it.
+    fn session(&mut self, local: MediaDesc, desc: MediaDesc) -> Vec<LegOutput> {
         if desc.dtmf.is_none() {
             self.keys.no_rtp();
         }
+        let (leg, direction) = (self.leg, desc.direction);
+        let is_held = matches!(direction, Direction::SendOnly | Direction::Inactive);
         let remote = Peer { desc, signalled_from: Some(self.source) };
-        LegOutput::Media(MediaCommand::Remote { leg: self.leg, local, remote })
+        let mut outputs = vec![LegOutput::Media(MediaCommand::Remote { leg, local, remote })];
+        if std::mem::replace(&mut self.is_held, is_held) != is_held {
+            outputs.push(LegOutput::Cell(Input::LegHeld { leg, is_held }));
+        }
+        outputs
     }
 
     /// Answers a change. Media follows once the answer is out: a change that is cancelled leaves
@@ -295,7 +312,7 @@ impl Leg {
             return Vec::new();
         };
         (self.local, self.source) = (Some(local.clone()), source);
-        remote.map(|remote| self.session(local, remote)).into_iter().collect()
+        remote.map_or_else(Vec::new, |remote| self.session(local, remote))
     }
 
     fn ended(&mut self, cause: LegCause) -> Vec<LegOutput> {
@@ -315,7 +332,7 @@ mod tests {
     use std::net::SocketAddr;
 
     use model::id::IdMint;
-    use model::media::{Codec, Direction};
+    use model::media::Codec;
 
     use super::*;
 
@@ -427,6 +444,29 @@ mod tests {
     }
 
     #[test]
+    fn the_cell_hears_when_the_far_side_holds_and_when_it_is_back() {
+        let mut leg = up();
+        let mut change = 1;
+        let mut turn = |leg: &mut Leg, direction| {
+            change += 1;
+            let offer = Some(desc(direction, &[Codec::Pcmu]));
+            leg.sip(NOW, SipEvent::Reoffered { leg: leg_id(), change, offer, source: FROM });
+            change_ended(leg, change, true)
+        };
+        let held = |outputs: &[LegOutput]| match outputs {
+            [LegOutput::Media(_), LegOutput::Cell(Input::LegHeld { is_held, .. })] => {
+                Some(*is_held)
+            }
+            [LegOutput::Media(_)] => None,
+            _ => panic!("{outputs:?}"),
+        };
+        assert_eq!(held(&turn(&mut leg, Direction::SendOnly)), Some(true));
+        assert_eq!(held(&turn(&mut leg, Direction::Inactive)), None, "still");
+        assert_eq!(held(&turn(&mut leg, Direction::RecvOnly)), Some(false));
+        assert_eq!(held(&turn(&mut leg, Direction::SendRecv)), None);
+    }
+
+    #[test]
     fn a_change_to_where_we_cannot_send_is_refused_and_changes_nothing() {
         let mut leg = up();
         let offer = MediaDesc {
@@ -468,7 +508,10 @@ mod tests {
         let answer = MediaDesc { port: 6_000, ..desc(Direction::SendRecv, &[Codec::Pcma]) };
         let remote = Some(answer.clone());
         let outputs = leg.sip(NOW, SipEvent::Confirmed { leg: leg_id(), remote });
-        let [LegOutput::Media(MediaCommand::Remote { local, remote, .. })] = outputs.as_slice()
+        let [
+            LegOutput::Media(MediaCommand::Remote { local, remote, .. }),
+            LegOutput::Cell(Input::LegHeld { is_held: false, .. }),
+        ] = outputs.as_slice()
         else {
             panic!("{outputs:?}")
         };

@@ -10,7 +10,7 @@ use model::id::{AgentId, DeviceId, TenantId};
 use model::input::Command;
 use model::limits;
 use model::media::{ClipId, MediaCommand};
-use model::sip::PhoneContact;
+use model::sip::{PhoneAccount, PhoneContact};
 use model::time::{Span, Timestamp};
 use model::{Input, TenantConfig};
 use store::{Ctx, FloorBatch, Store, StoreError, TenantDb};
@@ -84,6 +84,7 @@ impl Hub {
             hub.start_tenant(tenant.id).await?;
         }
         hub.renew_numbers().await?;
+        let _ = hub.house.switchboard.send(Request::PhonesNamed);
         tokio::spawn(salvage_all(hub.house.store.clone(), cut_off));
         Ok(hub)
     }
@@ -111,6 +112,7 @@ impl Hub {
         match self.tenant(tenant) {
             Some(running) => {
                 let config = self.load_config(tenant).await?;
+                let phones = self.phones_of(&config).await?;
                 let gone = self.name_clips(&config);
                 running.mailbox.input(Input::Config(config.clone()));
                 // The cell passes them on behind its last graph that may name them.
@@ -118,7 +120,7 @@ impl Hub {
                     running.mailbox.post(Message::ClipsGone(gone));
                 }
                 // Where they are the SIP plane knows better than the record.
-                self.name_phones(&config, Vec::new()).await?;
+                self.name_phones(tenant, phones, Vec::new());
             }
             None => self.start_tenant(tenant).await?,
         }
@@ -142,6 +144,11 @@ impl Hub {
         let gone = self.name_clips(&config);
         let _ = house.switchboard.send(Request::ClipsGone(gone));
         let intents = db.agent_intents().await?;
+        let phones = self.phones_of(&config).await?;
+        let contacts = db.phone_contacts(house.clock.now()).await.unwrap_or_else(|error| {
+            tracing::warn!(tenant.id = %tenant, %error, "telephones have to register anew");
+            Vec::new()
+        });
         let first_seq =
             close_what_is_open(&house.store, &db, house.clock.now(), &config, &intents).await?;
         let (mailbox, inbox) = mailbox();
@@ -166,8 +173,7 @@ impl Hub {
             mailbox.input(Input::Command { request: None, agent, command });
         }
         let _ = house.switchboard.send(Request::Tenant { tenant, mailbox: mailbox.clone() });
-        let contacts = db.phone_contacts(house.clock.now()).await?;
-        self.name_phones(&config, contacts).await?;
+        self.name_phones(tenant, phones, contacts);
         let mut tenants = house.tenants.write().expect("nobody panics with this lock");
         tenants.insert(tenant, Tenant { mailbox, board });
         Ok(())
@@ -195,20 +201,23 @@ impl Hub {
         Ok(Arc::new(config))
     }
 
-    /// Tells the SIP plane which telephones of a tenant may register: those that somebody works on
-    /// and that have a secret; and where some of them were.
-    async fn name_phones(
-        &self,
-        config: &TenantConfig,
-        contacts: Vec<(DeviceId, Vec<PhoneContact>)>,
-    ) -> Result<(), StartError> {
-        let db = self.house.store.tenant(Ctx::system(config.tenant));
+    /// The telephones of a tenant that may register: those that somebody works on and that have a
+    /// secret.
+    async fn phones_of(&self, config: &TenantConfig) -> Result<Vec<PhoneAccount>, StartError> {
         let in_use: BTreeSet<DeviceId> = config.phones().collect();
-        let mut accounts = db.phones().await?;
+        let mut accounts = self.house.store.system(config.tenant).phones().await?;
         accounts.retain(|account| in_use.contains(&account.device));
-        let tenant = config.tenant;
+        Ok(accounts)
+    }
+
+    /// Tells the SIP plane of them, and where some of them were.
+    fn name_phones(
+        &self,
+        tenant: TenantId,
+        accounts: Vec<PhoneAccount>,
+        contacts: Vec<(DeviceId, Vec<PhoneContact>)>,
+    ) {
         let _ = self.house.switchboard.send(Request::Phones { tenant, accounts, contacts });
-        Ok(())
     }
 
     /// Notes which clips a tenant's newest configuration names, and gives those nobody names.

@@ -66,6 +66,8 @@ pub(crate) enum Request {
         accounts: Vec<PhoneAccount>,
         contacts: Vec<(DeviceId, Vec<PhoneContact>)>,
     },
+    /// Those of all tenants were named.
+    PhonesNamed,
     /// A cell wants something done now.
     Effect { tenant: TenantId, effect: Effect, recording_file: Option<PathBuf> },
     /// No graph names these clips any more.
@@ -220,11 +222,14 @@ impl Switchboard {
 
     /// Hands a command to the SIP plane. False when it was refused and will not be tried again.
     fn signal(&mut self, command: SipCommand) -> bool {
-        let ends = matches!(
-            command,
-            SipCommand::Hangup { .. } | SipCommand::Reject { .. } | SipCommand::Phones { .. }
-        );
-        let spare = ends.then(|| command.clone());
+        let phones = matches!(command, SipCommand::Phones { .. } | SipCommand::PhonesNamed);
+        let ends = matches!(command, SipCommand::Hangup { .. } | SipCommand::Reject { .. });
+        // Of two lists of telephones the newer comes last.
+        if phones && !self.endings.is_empty() {
+            self.endings.push_back(Ending::Sip(command));
+            return true;
+        }
+        let spare = (ends || phones).then(|| command.clone());
         let taken = (self.ports.sip)(command);
         if let (false, Some(command)) = (taken, spare) {
             self.endings.push_back(Ending::Sip(command));
@@ -259,6 +264,7 @@ impl Switchboard {
             Request::Phones { tenant, accounts, contacts } => {
                 self.signal(SipCommand::Phones { tenant, accounts, contacts });
             }
+            Request::PhonesNamed => _ = self.signal(SipCommand::PhonesNamed),
             Request::ClipsGone(clips) => {
                 for clip in clips {
                     self.direct(MediaCommand::ClipGone { clip });

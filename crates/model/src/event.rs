@@ -83,6 +83,8 @@ pub enum Event {
     Connected { call: CallId, entry: QueueEntryId, queue: QueueId, agent: AgentId, leg: LegId },
     /// The agent left the conversation.
     Disconnected { call: CallId, queue: QueueId, agent: AgentId, leg: LegId, cause: LegCause },
+    /// The agent sent the customer from one queue to another; `Disconnected` and `Queued` follow.
+    Transferred { call: CallId, agent: AgentId, queue: QueueId, to: QueueId },
     /// The customer was put on hold.
     HoldStarted { call: CallId, agent: AgentId },
     /// Hold ended, by the agent or with the conversation.
@@ -141,6 +143,7 @@ impl Event {
             | Self::OfferEnded { call, .. }
             | Self::Connected { call, .. }
             | Self::Disconnected { call, .. }
+            | Self::Transferred { call, .. }
             | Self::HoldStarted { call, .. }
             | Self::HoldEnded { call, .. }
             | Self::AgentLost { call, .. }

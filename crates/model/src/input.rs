@@ -5,7 +5,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::config::TenantConfig;
-use crate::id::{AgentId, CallId, DeviceId, LegId, OfferId, PartyId, PlayId, RequestId, SecretId};
+use crate::id::{
+    AgentId, CallId, DeviceId, LegId, OfferId, PartyId, PlayId, QueueId, RequestId, SecretId,
+};
 use crate::number::DialString;
 use crate::sip::LegCause;
 
@@ -45,6 +47,13 @@ pub enum Input {
         leg: LegId,
         /// Why.
         cause: LegCause,
+    },
+    /// The far side of a leg holds it, or is back: with a key of its own, whatever that is.
+    LegHeld {
+        /// The leg.
+        leg: LegId,
+        /// Whether it holds.
+        is_held: bool,
     },
     /// A key was pressed on a leg.
     Digit {
@@ -154,6 +163,13 @@ pub enum Command {
     Resume {
         /// The call.
         call: CallId,
+    },
+    /// Send the customer to a queue, with all that is known of them, and wrap up.
+    Transfer {
+        /// The call.
+        call: CallId,
+        /// Where to.
+        queue: QueueId,
     },
     /// End the call for both.
     Hangup {

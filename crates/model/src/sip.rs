@@ -203,6 +203,8 @@ pub enum SipCommand {
         /// Where some of them were before a restart. What is known of a telephone goes before it.
         contacts: Vec<(DeviceId, Vec<PhoneContact>)>,
     },
+    /// The telephones of every tenant were named. Before, whoever registers is asked to wait.
+    PhonesNamed,
 }
 
 /// Who calls, as shown by the far side; nothing here is proven.

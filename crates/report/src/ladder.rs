@@ -131,6 +131,8 @@ pub enum MarkKind {
     WrapUpExtended(AgentId),
     /// The caller was put on the call-back list.
     CallbackListed(QueueId),
+    /// The agent sent the caller to this queue.
+    Transferred(QueueId),
 }
 
 /// Draws the call that the first `CallStarted` of `events` begins; events of other calls and of
@@ -283,6 +285,7 @@ impl Pen {
             Event::RecordingEnded { recording, .. } => MarkKind::RecordingEnded(*recording),
             Event::WrapUpExtended { agent, .. } => MarkKind::WrapUpExtended(*agent),
             Event::CallbackListed { queue, .. } => MarkKind::CallbackListed(*queue),
+            Event::Transferred { to, .. } => MarkKind::Transferred(*to),
             _ => return,
         };
         self.marks.push(Mark { at, kind });

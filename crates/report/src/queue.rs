@@ -70,8 +70,8 @@ impl QueueFold {
                 }
                 self.left(*entry, *outcome, *waited_us);
             }
-            // The flow went on: another queue is another wait.
-            Event::NodeEntered { call, .. } => {
+            // The flow or an agent went on: another queue is another wait.
+            Event::NodeEntered { call, .. } | Event::Transferred { call, .. } => {
                 self.places.remove(call);
             }
             Event::RecordGap { .. } => self.lose_sight(at),
@@ -340,6 +340,13 @@ mod tests {
         story.queue(95, id(50), 73, id(1));
         story.leave(96, id(51), 71, QueueOutcome::Abandoned, 56);
         assert_eq!(fold(&story).longest_since(id(1)), Some(at(95)), "another wait");
+        story.leave(97, id(50), 73, QueueOutcome::Answered, 2);
+        story.connect(97, id(50), 73, id(60));
+        let (call, agent, queue) = (id(50), id(60), id(1));
+        story.add(98, Event::Transferred { call, agent, queue, to: queue });
+        story.disconnect(98, id(50), id(60));
+        story.queue(98, id(50), 74, id(1));
+        assert_eq!(fold(&story).longest_since(id(1)), Some(at(98)), "and one that was sent on");
     }
 
     #[test]

@@ -80,6 +80,8 @@ pub struct People {
     pub reload: u64,
     /// Conversations with hold.
     pub hold: u64,
+    /// Conversations from which the customer is sent to a queue.
+    pub transfer: u64,
     /// Breaks and sign-outs, per turn of being ready.
     pub pause: u64,
     /// Commands that make no sense, per minute and agent.
@@ -190,6 +192,7 @@ impl People {
             close_tab: 0,
             reload: 0,
             hold: 0,
+            transfer: 0,
             pause: 0,
             nonsense: 0,
         }
@@ -216,6 +219,7 @@ impl People {
             close_tab: some(100),
             reload: some(150),
             hold: some(300),
+            transfer: some(300),
             pause: some(300),
             nonsense: some(500),
         }

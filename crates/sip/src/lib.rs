@@ -14,6 +14,7 @@ mod counters;
 mod digest;
 mod filter;
 mod handle;
+mod homes;
 mod location;
 mod lockout;
 mod message;

@@ -1,8 +1,9 @@
 //! Where telephones are: the contacts that each of them registered (RFC 3261 section 10.3).
 //!
 //! Invariant: a REGISTER is carried out whole or not at all. A telephone has at most
-//! `limits::SIP_CONTACTS_PER_DEVICE_MAX` contacts, each until a second that is known; one of a
-//! telephone that began anew (`+sip.instance`, RFC 5626 section 4.1) takes its old one's place.
+//! `limits::SIP_CONTACTS_PER_DEVICE_MAX` contacts, each until a second that is known, the newest
+//! where there are more; one of a telephone that began anew (`+sip.instance`, RFC 5626 section 4.1)
+//! takes its old one's place.
 //! Pure: the second, and how much earlier than asked a contact ends, come from outside.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -80,7 +81,7 @@ pub(crate) enum Refused {
     TooBrief,
     /// 500: it overtook one that was sent after it.
     OutOfOrder,
-    /// 403: no room for another contact.
+    /// 403: more contacts at once than a telephone may have.
     Full,
 }
 
@@ -114,6 +115,9 @@ impl Locations {
                 }
                 contacts.clear();
             }
+            Wishes::These(wishes) if wishes.len() > limits::SIP_CONTACTS_PER_DEVICE_MAX => {
+                return Err(Refused::Full);
+            }
             Wishes::These(wishes) => {
                 for wish in wishes {
                     let place = contacts.iter().position(|contact| contact.is_of(wish));
@@ -130,15 +134,14 @@ impl Locations {
                     if expires_s < limits::SIP_EXPIRES_S_MIN {
                         return Err(Refused::TooBrief);
                     }
-                    if contacts.len() >= limits::SIP_CONTACTS_PER_DEVICE_MAX {
-                        return Err(Refused::Full);
-                    }
-                    contacts.push(Contact::of(now_s, wish, expires_s, asked, early));
+                    contacts.insert(0, Contact::of(now_s, wish, expires_s, asked, early));
                 }
             }
         }
-        // The best first, and among equals the newest.
-        contacts.sort_by_key(|contact| (u16::MAX - contact.q, u64::MAX - contact.until_s));
+        // One that began anew elsewhere leaves its old place behind, and nobody is there any more.
+        contacts.truncate(limits::SIP_CONTACTS_PER_DEVICE_MAX);
+        // The best first, and among equals the newest: the order is kept otherwise.
+        contacts.sort_by_key(|contact| u16::MAX - contact.q);
         self.put(device, contacts);
         Ok(())
     }
@@ -238,7 +241,12 @@ impl Locations {
 
 impl Contact {
     fn of(now_s: u64, wish: &Wish, expires_s: u32, asked: &Registration, early: u32) -> Self {
-        let granted_s = u64::from(expires_s.min(limits::SIP_EXPIRES_S_MAX));
+        // A translation forgets the way there when nothing comes along it for a while.
+        let most_s = match asked.is_translated {
+            true => limits::SIP_EXPIRES_S_MIN,
+            false => limits::SIP_EXPIRES_S_MAX,
+        };
+        let granted_s = u64::from(expires_s.min(most_s));
         let early = u64::from(early.min(limits::SIP_EXPIRES_EARLY_MAX));
         let granted_s = granted_s - granted_s * early / 1_000;
         Self {
@@ -364,12 +372,30 @@ mod tests {
         let many: Vec<Wish> =
             (0..=limits::SIP_CONTACTS_PER_DEVICE_MAX).map(|n| wish(&format!("sip:{n}"))).collect();
         assert_eq!(register(&mut all, 6, &many), Err(Refused::Full));
+        assert_eq!(uris(&all, 1), ["sip:a"]);
         let clear = Registration { wishes: Wishes::Clear, ..asked(4, &[]) };
         assert_eq!(all.register(1, device(1), &clear, 0), Err(Refused::OutOfOrder));
         assert_eq!(uris(&all, 1), ["sip:a"]);
         let clear = Registration { call_id: "boot-2".to_owned(), ..clear };
         assert_eq!(all.register(1, device(1), &clear, 0), Ok(()), "another life of the telephone");
         assert_eq!(uris(&all, 1), [""; 0]);
+    }
+
+    #[test]
+    fn the_newest_is_rung_first_and_the_oldest_make_room() {
+        let mut all = Locations::default();
+        for n in 1..=u32::try_from(limits::SIP_CONTACTS_PER_DEVICE_MAX).expect("few") + 2 {
+            // Each ends before the one before it.
+            let expires_s = Some(1_000 - 10 * n);
+            let wish = Wish { expires_s, ..wish(&format!("sip:{n}")) };
+            all.register(0, device(1), &asked(n, &[wish]), 0).expect("room");
+        }
+        let most = limits::SIP_CONTACTS_PER_DEVICE_MAX;
+        let newest: Vec<String> = (3..=most + 2).rev().map(|n| format!("sip:{n}")).collect();
+        assert_eq!(uris(&all, 1), newest);
+        let again = Wish { expires_s: Some(60), ..wish("sip:5") };
+        all.register(0, device(1), &asked(99, &[again]), 0).expect("room");
+        assert_eq!(uris(&all, 1)[0], "sip:5", "a refresh is news of it");
     }
 
     #[test]
@@ -396,5 +422,9 @@ mod tests {
         assert_eq!(granted(Some(60), 200), 60);
         assert_eq!(granted(Some(u32::MAX), 0), u64::from(limits::SIP_EXPIRES_S_MAX));
         assert_eq!(granted(None, 0), u64::from(limits::SIP_EXPIRES_S));
+        let mut all = Locations::default();
+        let behind = Registration { is_translated: true, ..asked(1, &[wish("sip:a")]) };
+        all.register(0, device(1), &behind, 0).expect("room");
+        assert_eq!(all.due_s(), Some(60), "the way there is kept open");
     }
 }

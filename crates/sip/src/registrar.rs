@@ -15,7 +15,7 @@ use model::{DeviceId, TenantId};
 use crate::addr;
 use crate::counters::Why;
 use crate::digest::{Credentials, Nonces, Worth};
-use crate::filter::warning;
+use crate::filter::{busy, warning};
 use crate::location::{Locations, Refused, Registration};
 use crate::lockout::Lockouts;
 use crate::message::Message;
@@ -50,6 +50,8 @@ pub(crate) enum Answer {
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Registrar {
+    /// All telephones were named: whoever is not among them is nobody's.
+    is_open: bool,
     nonces: Nonces,
     lockouts: Lockouts,
     /// By username.
@@ -61,12 +63,18 @@ pub(crate) struct Registrar {
 impl Registrar {
     pub(crate) fn new() -> Self {
         Self {
+            is_open: false,
             nonces: Nonces::new(),
             lockouts: Lockouts::default(),
             accounts: HashMap::new(),
             owners: HashMap::new(),
             locations: Locations::default(),
         }
+    }
+
+    /// The telephones of all tenants were named.
+    pub(crate) fn open(&mut self) {
+        self.is_open = true;
     }
 
     /// Takes the telephones of a tenant, all of them, and where some of them were. Whoever is not
@@ -94,6 +102,7 @@ impl Registrar {
                 }
                 self.locations.forget(account.device);
                 self.owners.remove(&account.device);
+                self.lockouts.forgive(username);
             }
             stays
         });
@@ -153,6 +162,9 @@ impl Registrar {
             let refusal = Refusal::new(400, "Bad Request").with("Warning", &warning("To"));
             return Answer::Refuse(Why::Malformed, refusal);
         }
+        if !self.is_open {
+            return Answer::Refuse(Why::Full, busy(NOT_OPEN_RETRY_S));
+        }
         let (tenant, device) = match self.prove(now_s, request) {
             Ok(owner) => owner,
             Err((why, refusal)) => return Answer::Refuse(why, refusal),
@@ -191,7 +203,7 @@ impl Registrar {
         }
         let account = self.accounts.get(username.as_ref());
         let ha1 = account.map(|account| &account.ha1);
-        let worth = self.nonces.weigh(now_s, "REGISTER", &credentials, ha1);
+        let worth = self.nonces.weigh((now_s, source), "REGISTER", &credentials, ha1);
         match (worth, account) {
             // Also its address of record must be its own (RFC 3261 section 10.3, step 4).
             (Worth::Proven, Some(account)) if of_record(request).as_deref() == Some(username) => {
@@ -202,6 +214,8 @@ impl Registrar {
                 self.lockouts.wrong(now_s, source, username);
                 Err((Why::WrongSecret, forbidden(WRONG)))
             }
+            // Whoever did not hear the challenge may not be where it says it is.
+            (Worth::Unasked, _) => Err((Why::Unproven, self.challenge(now_s, request, false))),
         }
     }
 
@@ -209,7 +223,7 @@ impl Registrar {
     fn challenge(&self, now_s: u64, request: &Message, is_stale: bool) -> Refusal {
         let account = of_record(request).and_then(|user| self.accounts.get(&user));
         let digest = account.map(|account| account.ha1.digest()).unwrap_or_default();
-        let challenge = self.nonces.challenge(now_s, is_stale, digest.into());
+        let challenge = self.nonces.challenge((now_s, request.peer.ip()), is_stale, digest.into());
         Refusal::new(401, "Unauthorized").with("WWW-Authenticate", &challenge)
     }
 }
@@ -218,6 +232,9 @@ impl Registrar {
 fn of_record(request: &Message) -> Option<String> {
     addr::user(addr::name_addr(request.to())?.uri)
 }
+
+/// When a telephone that came before its account was named may try again, in seconds.
+const NOT_OPEN_RETRY_S: u32 = 5;
 
 /// Which of them it was is nobody's business.
 const WRONG: &str =

@@ -11,7 +11,8 @@ use model::limits;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::filter::{Filter, Verdict};
-use crate::message::Message;
+use crate::homes::Homes;
+use crate::message::{Message, Method};
 use crate::shared::Shared;
 
 /// The longest that a UDP datagram can be; what is longer than a message may be is told so.
@@ -137,7 +138,9 @@ impl Port {
             Verdict::Pass(message) => {
                 if is_copy {
                     self.shared.tally.retransmissions_in.fetch_add(1, Relaxed);
-                } else {
+                } else if message.method() != Some(Method::Register) {
+                    // One that proves nothing is answered anew each time, and must not come at the
+                    // rate of copies.
                     self.seen.keep(hash);
                 }
                 Read::Message(message)
@@ -148,6 +151,11 @@ impl Port {
             }
             Verdict::Drop => Read::Done,
         }
+    }
+
+    /// Where telephones are registered.
+    pub(crate) fn homes(&mut self) -> &mut Homes {
+        &mut self.filter.homes
     }
 
     /// The message that was read last, once more.

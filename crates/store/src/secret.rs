@@ -32,11 +32,11 @@ impl Token {
         Self(random_text::<16>())
     }
 
-    /// 100 random bits for a telephone, in letters and digits that nobody takes for one another:
+    /// 130 random bits for a telephone, in letters and digits that nobody takes for one another:
     /// somebody may have to type them on a keypad.
     #[must_use]
     pub fn phone() -> Self {
-        let bytes = random_bytes::<20>();
+        let bytes = random_bytes::<26>();
         let groups = bytes.chunks(5).map(|group| {
             let letter = |byte: &u8| char::from(TYPED[usize::from(byte % 32)]);
             group.iter().map(letter).collect::<String>()
@@ -191,7 +191,7 @@ mod tests {
         assert_eq!(a.digest(), TokenDigest::of(a.reveal()));
         assert_ne!(a.digest(), b.digest());
         let (phone, other) = (Token::phone(), Token::phone());
-        assert!(phone.reveal().len() == 23 && phone.reveal().split('-').count() == 4);
+        assert!(phone.reveal().len() == 31 && phone.reveal().split('-').count() == 6);
         assert_ne!(phone.reveal(), other.reveal());
     }
 

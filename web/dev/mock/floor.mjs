@@ -81,7 +81,7 @@ export class Floor {
     }
     if (act === 'hold' && call) return this.change({ state: 'hold', call: { ...call, hold_since: iso(now) } });
     if (act === 'resume' && call) return this.change({ state: 'talking', call: { ...call, hold_since: null } });
-    if (act === 'hangup' && call) {
+    if ((act === 'hangup' || act === 'transfer') && call) {
       this.after(this.wrapUpS, () => this.wrapUpOver());
       return this.change({ state: 'wrap_up', call: null, wrap_up: { contact: call.contact, since: iso(now), until: iso(now + this.wrapUpS * 1000), talk_s: (now - Date.parse(call.connected_at)) / 1000 } });
     }

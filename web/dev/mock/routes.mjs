@@ -46,7 +46,7 @@ function call({ scene, now, method }, parts) {
 
 function desk({ scene, floor }) {
   const none = scene.state === 'empty';
-  return ok({ dispositions: dispositions(scene.lang), break_reasons: breakReasons(scene.lang), queues: none ? [] : queues(scene.lang), today: none ? { handled: 0, talk_s: 0, missed: 0 } : { handled: 9, talk_s: 3437, missed: 1 + floor.missed } });
+  return ok({ dispositions: dispositions(scene.lang), break_reasons: breakReasons(scene.lang), queues: none ? [] : queues(scene.lang), transfer_queues: queues(scene.lang), today: none ? { handled: 0, talk_s: 0, missed: 0 } : { handled: 9, talk_s: 3437, missed: 1 + floor.missed } });
 }
 
 /** A refusal of one field. */

@@ -4,7 +4,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use model::input::Command;
-use model::{AgentId, CallId, Event, OfferId, limits};
+use model::{AgentId, CallId, Event, OfferId, Refusal, limits};
 use serde::Deserialize;
 use store::{FloorBatch, FloorRow};
 use utoipa::ToSchema;
@@ -42,6 +42,14 @@ pub(crate) struct WrapUpBody {
 pub(crate) struct NoteBody {
     /// At most 4,000 characters.
     note: String,
+}
+
+/// Where a customer is sent.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TransferBody {
+    /// The id of a queue.
+    queue: String,
 }
 
 /// More time.
@@ -183,6 +191,22 @@ pub(crate) async fn resume(
     Id(call): Id<CallId>,
 ) -> Result<StatusCode, Problem> {
     command_on(&app, &caller, call, Command::Resume { call }).await
+}
+
+/// Sends the customer to a queue, with all that is known of them, and begins the wrap-up.
+#[utoipa::path(post, path = "/api/v1/calls/{call}/transfer", tag = "desk",
+    params(("call" = String, Path)), request_body = TransferBody,
+    responses((status = 204), (status = 422, description = "unknown_choice"),
+        (status = 503, description = "overloaded: the queue is full")))]
+pub(crate) async fn transfer(
+    State(app): State<App>,
+    Signed(caller): Signed,
+    Id(call): Id<CallId>,
+    Body(body): Body<TransferBody>,
+) -> Result<StatusCode, Problem> {
+    // Whose it is decides the cell; what is no id is nobody's.
+    let queue = body.queue.parse().map_err(|_| Problem::from(Refusal::UnknownChoice))?;
+    command_on(&app, &caller, call, Command::Transfer { call, queue }).await
 }
 
 /// Ends the call for both.

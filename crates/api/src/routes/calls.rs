@@ -399,6 +399,7 @@ fn mark_row(config: &TenantConfig, mark: report::ladder::Mark) -> MarkRow {
         MarkKind::CallbackListed(queue) => {
             (MarkName::CallbackListed, queue_named(config, queue).name)
         }
+        MarkKind::Transferred(queue) => (MarkName::Transferred, queue_named(config, queue).name),
     };
     MarkRow { at: At(mark.at), kind, label }
 }

@@ -27,6 +27,8 @@ pub(crate) struct Desk {
     /// The queues I may watch: those I serve, for supervisors all, as many as one live connection
     /// takes.
     queues: Vec<Named>,
+    /// All queues: where a customer can be sent.
+    transfer_queues: Vec<Named>,
     /// My figures since local midnight.
     today: Today,
 }
@@ -58,10 +60,14 @@ pub(crate) async fn show(
     let seat = agent.and_then(|agent| config.agents.get(&agent));
     let mine = |id: &QueueId| seat.is_some_and(|seat| seat.queues.contains(id));
     let may = |id: &&QueueId| caller.role >= Role::Supervisor || mine(id);
-    let mut queues: Vec<Named> =
-        config.queues.keys().filter(may).map(|id| queue_named(&config, *id)).collect();
-    queues.sort_by(|a, b| a.name.cmp(&b.name));
+    let by_name = |mut queues: Vec<Named>| {
+        queues.sort_by(|a, b| a.name.cmp(&b.name));
+        queues
+    };
+    let named = |id: &QueueId| queue_named(&config, *id);
+    let mut queues = by_name(config.queues.keys().filter(may).map(named).collect());
     queues.truncate(QUEUES_MAX);
+    let transfer_queues = by_name(config.queues.keys().map(named).collect());
     let today = match agent.filter(|_| seat.is_some()) {
         Some(agent) => {
             let start = midnight(app.now(), &config.zone);
@@ -73,6 +79,7 @@ pub(crate) async fn show(
         dispositions: choices(&config.dispositions),
         break_reasons: choices(&config.break_reasons),
         queues,
+        transfer_queues,
         today,
     }))
 }

@@ -166,8 +166,12 @@ pub(crate) async fn replace(
     let db = app.db(&caller);
     db.user(id).await?;
     let phones = db.phone_names().await?;
-    // Either ends their session or their telephone.
-    if body.password.is_some() || body.device.as_ref().is_some_and(Option::is_none) {
+    let config = app.config(caller.tenant).await?;
+    let device = seat(&config.agents, id).map(|agent| &agent.device);
+    // Either ends their session, or their conversation is at another telephone than the page says.
+    if body.password.is_some()
+        || body.device.as_ref().is_some_and(|one| is_other(one.as_ref(), device))
+    {
         not_on_contact(&app, &caller, id)?;
     }
     let hash = new_password(&app, &body).await?;
@@ -325,6 +329,20 @@ fn device(
 
 fn seat(agents: &BTreeMap<AgentId, Agent>, user: UserId) -> Option<&Agent> {
     agents.get(&AgentId::of_user(user))
+}
+
+/// Whether somebody gets a telephone of another kind, or none any more.
+fn is_other(wanted: Option<&DeviceBody>, known: Option<&Device>) -> bool {
+    match (wanted, known) {
+        (_, None) => false,
+        (None, Some(_)) => true,
+        (Some(wanted), Some(known)) => !matches!(
+            (wanted, known),
+            (DeviceBody::Browser, Device::Browser)
+                | (DeviceBody::Sip { .. }, Device::Sip { .. })
+                | (DeviceBody::Phone, Device::Phone { .. })
+        ),
+    }
 }
 
 type PhoneNames = BTreeMap<DeviceId, DialString>;

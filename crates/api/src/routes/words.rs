@@ -80,6 +80,7 @@ pub(crate) enum MarkName {
     RecordingEnded,
     WrapUpExtended,
     CallbackListed,
+    Transferred,
 }
 
 impl From<CallOutcome> for OutcomeName {

@@ -21,6 +21,7 @@ async fn commands_arrive_as_they_were_meant() {
     let (call, offer): (CallId, OfferId) = (fresh_id(NOW), fresh_id(NOW));
     let reason = json!({"reason": "lunch"});
     let wrap_up = json!({"disposition": "done", "resolved": true, "note": "Shipped."});
+    let to = json!({"queue": company.queue.to_string()});
     let none = serde_json::Value::Null;
     let calls = format!("/api/v1/calls/{call}");
     let offers = format!("/api/v1/offers/{offer}");
@@ -33,6 +34,7 @@ async fn commands_arrive_as_they_were_meant() {
         (format!("{offers}/decline"), &reason, Command::Decline { offer, reason: "lunch".into() }),
         (format!("{calls}/hold"), &none, Command::Hold { call }),
         (format!("{calls}/resume"), &none, Command::Resume { call }),
+        (format!("{calls}/transfer"), &to, Command::Transfer { call, queue: company.queue }),
         (format!("{calls}/hangup"), &none, Command::Hangup { call }),
         (
             format!("{calls}/wrap-up/extend"),

@@ -255,8 +255,10 @@ async fn nobody_is_removed_while_they_talk() {
     live.publish_talk(7, None);
     let mut without_phone = body.clone();
     without_phone["device"] = Value::Null;
+    let mut elsewhere = body.clone();
+    elsewhere["device"] = serde_json::json!({"kind": "phone"});
     body["password"] = "a new long password".into();
-    for body in [&body, &without_phone] {
+    for body in [&body, &without_phone, &elsewhere] {
         let put = live.house.tell(session, Method::PUT, &path, body).await;
         assert_eq!((put.status, put.code().as_str()), (StatusCode::CONFLICT, "on_contact"));
     }

@@ -49,6 +49,7 @@ fn table() -> Vec<Row> {
     use Who::{Anybody, Seat, Signed};
     let none = || Value::Null;
     let wrap_up = json!({"disposition": "done", "resolved": true});
+    let transfer = json!({"queue": "0193b100-0000-7000-8000-000000000001"});
     let mut rows = vec![
         row("get", "/api/v1/setup", Anybody, Nothing, none()),
         row("post", "/api/v1/setup", Anybody, Nothing, json!({})),
@@ -71,6 +72,7 @@ fn table() -> Vec<Row> {
         row("post", "/api/v1/offers/{offer}/decline", Seat, Live, json!({"reason": "busy"})),
         row("post", "/api/v1/calls/{call}/hold", Seat, Live, none()),
         row("post", "/api/v1/calls/{call}/resume", Seat, Live, none()),
+        row("post", "/api/v1/calls/{call}/transfer", Seat, Live, transfer),
         row("post", "/api/v1/calls/{call}/hangup", Seat, Live, none()),
         row("post", "/api/v1/calls/{call}/wrap-up", Seat, Live, wrap_up),
         row("post", "/api/v1/calls/{call}/wrap-up/extend", Seat, Live, json!({"seconds": 5})),

@@ -59,6 +59,7 @@ impl Cell {
             steps: 0,
             steps_without_wait: 0,
             recording: None,
+            sent_to: None,
             was_handled: false,
             stage: Stage::Answering,
             rev: 0,

@@ -7,6 +7,7 @@ mod arrival;
 mod end;
 mod graph;
 mod talk;
+mod transfer;
 mod wait;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -51,6 +52,9 @@ pub(crate) struct Call {
     pub(crate) steps: u32,
     pub(crate) steps_without_wait: u32,
     pub(crate) recording: Option<RecordingId>,
+    /// The queue that an agent sent the call to, in place of the one that its node names.
+    #[serde(default)]
+    pub(crate) sent_to: Option<QueueId>,
     /// Whether an agent has talked to the customer.
     pub(crate) was_handled: bool,
     pub(crate) stage: Stage,
@@ -157,8 +161,18 @@ pub(crate) struct Talk {
     pub(crate) queued_at: Timestamp,
     pub(crate) connected_at: Timestamp,
     pub(crate) hold_since: Option<Timestamp>,
+    /// Who holds; the customer hears music until nobody does.
+    #[serde(default)]
+    pub(crate) holds: Holds,
     /// The page is gone and may come back.
     pub(crate) lost: bool,
+}
+
+/// Where a conversation is held: by the agent's command, and at the agent's telephone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct Holds {
+    pub(crate) by_command: bool,
+    pub(crate) at_telephone: bool,
 }
 
 impl Cell {

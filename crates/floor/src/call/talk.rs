@@ -11,7 +11,7 @@ use model::{AgentId, CallId, Effect, Event, LegId, OfferId, Refusal};
 
 use crate::agent::Lease;
 use crate::call::end::By;
-use crate::call::{Stage, Talk};
+use crate::call::{Holds, Stage, Talk};
 use crate::cell::{Cell, LegOwner};
 use crate::fault::Fault;
 use crate::mutation::Mutation;
@@ -35,6 +35,7 @@ impl Cell {
             queued_at,
             connected_at: self.now,
             hold_since: None,
+            holds: Holds::default(),
             lost: false,
         };
         if let Some(call) = self.calls.get_mut(&call) {
@@ -109,20 +110,14 @@ impl Cell {
 
     pub(crate) fn hold(&mut self, agent: AgentId, call: CallId) -> Result<(), Refusal> {
         self.stumble(Fault::Hold, call);
-        let now = self.now;
         let talk = self.own_talk(agent, call)?;
         if talk.lost {
             return Err(Refusal::NoDevice);
         }
-        if talk.hold_since.is_some() {
+        if std::mem::replace(&mut talk.holds.by_command, true) {
             return Err(Refusal::WrongState);
         }
-        talk.hold_since = Some(now);
-        if !self.mutated(Mutation::HeardOnHold) {
-            self.changed.calls.insert(call);
-        }
-        self.changed.agents.insert(agent);
-        self.event(Event::HoldStarted { call, agent });
+        self.holds_changed(call);
         Ok(())
     }
 
@@ -131,11 +126,40 @@ impl Cell {
         if talk.lost {
             return Err(Refusal::NoDevice);
         }
-        talk.hold_since.take().ok_or(Refusal::WrongState)?;
-        self.changed.calls.insert(call);
-        self.changed.agents.insert(agent);
-        self.event(Event::HoldEnded { call, agent });
+        if !std::mem::take(&mut talk.holds.by_command) {
+            return Err(Refusal::WrongState);
+        }
+        self.holds_changed(call);
         Ok(())
+    }
+
+    /// An agent's telephone holds the conversation by its own key, or is back. A customer who holds
+    /// holds nobody: what they play is heard.
+    pub(crate) fn leg_held(&mut self, leg: LegId, is_held: bool) {
+        let Some(&LegOwner::Talk(call)) = self.legs.get(&leg) else { return };
+        if let Some(talk) = self.talk_mut(call) {
+            talk.holds.at_telephone = is_held;
+            self.holds_changed(call);
+        }
+    }
+
+    /// Hold begins with the first who holds and ends with the last.
+    fn holds_changed(&mut self, call: CallId) {
+        let now = self.now;
+        let Some(talk) = self.talk_mut(call) else { return };
+        let (agent, holds) = (talk.agent, talk.holds != Holds::default());
+        if holds == talk.hold_since.is_some() {
+            return;
+        }
+        talk.hold_since = holds.then_some(now);
+        if !holds || !self.mutated(Mutation::HeardOnHold) {
+            self.changed.calls.insert(call);
+        }
+        self.changed.agents.insert(agent);
+        self.event(match holds {
+            true => Event::HoldStarted { call, agent },
+            false => Event::HoldEnded { call, agent },
+        });
     }
 
     /// The agent ends the call for both.
@@ -145,7 +169,7 @@ impl Cell {
         Ok(())
     }
 
-    fn own_talk(&mut self, agent: AgentId, call: CallId) -> Result<&mut Talk, Refusal> {
+    pub(crate) fn own_talk(&mut self, agent: AgentId, call: CallId) -> Result<&mut Talk, Refusal> {
         if !self.agents.contains_key(&agent) {
             return Err(Refusal::NotFound);
         }

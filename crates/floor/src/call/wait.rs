@@ -24,14 +24,25 @@ pub(crate) struct Demand {
 }
 
 impl Cell {
-    /// Reads the queue node the call stands on; `None` when it or its queue is gone.
+    /// Reads the queue node the call stands on; `None` when it or its queue is gone. Where an agent
+    /// sent the call elsewhere, what the node asks of agents means nothing.
     pub(crate) fn demand_of(&self, id: CallId) -> Option<Demand> {
         let Node::Queue { queue, skills, priority, wait_s_max, .. } = self.node_of(id)? else {
             return None;
         };
-        let (&queue, _) = self.config.queues.iter().find(|(_, known)| known.name == *queue)?;
-        let (skills, priority) = (skills.clone(), *priority);
-        Some(Demand { queue, skills, priority, wait_s_max: *wait_s_max })
+        let sent_to = self.calls.get(&id).and_then(|call| call.sent_to);
+        let (queue, skills) = match sent_to {
+            Some(queue) => (queue, Skills::new()),
+            None => (self.queue_named(queue)?, skills.clone()),
+        };
+        let priority = *priority;
+        let exists = self.config.queues.contains_key(&queue);
+        exists.then_some(Demand { queue, skills, priority, wait_s_max: *wait_s_max })
+    }
+
+    fn queue_named(&self, name: &str) -> Option<QueueId> {
+        let mut queues = self.config.queues.iter();
+        queues.find(|(_, queue)| queue.name == name).map(|(id, _)| *id)
     }
 
     /// Whether one more contact may wait.

@@ -112,6 +112,9 @@ impl Cell {
     }
 
     fn join_queue(&mut self, id: CallId, prompts: &[String], otherwise: &str) -> Next {
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.sent_to = None;
+        }
         let Some(demand) = self.demand_of(id).filter(|demand| self.has_room(demand)) else {
             return Next::Go(otherwise.to_owned());
         };

@@ -8,6 +8,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use floor::Cell;
+use model::config::Device;
 use model::event::Event;
 use model::id::{Id, IdMint};
 use model::input::Command;
@@ -94,6 +95,8 @@ impl Driver {
                 leg: self.leg(leg),
                 cause: serde_json::from_value(Value::from(cause)).unwrap(),
             },
+            ["held", leg] => Input::LegHeld { leg: self.leg(leg), is_held: true },
+            ["back", leg] => Input::LegHeld { leg: self.leg(leg), is_held: false },
             ["key", leg, key] => {
                 Input::Digit { leg: self.leg(leg), digit: key.chars().next().unwrap() }
             }
@@ -106,6 +109,13 @@ impl Driver {
             }
             ["page", agent, "down", leg] => {
                 Input::DeviceDown { agent: self.world.agents[agent], leg: self.leg(leg) }
+            }
+            ["phone", agent, way] => {
+                let known = &self.world.config.agents[&self.world.agents[agent]];
+                let Device::Phone { device } = known.device else {
+                    panic!("`{agent}` has no telephone that registers")
+                };
+                Input::Phone { device, is_up: way == "up" }
             }
             ["fail", leg] => Input::CallFailed { call: self.call(leg) },
             ["config"] => {
@@ -142,6 +152,11 @@ impl Driver {
             ("hold", _) => Command::Hold { call },
             ("resume", _) => Command::Resume { call },
             ("hangup", _) => Command::Hangup { call },
+            ("transfer", [queue]) => {
+                let known = self.world.queues.get(*queue).copied();
+                let queue = known.unwrap_or_else(|| self.mint.mint(self.now));
+                Command::Transfer { call, queue }
+            }
             ("extend", [seconds]) => {
                 Command::ExtendWrapUp { call, by_ms: seconds.parse::<i64>().unwrap() * 1_000 }
             }
@@ -342,6 +357,12 @@ fn change_config(world: &mut World, change: &str, rest: &[&str]) {
             let queue = world.queues[*queue];
             let agent = config.agents.get_mut(&world.agents[*agent]).unwrap();
             agent.queues = [queue].into();
+        }
+        ("registers", [agent]) => {
+            let agent = config.agents.get_mut(&world.agents[*agent]).unwrap();
+            if let Device::Sip { device, .. } = agent.device {
+                agent.device = Device::Phone { device };
+            }
         }
         // A new version that only says goodbye.
         ("republish", [number]) => {

@@ -91,6 +91,7 @@ fn call_of(cell: &Cell, input: &Input) -> Option<CallId> {
     match input {
         Input::LegUp { leg }
         | Input::LegEnded { leg, .. }
+        | Input::LegHeld { leg, .. }
         | Input::Digit { leg, .. }
         | Input::SecretKey { leg, .. }
         | Input::KeysHeld { leg }
@@ -100,6 +101,7 @@ fn call_of(cell: &Cell, input: &Input) -> Option<CallId> {
         Input::Command { agent, command, .. } => match command {
             Command::Hold { call }
             | Command::Resume { call }
+            | Command::Transfer { call, .. }
             | Command::Hangup { call }
             | Command::ExtendWrapUp { call, .. }
             | Command::WrapUp { call, .. } => Some(*call),

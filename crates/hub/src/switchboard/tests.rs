@@ -18,6 +18,8 @@ struct Bench {
     inbox: Inbox,
     media_takes: Arc<AtomicBool>,
     signalled: Arc<Mutex<Vec<SipCommand>>>,
+    sip_takes: Arc<AtomicBool>,
+    kept: mpsc::UnboundedReceiver<Known>,
     _requests: mpsc::UnboundedReceiver<Request>,
 }
 
@@ -41,22 +43,28 @@ impl Bench {
         let media_takes = Arc::new(AtomicBool::new(true));
         let signalled = Arc::new(Mutex::new(Vec::new()));
         let (takes, heard) = (media_takes.clone(), signalled.clone());
+        let sip_takes = Arc::new(AtomicBool::new(true));
+        let listens = sip_takes.clone();
         let ports = Ports {
             sip: Arc::new(move |command| {
-                heard.lock().expect("no panic").push(command);
-                true
+                let taken = listens.load(Ordering::Relaxed);
+                if taken {
+                    heard.lock().expect("no panic").push(command);
+                }
+                taken
             }),
             media: Arc::new(move |_| takes.load(Ordering::Relaxed)),
         };
         let (requests, received) = mpsc::unbounded_channel();
         let clock = Arc::new(HouseClock::start());
-        let (kept, _) = mpsc::unbounded_channel();
-        let mut board = Switchboard::new(ports, clock, 1, &requests, kept, Caught::default())
+        let (keep, kept) = mpsc::unbounded_channel();
+        let mut board = Switchboard::new(ports, clock, 1, &requests, keep, Caught::default())
             .expect("a thread");
         let (mailbox, inbox) = mailbox();
         let tenant = id(1);
         board.cells.insert(tenant, mailbox);
-        Self { board, tenant, inbox, media_takes, signalled, _requests: received }
+        let _requests = received;
+        Self { board, tenant, inbox, media_takes, signalled, sip_takes, kept, _requests }
     }
 
     fn graph(&mut self, rev: u64, recording: RecordingId) {
@@ -139,4 +147,50 @@ async fn a_full_mailbox_refuses_new_calls_and_nothing_else() {
     assert!(bench.board.legs.is_empty());
     bench.board.hand_in(bench.tenant, id(9), Input::LegUp { leg: id(9) });
     assert!(mailbox.waiting() > limits::CELL_MAILBOX_INPUTS_MAX);
+}
+
+/// Every word of a telephone is kept, and the cell hears of what changes for it.
+#[tokio::test]
+async fn a_registration_is_told_once_and_kept_each_time() {
+    let mut bench = Bench::new();
+    let (tenant, device) = (bench.tenant, id(20));
+    let contact = PhoneContact {
+        uri: "sip:a@192.0.2.7".to_owned(),
+        peer: (Ipv4Addr::LOCALHOST, 5_060).into(),
+        q: 1_000,
+        left_s: 60,
+        instance: None,
+        call_id: "boot".to_owned(),
+        cseq: 1,
+    };
+    for contacts in [vec![contact.clone()], vec![contact], vec![]] {
+        bench.board.sip(SipEvent::Registered { tenant, device, contacts });
+    }
+    let told: Vec<_> = std::iter::from_fn(|| bench.inbox.try_receive())
+        .map(|message| match message {
+            Message::Input { input: Input::Phone { is_up, .. }, .. } => is_up,
+            message => panic!("{message:?}"),
+        })
+        .collect();
+    assert_eq!(told, [true, false]);
+    let kept = std::iter::from_fn(|| bench.kept.try_recv().ok()).map(|known| known.contacts.len());
+    assert_eq!(kept.collect::<Vec<_>>(), [1, 1, 0]);
+}
+
+/// Of two lists of telephones that the SIP plane had no room for, the newer is its last.
+#[tokio::test]
+async fn lists_of_telephones_keep_their_order() {
+    let mut bench = Bench::new();
+    let phones = |n| Request::Phones { tenant: id(n), accounts: vec![], contacts: vec![] };
+    bench.sip_takes.store(false, Ordering::Relaxed);
+    bench.board.request(phones(1));
+    bench.sip_takes.store(true, Ordering::Relaxed);
+    bench.board.request(phones(2));
+    bench.board.flush_endings();
+    let signalled = bench.signalled.lock().expect("no panic");
+    let of = |command: &SipCommand| match command {
+        SipCommand::Phones { tenant, .. } => *tenant,
+        command => panic!("{command:?}"),
+    };
+    assert_eq!(signalled.iter().map(of).collect::<Vec<TenantId>>(), [id(1), id(2)]);
 }

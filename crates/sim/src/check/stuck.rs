@@ -32,8 +32,9 @@ impl Check for NothingStuck {
         for (id, offer) in &ledger.offers {
             let in_time = now <= offer.since + offer.ring + slack;
             ensure(in_time, || format!("{id:?} rings on at {:?}", offer.agent))?;
-            // A telephone that was dialled rings on when the agent gets another.
-            ensure(offer.dialled || ledger.reachable(offer.agent), || {
+            // Where it rings it rings on when the agent gets another telephone: at the one that was
+            // dialled, and at a page that is there.
+            ensure(offer.dialled || ledger.devices.contains_key(&offer.agent), || {
                 format!("{id:?} rings at {:?}, whose telephone is gone", offer.agent)
             })?;
         }

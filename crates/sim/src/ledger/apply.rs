@@ -27,13 +27,21 @@ impl Ledger {
                     consent: Consent::Unasked,
                     recording: None,
                     place: None,
+                    is_sent: false,
+                    sent_by: None,
                 };
                 self.calls.insert(*call, open);
             }
             Event::NodeEntered { call, node } => {
                 if let Some(open) = self.calls.get_mut(call) {
                     open.node = Some(node.clone());
-                    open.place = None;
+                    (open.place, open.is_sent) = (None, false);
+                }
+            }
+            Event::Transferred { call, agent, .. } => {
+                if let Some(open) = self.calls.get_mut(call) {
+                    (open.place, open.is_sent) = (None, true);
+                    open.sent_by = Some(*agent);
                 }
             }
             Event::ConsentTaken { call, consent } => {
@@ -71,6 +79,11 @@ impl Ledger {
                     skills: self.skills_asked(*call),
                     offer: None,
                 };
+                // As if that agent had given it back.
+                let sent_by = self.calls.get_mut(call).and_then(|open| open.sent_by.take());
+                if let Some(agent) = sent_by {
+                    self.refused.insert((*entry, agent), (OfferOutcome::Declined, at));
+                }
                 self.waits.insert(*entry, open);
             }
             Event::QueueLeft { entry, .. } => {
@@ -131,6 +144,7 @@ impl Ledger {
         let node = self
             .calls
             .get(&call)
+            .filter(|open| !open.is_sent)
             .and_then(|open| self.flows.get(&open.flow)?.nodes.get(open.node.as_ref()?));
         match node {
             Some(Node::Queue { skills, .. }) => skills.clone(),

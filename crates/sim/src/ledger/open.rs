@@ -23,6 +23,10 @@ pub struct OpenCall {
     /// The place of the wait that led to a conversation: a wait that follows it without a step of
     /// the flow, because the agent was lost, goes on from there.
     pub(super) place: Option<Timestamp>,
+    /// An agent sent it to the queue where it waits or talks, and no step of the flow.
+    pub(super) is_sent: bool,
+    /// Who did so, until it waits there.
+    pub(super) sent_by: Option<AgentId>,
 }
 
 /// A wait that runs.

@@ -219,6 +219,12 @@ impl World {
             // A click on a page that is gone reaches nobody: the customer hangs up in the end.
             self.agenda.add(end + Span::from_secs(60), Happening::Leaves(customer));
         }
+        if self.chance(self.scenario.people.transfer) {
+            let queue = self.some_queue();
+            let at = self.now + Span::from_micros(self.below(length.micros()));
+            let act = Act::Command(Command::Transfer { call, queue });
+            self.agenda.add(at, Happening::Does(agent, act));
+        }
         let length_ms = length.millis();
         let people = &self.scenario.people;
         let (hold, close, reload) = (people.hold, people.close_tab, people.reload);
@@ -226,6 +232,12 @@ impl World {
             self.plan(length_ms, agent, Act::Command(Command::Hold { call }));
             self.plan(length_ms, agent, Act::Command(Command::Resume { call }));
             self.plan(2 * length_ms, agent, Act::Command(Command::Resume { call }));
+        }
+        if self.desk_legs.contains_key(&leg) && self.chance(hold) {
+            for is_held in [true, false] {
+                let at = self.soon(length_ms);
+                self.agenda.add(at, Happening::Tell(Input::LegHeld { leg, is_held }));
+            }
         }
         if self.is_browser(agent) && self.chance(close) {
             let at = self.soon(length_ms);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use model::input::Command;
 use model::sip::LegCause;
-use model::{AgentId, CallId, DeviceId, Input, LegId, OfferId, Span, Timestamp};
+use model::{AgentId, CallId, DeviceId, Input, LegId, OfferId, QueueId, Span, Timestamp};
 
 use super::agent::Act;
 use super::{Happening, World};
@@ -116,6 +116,13 @@ impl World {
         known.unwrap_or_else(|| self.mint.mint(self.now))
     }
 
+    /// One that there is, or was, or never will be.
+    pub(super) fn some_queue(&mut self) -> QueueId {
+        let queues: Vec<_> = self.first_config.queues.keys().copied().collect();
+        let nth = usize::try_from(self.random.below(queues.len() as u64 + 1)).unwrap_or(0);
+        queues.get(nth).copied().unwrap_or_else(|| self.mint.mint(self.now))
+    }
+
     fn some_offer(&mut self) -> OfferId {
         let nth = usize::try_from(self.random.below(self.recent_offers.len() as u64)).unwrap_or(0);
         let known = self.recent_offers.get(nth).copied();
@@ -126,7 +133,7 @@ impl World {
     pub(super) fn nonsense(&mut self) -> Result<(), Failure> {
         let Some(agent) = self.some_agent() else { return Ok(()) };
         let (call, offer) = (self.some_call(), self.some_offer());
-        let command = match self.random.below(16) {
+        let command = match self.random.below(17) {
             0 => Command::SignIn,
             1 => Command::SignOut,
             2 | 3 => Command::Ready,
@@ -145,6 +152,7 @@ impl World {
                 note: "x".repeat(5_000),
             },
             14 => return self.nonsense_report(call),
+            15 => Command::Transfer { call, queue: self.some_queue() },
             _ => return self.act(agent, Act::OpenPage),
         };
         self.command(agent, command)

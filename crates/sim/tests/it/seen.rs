@@ -35,16 +35,16 @@ macro_rules! vocabulary {
     };
 }
 
-vocabulary!(input, Input: Config Wake ClockJumped CallOffered LegUp LegEnded Digit PlayEnded
+vocabulary!(input, Input: Config Wake ClockJumped CallOffered LegUp LegEnded LegHeld Digit PlayEnded
     DeviceUp DeviceDown Phone WakeFailed TimerPutOff CallFailed Command SecretKey KeysHeld);
-vocabulary!(command, Command: SignIn SignOut Ready Break Accept Decline Hold Resume Hangup
+vocabulary!(command, Command: SignIn SignOut Ready Break Accept Decline Hold Resume Transfer Hangup
     ExtendWrapUp WrapUp);
 vocabulary!(leg_cause, LegCause: FarHangup Hangup Cancelled Busy NoAnswer Declined Unreachable NoAck
     MediaTimeout Refused InternalError NodeFailure);
 vocabulary!(event, Event: CallStarted CallAnswered NodeEntered Chosen Collected ConsentTaken
     LanguageSet Queued QueueLeft Offered OfferEnded Connected Disconnected HoldStarted HoldEnded
     AgentLost AgentRegained RecordingStarted RecordingEnded WrapUpStarted WrapUpExtended WrapUpEnded
-    CallEnded CallbackListed AgentState DeviceUp DeviceDown RecordGap ClockJumped);
+    CallEnded CallbackListed Transferred AgentState DeviceUp DeviceDown RecordGap ClockJumped);
 vocabulary!(queue_outcome, QueueOutcome: Answered Abandoned ShortAbandoned TimedOut Lost);
 vocabulary!(offer_outcome, OfferOutcome: Accepted Declined NoAnswer Withdrawn DeviceLost NotRung);
 vocabulary!(decline_reason, DeclineReason: NotPrepared CannotHelp Technical Other);

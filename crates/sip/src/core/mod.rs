@@ -183,7 +183,7 @@ impl Core {
             | SipCommand::Reanswer { leg, .. }
             | SipCommand::RefuseChange { leg, .. }
             | SipCommand::Hangup { leg, .. } => self.works_on(*leg),
-            SipCommand::Phones { .. } => {}
+            SipCommand::Phones { .. } | SipCommand::PhonesNamed => {}
         }
         match command {
             SipCommand::Answer { leg, local } => self.answer(leg, &local),
@@ -198,6 +198,7 @@ impl Core {
                 self.refuse_change(leg, change, status);
             }
             SipCommand::Hangup { leg, cause } => self.hangup(leg, cause),
+            SipCommand::PhonesNamed => self.registrar.open(),
             SipCommand::Phones { tenant, accounts, contacts } => {
                 self.phones(tenant, accounts, contacts);
             }

@@ -65,6 +65,8 @@ impl Core {
     }
 
     fn tell_of(&mut self, News { tenant, device, contacts }: News) {
+        let homes = contacts.iter().map(|contact| contact.peer.ip().to_canonical());
+        self.env.port.homes().set(device, homes.collect());
         self.events.push(SipEvent::Registered { tenant, device, contacts });
     }
 }

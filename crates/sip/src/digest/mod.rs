@@ -8,6 +8,7 @@
 mod credentials;
 
 use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use md5::Md5;
@@ -34,6 +35,9 @@ impl Algorithm {
     }
 }
 
+/// The present second, and who asks.
+pub(crate) type Guest = (u64, IpAddr);
+
 /// What credentials are worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Worth {
@@ -42,8 +46,11 @@ pub(crate) enum Worth {
     /// They know it, but the nonce is too old or the request was sent before: challenge anew, and
     /// say that nobody has to type anything (`stale=true`).
     Stale,
-    /// Whoever sent them does not know the secret, or says something that proves nothing.
+    /// Whoever sent them heard a challenge of ours and does not know the secret.
     Wrong,
+    /// They are wrong and answer no challenge of this process to that address: anybody can send
+    /// them in anybody's name.
+    Unasked,
 }
 
 /// Which requests of one nonce came already (RFC 7616 section 3.4: `nc`).
@@ -89,8 +96,8 @@ impl Nonces {
 
     /// The value of WWW-Authenticate. It is one: telephones that know MD5 alone give up where
     /// another algorithm stands beside it.
-    pub(crate) fn challenge(&self, second: u64, is_stale: bool, algorithm: Algorithm) -> String {
-        let (nonce, name) = (self.make(second), algorithm.name());
+    pub(crate) fn challenge(&self, guest: Guest, is_stale: bool, algorithm: Algorithm) -> String {
+        let (nonce, name) = (self.make(guest), algorithm.name());
         let stale = if is_stale { ", stale=true" } else { "" };
         format!(
             "Digest realm=\"{REALM}\", nonce=\"{nonce}\", algorithm={name}, qop=\"auth\"{stale}"
@@ -101,22 +108,22 @@ impl Nonces {
     /// is the same, and they are wrong.
     pub(crate) fn weigh(
         &mut self,
-        second: u64,
+        guest: Guest,
         method: &str,
         credentials: &Credentials<'_>,
         account: Option<&Ha1>,
     ) -> Worth {
-        let age = self.age(second, &credentials.nonce);
+        let (second, age) = (guest.0, self.age(guest, &credentials.nonce));
         let own = |ha1: &&Ha1| Algorithm::from(ha1.digest()) == credentials.algorithm;
         let known = account.filter(own).map(Ha1::hex);
         let right = response(method, credentials, known.unwrap_or(""));
         let fits = bool::from(right.as_bytes().ct_eq(credentials.response.as_bytes()));
         if known.is_none() || !fits || credentials.realm != REALM {
-            return Worth::Wrong;
+            return if age.is_some() { Worth::Wrong } else { Worth::Unasked };
         }
         match age {
             Some(age) if age <= limits::SIP_NONCE_S => {}
-            // Proven with a nonce of an earlier start of the house as well.
+            // Proven with a nonce of an earlier start of the house, or from elsewhere, as well.
             Some(_) | None => return Worth::Stale,
         }
         if self.is_first(second, &credentials.nonce, credentials.count) {
@@ -126,26 +133,27 @@ impl Nonces {
         }
     }
 
-    fn make(&self, second: u64) -> String {
+    fn make(&self, (second, source): Guest) -> String {
         let text = format!("{second:08x}{}", hex(&random::<{ RANDOM_DIGITS / 2 }>()));
-        let check = self.check(&text);
+        let check = self.check(&text, source);
         text + &check
     }
 
-    fn check(&self, text: &str) -> String {
+    fn check(&self, text: &str, source: IpAddr) -> String {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("any length is a key");
         mac.update(text.as_bytes());
+        mac.update(source.to_canonical().to_string().as_bytes());
         hex(&mac.finalize().into_bytes()[..CHECK_DIGITS / 2])
     }
 
-    /// How old a nonce is, in seconds, if it is ours.
-    fn age(&self, second: u64, nonce: &str) -> Option<u64> {
+    /// How old a nonce is, in seconds, if we gave it to that address.
+    fn age(&self, (second, source): Guest, nonce: &str) -> Option<u64> {
         let all = SECOND_DIGITS + RANDOM_DIGITS + CHECK_DIGITS;
         if nonce.len() != all || !nonce.is_ascii() {
             return None;
         }
         let (text, check) = nonce.split_at(SECOND_DIGITS + RANDOM_DIGITS);
-        let ours = bool::from(self.check(text).as_bytes().ct_eq(check.as_bytes()));
+        let ours = bool::from(self.check(text, source).as_bytes().ct_eq(check.as_bytes()));
         let made = u64::from_str_radix(&text[..SECOND_DIGITS], 16).ok().filter(|_| ours)?;
         Some(second.saturating_sub(made))
     }

@@ -66,9 +66,11 @@ pub(crate) fn account(secret: &str, digest: KeptAs) -> Ha1 {
     Ha1::new(digest, Algorithm::from(digest).hash(&text))
 }
 
+const SOURCE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
+
 fn weigh(nonces: &mut Nonces, second: u64, method: &str, answer: &str, account: &Ha1) -> Worth {
     let credentials = Credentials::read(answer).expect("credentials");
-    nonces.weigh(second, method, &credentials, Some(account))
+    nonces.weigh((second, SOURCE), method, &credentials, Some(account))
 }
 
 #[test]
@@ -76,7 +78,7 @@ fn only_the_secret_proves_and_only_once() {
     let mut nonces = Nonces::new();
     for digest in [KeptAs::Sha256, KeptAs::Md5] {
         let (account, algorithm) = (account("right", digest), Algorithm::from(digest));
-        let challenge = nonces.challenge(1_000, false, algorithm);
+        let challenge = nonces.challenge((1_000, SOURCE), false, algorithm);
         assert!(challenge.contains(&format!("algorithm={},", algorithm.name())), "{challenge}");
         let right = Telephone { secret: "right", algorithm };
         let wrong = Telephone { secret: "wrong", algorithm };
@@ -100,7 +102,7 @@ fn only_the_secret_proves_and_only_once() {
 fn old_and_foreign_nonces_are_stale_for_who_knows_the_secret_and_nothing_for_others() {
     let account = account("right", KeptAs::Sha256);
     let mut nonces = Nonces::new();
-    let challenge = &nonces.challenge(1_000, true, Algorithm::Sha256);
+    let challenge = &nonces.challenge((1_000, SOURCE), true, Algorithm::Sha256);
     assert!(challenge.contains("stale=true"), "{challenge}");
     let telephone = Telephone { secret: "right", algorithm: Algorithm::Sha256 };
     let answer = telephone.answer(challenge, "REGISTER", 1);
@@ -108,11 +110,19 @@ fn old_and_foreign_nonces_are_stale_for_who_knows_the_secret_and_nothing_for_oth
     assert_eq!(weigh(&mut nonces, late, "REGISTER", &answer, &account), Worth::Stale);
     let mut restarted = Nonces::new();
     assert_eq!(weigh(&mut restarted, 1_000, "REGISTER", &answer, &account), Worth::Stale);
+    let (elsewhere, credentials) = ("192.0.2.8".parse().unwrap(), Credentials::read(&answer));
+    let moved = nonces.weigh((1_000, elsewhere), "REGISTER", &credentials.unwrap(), Some(&account));
+    assert_eq!(moved, Worth::Stale, "it is asked anew where it is now");
     let guess = Telephone { secret: "guess", ..telephone };
     let guessed = guess.answer(challenge, "REGISTER", 1);
     assert_eq!(weigh(&mut nonces, late, "REGISTER", &guessed, &account), Worth::Wrong);
+    assert_eq!(weigh(&mut restarted, 1_000, "REGISTER", &guessed, &account), Worth::Unasked);
     let credentials = Credentials::read(&answer).expect("credentials");
-    assert_eq!(nonces.weigh(1_000, "REGISTER", &credentials, None), Worth::Wrong, "nobody");
+    assert_eq!(
+        nonces.weigh((1_000, SOURCE), "REGISTER", &credentials, None),
+        Worth::Wrong,
+        "nobody"
+    );
     assert!(nonces.used.is_empty(), "nothing was kept of any of them");
 }
 
@@ -122,7 +132,7 @@ fn nonces_in_use_have_a_limit() {
     let mut nonces = Nonces::new();
     let telephone = Telephone { secret: "right", algorithm: Algorithm::Sha256 };
     for _ in 0..limits::SIP_NONCES_USED_MAX + 10 {
-        let challenge = nonces.challenge(1_000, false, Algorithm::Sha256);
+        let challenge = nonces.challenge((1_000, SOURCE), false, Algorithm::Sha256);
         let answer = telephone.answer(&challenge, "REGISTER", 1);
         assert_eq!(weigh(&mut nonces, 1_000, "REGISTER", &answer, &account), Worth::Proven);
     }

@@ -16,6 +16,7 @@ use model::limits;
 use crate::addr;
 use crate::ban::{Bans, Conduct};
 use crate::counters::Why;
+use crate::homes::Homes;
 use crate::message::Message;
 use crate::rate::Rates;
 use crate::reply::{self, ALLOW, Refusal};
@@ -72,6 +73,7 @@ struct Request<'a> {
 
 pub(crate) struct Filter {
     shared: Arc<Shared>,
+    pub(crate) homes: Homes,
     sources: Sources,
     started: Instant,
 }
@@ -90,14 +92,15 @@ impl Filter {
         let rates = |per_second| Rates::new(per_second, limits::SIP_SOURCES_MAX);
         let bans = Bans::new(shared.config.ban.as_secs().max(1), limits::SIP_SOURCES_MAX);
         let sources = Sources { outside: rates(outside), inside: rates(inside), bans };
-        Self { shared, sources, started: Instant::now() }
+        Self { shared, homes: Homes::default(), sources, started: Instant::now() }
     }
 
     /// Judges a datagram. `is_copy` says that the same one passed shortly before.
     pub(crate) fn judge(&mut self, datagram: &[u8], source: SocketAddr, is_copy: bool) -> Verdict {
         let second = self.started.elapsed().as_secs();
-        let (ip, trusted) = (source.ip().to_canonical(), self.is_trusted(source));
-        let banned = !trusted && self.sources.bans.is_banned(ip, second);
+        let ip = source.ip().to_canonical();
+        let spared = self.is_trusted(source) || self.homes.has(ip);
+        let banned = !spared && self.sources.bans.is_banned(ip, second);
         if banned && !self.belongs(datagram) {
             self.shared.tally.refuse(Why::Banned);
             return Verdict::Drop;
@@ -110,7 +113,7 @@ impl Filter {
         }
         let Some(head) = wire::read(datagram) else {
             self.shared.tally.refuse(Why::NotSip);
-            self.note(ip, second, trusted, Some(Why::NotSip));
+            self.note(ip, second, spared, Some(Why::NotSip));
             return Verdict::Drop;
         };
         let (judged, reply_to) = if head.start().starts_with("SIP/") {
@@ -123,7 +126,7 @@ impl Filter {
             Ok(_) => None,
             Err(Stop::Silent(why) | Stop::Answer(why, _)) => Some(*why),
         };
-        self.note(ip, second, trusted, why);
+        self.note(ip, second, spared, why);
         match judged {
             Ok(end) => {
                 let body = datagram[head.body_at..end].to_vec();
@@ -149,10 +152,10 @@ impl Filter {
         })
     }
 
-    /// Takes note of how a source behaves. A trusted one is never banned: its address is where
-    /// the calls come from, and addresses can be forged.
-    fn note(&mut self, ip: IpAddr, second: u64, trusted: bool, why: Option<Why>) {
-        if trusted {
+    /// Takes note of how a source behaves. A trusted one is never banned, nor one where telephones
+    /// are registered: its address is where the calls come from, and addresses can be forged.
+    fn note(&mut self, ip: IpAddr, second: u64, spared: bool, why: Option<Why>) {
+        if spared {
             return;
         }
         if self.sources.bans.note(ip, second, why.map_or(Conduct::Fair, conduct)) {
@@ -363,7 +366,8 @@ fn tag<'a>(head: &'a Head<'_>, name: Name) -> Option<&'a str> {
     head.first(name).and_then(addr::name_addr).and_then(|name| addr::param(name.params, "tag"))
 }
 
-fn busy(retry_after_s: u32) -> Refusal {
+/// 503, and when to try again.
+pub(crate) fn busy(retry_after_s: u32) -> Refusal {
     Refusal::new(503, "Service Unavailable").with("Retry-After", &retry_after_s.to_string())
 }
 

@@ -29,6 +29,7 @@ fn phone(n: u64, secret: &str) -> PhoneAccount {
 
 fn registrar() -> Registrar {
     let mut registrar = Registrar::new();
+    registrar.open();
     assert_eq!(registrar.set(0, tenant(1), vec![phone(1, "right")], vec![]), []);
     registrar
 }
@@ -166,8 +167,17 @@ fn nobody_else_registers() {
 }
 
 #[test]
+fn before_all_are_named_telephones_are_asked_to_wait() {
+    let mut early = Registrar::new();
+    let (why, refusal) = refused(Asker::new(&mut early, 1).plainly(HERE));
+    assert_eq!((why, refusal.status), (Why::Full, 503));
+    assert!(refusal.headers.starts_with("Retry-After: "), "{refusal:?}");
+}
+
+#[test]
 fn an_old_telephone_is_challenged_as_it_knows_how() {
     let mut registrar = Registrar::new();
+    registrar.open();
     let ha1 = account("right", Digest::Md5);
     let old = PhoneAccount { device: device(1), username: "7k2m".parse().unwrap(), ha1 };
     registrar.set(0, tenant(1), vec![old], vec![]);
@@ -191,6 +201,15 @@ fn whoever_guesses_too_often_is_not_heard_and_the_telephone_is() {
     }
     let (why, refusal) = refused(Asker::new(&mut registrar, 1).with(&OWN, HERE));
     assert_eq!((why, refusal.status), (Why::LockedOut, 403));
+    // Whoever never heard a challenge is nobody who guesses.
+    let mut other = Registrar::new();
+    other.open();
+    other.set(0, tenant(1), vec![phone(1, "right")], vec![]);
+    let foreign = Asker::new(&mut registrar, 1).challenge();
+    for _ in 0..2 * limits::SIP_WRONG_SECRETS_MAX {
+        let forged = format!("Authorization: {}\r\n{HERE}", guess.answer(&foreign, "REGISTER", 1));
+        assert_eq!(refused(Asker::new(&mut other, 1).plainly(&forged)).0, Why::Unproven);
+    }
     let later = 1 + limits::SIP_LOCKOUT_S;
     done(Asker::new(&mut registrar, later).with(&OWN, HERE));
 }

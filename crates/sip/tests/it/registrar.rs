@@ -72,6 +72,7 @@ fn proof(challenge: &Message, secret: &str) -> String {
 async fn a_telephone_registers_and_is_rung_where_it_is() {
     let (plane, mut events) = start(quick()).unwrap();
     plane.send(phones("right")).unwrap();
+    plane.send(SipCommand::PhonesNamed).unwrap();
     // From a network that may not call in.
     let peer = Peer::new(plane.local_addr()).await;
     peer.send(&register(&peer, 1, &peer.contact())).await;
@@ -113,6 +114,7 @@ async fn a_telephone_registers_and_is_rung_where_it_is() {
 async fn whoever_does_not_know_the_secret_is_told_so_and_nothing_happens() {
     let (plane, mut events) = start(quick()).unwrap();
     plane.send(phones("right")).unwrap();
+    plane.send(SipCommand::PhonesNamed).unwrap();
     let peer = Peer::new(plane.local_addr()).await;
     peer.send(&register(&peer, 1, &peer.contact())).await;
     let challenge = peer.status(401).await;

@@ -123,6 +123,7 @@ async fn every_torture_message_gets_its_reaction() {
         .collect();
     let config = SipConfig { rate_per_source: u32::MAX, ..quick() };
     let (plane, mut events) = start(config).unwrap();
+    plane.send(SipCommand::PhonesNamed).unwrap();
     let files = index();
     assert_eq!(files.len(), 61);
     assert_eq!(expected.len(), files.len());

@@ -211,7 +211,9 @@ impl Write {
     }
 
     async fn write_phones(&self, conn: &mut SqliteConnection) -> Result<(), StoreError> {
-        for device in &self.phones_gone {
+        // With another secret a telephone is nowhere, also after a restart.
+        let renewed = self.phone_secrets.iter().map(|phone| phone.device);
+        for device in self.phones_gone.iter().copied().chain(renewed) {
             for statement in [
                 "DELETE FROM phone WHERE tenant_id = $1 AND device_id = $2",
                 "DELETE FROM phone_contact WHERE tenant_id = $1 AND device_id = $2",
@@ -226,9 +228,7 @@ impl Write {
         for PhoneAccount { device, username, ha1 } in &self.phone_secrets {
             sqlx::query(
                 "INSERT INTO phone (tenant_id, device_id, username, digest, ha1, made_at)
-                 VALUES ($1, $2, $3, $4, $5, $6)
-                 ON CONFLICT (tenant_id, device_id) DO UPDATE SET username = excluded.username,
-                     digest = excluded.digest, ha1 = excluded.ha1, made_at = excluded.made_at",
+                 VALUES ($1, $2, $3, $4, $5, $6)",
             )
             .bind(self.tenant.as_str())
             .bind(device.to_string())

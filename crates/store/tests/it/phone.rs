@@ -73,6 +73,9 @@ async fn a_telephone_keeps_its_name_and_goes_with_its_agent() {
     assert!(!snapshot.contains(second.ha1.hex()) && !snapshot.contains(&name));
 
     let kept = BTreeMap::from([(device, vec![contact(100)])]);
+    db.keep_phone_contacts(kept.clone(), NOW).await.unwrap();
+    phone(&db, &house, device).await.unwrap();
+    assert_eq!(db.phone_contacts(NOW).await.unwrap(), [], "with another secret it is nowhere");
     db.keep_phone_contacts(kept, NOW).await.unwrap();
     db.edit_config(edit("the page again"), |draft| {
         let agent = draft.config.agents.get_mut(&house.agent).expect("the agent");

@@ -298,6 +298,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/calls/{call}/transfer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends the customer to a queue, with all that is known of them, and begins the wrap-up. */
+        post: operations["post_calls_call_transfer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/calls/{call}/wrap-up": {
         parameters: {
             query?: never;
@@ -1030,6 +1047,8 @@ export interface components {
             queues: components["schemas"]["Named"][];
             /** @description My figures since local midnight. */
             today: components["schemas"]["Today"];
+            /** @description All queues: where a customer can be sent. */
+            transfer_queues: components["schemas"]["Named"][];
         };
         /** @description A telephone. */
         DeviceBody: {
@@ -1162,7 +1181,7 @@ export interface components {
          * @description What a point in time is.
          * @enum {string}
          */
-        MarkName: "chosen" | "collected" | "consent" | "recording_started" | "recording_ended" | "wrap_up_extended" | "callback_listed";
+        MarkName: "chosen" | "collected" | "consent" | "recording_started" | "recording_ended" | "wrap_up_extended" | "callback_listed" | "transferred";
         /** @description A point in time. */
         MarkRow: {
             at: components["schemas"]["At"];
@@ -1673,6 +1692,11 @@ export interface components {
              * @description Time talked, hold left aside.
              */
             talk_s: number;
+        };
+        /** @description Where a customer is sent. */
+        TransferBody: {
+            /** @description The id of a queue. */
+            queue: string;
         };
         /** @description Somebody, as they are to be. */
         UserBody: {
@@ -2204,6 +2228,43 @@ export interface operations {
         requestBody?: never;
         responses: {
             204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_calls_call_transfer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                call: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TransferBody"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description unknown_choice */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description overloaded: the queue is full */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

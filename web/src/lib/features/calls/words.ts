@@ -32,7 +32,8 @@ const MARKS: Record<string, (label: string, fact?: Fact) => string> = {
   recording_started: () => m.step_recording_started(),
   recording_ended: () => m.step_recording_ended(),
   wrap_up_extended: (label) => m.step_wrap_up_extended({ name: label }),
-  callback_listed: () => m.step_callback_listed()
+  callback_listed: () => m.step_callback_listed(),
+  transferred: (queue) => m.step_transferred({ queue })
 };
 
 /** What happened, in words. */

@@ -12,7 +12,7 @@ import { HandIn } from './handin';
 
 export type Command =
   | 'sign-in' | 'sign-out' | 'ready' | 'break'
-  | 'accept' | 'decline' | 'hold' | 'resume' | 'hangup' | 'wrap-up' | 'extend';
+  | 'accept' | 'decline' | 'hold' | 'resume' | 'transfer' | 'hangup' | 'wrap-up' | 'extend';
 
 class Desk {
   readonly info = new Resource<DeskInfo>(() => api.get<DeskInfo>('/desk'));
@@ -92,6 +92,12 @@ class Desk {
     await this.#run(way, `/calls/${call.contact.call}/${way}`);
   }
 
+  /** Sends the customer to a queue; what is typed stays for the wrap-up that begins. */
+  async transfer(queue: string): Promise<void> {
+    const call = this.me?.call;
+    if (call) await this.#run('transfer', `/calls/${call.contact.call}/transfer`, { queue });
+  }
+
   async hangUp(): Promise<void> {
     const call = this.me?.call;
     if (call) await this.#run('hangup', `/calls/${call.contact.call}/hangup`);
@@ -148,6 +154,7 @@ function failedWord(command: Command): string {
   const words: Record<Command, () => string> = {
     'sign-in': m.failed_sign_in, 'sign-out': m.failed_sign_out, ready: m.failed_ready, break: m.failed_break,
     accept: m.failed_accept, decline: m.failed_decline, hold: m.failed_hold, resume: m.failed_resume,
+    transfer: m.failed_transfer,
     hangup: m.failed_hangup, 'wrap-up': m.failed_wrap_up, extend: m.failed_extend
   };
   return words[command]();

@@ -20,6 +20,7 @@ import Pause from '@lucide/svelte/icons/pause';
 import Phone from '@lucide/svelte/icons/phone';
 import PhoneOff from '@lucide/svelte/icons/phone-off';
 import Search from '@lucide/svelte/icons/search';
+import PhoneForwarded from '@lucide/svelte/icons/phone-forwarded';
 import PhoneMissed from '@lucide/svelte/icons/phone-missed';
 import Sun from '@lucide/svelte/icons/sun';
 import Timer from '@lucide/svelte/icons/timer';
@@ -57,6 +58,9 @@ function contactCommands(): CommandItem[] {
     const here = speaksHere();
     if (here) items.push({ id: 'mute', group, word: telephone.muted ? m.unmute() : m.mute(), icon: icon(Mic), kbd: 'M', run: () => telephone.setMuted(!telephone.muted) });
     items.push({ id: 'hold', group, word: me.call.hold_since ? m.resume() : m.hold(), icon: icon(Pause), kbd: 'H', run: () => void desk.toggleHold() });
+    for (const { id, name } of desk.info.data?.transfer_queues ?? []) {
+      items.push({ id: `transfer-${id}`, group, word: `${m.transfer()}: ${name}`, icon: icon(PhoneForwarded), run: () => void desk.transfer(id) });
+    }
     if (here) items.push({ id: 'keypad', group, word: m.keypad(), icon: icon(Grip), run: () => (opened.keypad = true) });
     items.push({ id: 'hangup', group, word: m.hang_up(), icon: icon(PhoneOff), run: () => void desk.hangUp() });
   }

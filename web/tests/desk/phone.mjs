@@ -33,7 +33,7 @@ export async function phone({ page, mock, state }) {
   await page.keyboard.press('Escape');
   mock.lift(SCENE);
   await state('Talking');
-  assert.deepEqual(await bar.getByRole('button').allInnerTexts(), ['Hold', 'Hang up'], 'mute and keys are the telephone\'s');
+  assert.deepEqual(await bar.getByRole('button').allInnerTexts(), ['Hold', 'Transfer', 'Hang up'], 'mute and keys are the telephone\'s');
   await page.keyboard.press('m');
   await page.keyboard.press('h');
   await state('Hold');

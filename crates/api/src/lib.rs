@@ -16,6 +16,7 @@ mod furnish;
 mod guard;
 mod idempotency;
 mod layer;
+mod linger;
 mod page;
 mod pages;
 mod ports;

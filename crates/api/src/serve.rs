@@ -27,6 +27,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tower::ServiceExt;
 
 use crate::client::{Network, network_of};
+use crate::linger::Lingering;
 
 /// How long the head of a request may take, and how long an idle connection is kept.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
@@ -122,6 +123,7 @@ impl Door {
                 accepted = listener.accept() => match accepted {
                     Ok((stream, peer)) => match self.admit(&taken, peer.ip(), open.len()) {
                         Some(place) => {
+                            let place = Arc::new(place);
                             let guest = Guest { peer, place, stopped: stopped.clone() };
                             open.spawn(greet(stream, guest, app.clone(), self.tls.clone()));
                         }
@@ -158,7 +160,7 @@ impl Door {
 /// Who is at the other end of a connection.
 struct Guest {
     peer: SocketAddr,
-    place: Place,
+    place: Arc<Place>,
     stopped: watch::Receiver<bool>,
 }
 
@@ -166,6 +168,7 @@ struct Guest {
 async fn greet(stream: TcpStream, guest: Guest, app: Router, tls: Option<TlsAcceptor>) {
     // Answers are small: they go out at once.
     let _ = stream.set_nodelay(true);
+    let stream = Lingering::new(stream, Arc::clone(&guest.place));
     let Some(tls) = tls else { return converse(stream, guest, app, false).await };
     let mut stopped = guest.stopped.clone();
     let shaken = tokio::select! {
@@ -186,7 +189,6 @@ where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let Guest { peer, place, mut stopped } = guest;
-    let place = Arc::new(place);
     let service = tower::service_fn(move |request: hyper::Request<Incoming>| {
         let mut request: Request = request.map(axum::body::Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
@@ -222,7 +224,7 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::routing::get;
+    use axum::routing::{get, post};
     use std::sync::atomic::{AtomicBool, Ordering};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::time::{Instant, timeout};
@@ -241,7 +243,8 @@ mod tests {
                         peer.ip().to_string()
                     }),
                 )
-                .route("/slow", get(slow));
+                .route("/slow", get(slow))
+                .route("/refused", post(|| async { StatusCode::PAYLOAD_TOO_LARGE }));
         tokio::spawn(async move {
             let door = Door { proxies: vec![], per_address, total: 100, tls: None };
             door.serve(listener, app, async move { _ = stopped.wait_for(|stop| *stop).await }).await
@@ -321,6 +324,20 @@ mod tests {
         let mut rest = Vec::new();
         timeout(PATIENCE, wire.read_to_end(&mut rest)).await.unwrap().unwrap();
         assert!(began.elapsed() >= HEAD_TIME_MAX && !rest.starts_with(b"HTTP/1.1 200"));
+    }
+
+    #[tokio::test]
+    async fn whoever_sends_too_much_still_reads_the_answer() {
+        let (address, _stop) = open(2).await;
+        let mut wire = TcpStream::connect(address).await.unwrap();
+        let head = b"POST /refused HTTP/1.1\r\nHost: a\r\nContent-Length: 20000000\r\n\r\n";
+        wire.write_all(head).await.unwrap();
+        // Far more than both systems keep for a connection, so that it is refused with much unread.
+        let body = vec![0; 20_000_000];
+        timeout(PATIENCE, wire.write_all(&body)).await.unwrap().unwrap();
+        let mut said = String::new();
+        timeout(PATIENCE, wire.read_to_string(&mut said)).await.unwrap().unwrap();
+        assert!(said.starts_with("HTTP/1.1 413"), "{said}");
     }
 
     #[tokio::test]

@@ -29,8 +29,6 @@ const RECHECK: Duration = Duration::from_secs(3);
 const SILENCE_MAX: Duration = Duration::from_secs(75);
 /// A page that does not take one frame in this time is too slow.
 const SEND_TIME_MAX: Duration = Duration::from_secs(20);
-/// How long a page that is sent away may take to close its side.
-const FAREWELL: Duration = Duration::from_secs(2);
 /// Frames a page may send in [`RECHECK`]; more is no page of ours.
 const FRAMES_MAX: u32 = 400;
 /// Faults after which talking on makes no sense.
@@ -101,9 +99,6 @@ pub(crate) async fn run(app: App, caller: Caller, socket: WebSocket) {
         let close = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
         // Also a page that reads nothing must not keep this task.
         let _ = timeout(SEND_TIME_MAX, outgoing.send(close)).await;
-        // What the page still sends is read away: closing over it would cost it our reason.
-        let rest = async { while let Some(Ok(_)) = incoming.next().await {} };
-        let _ = timeout(FAREWELL, rest).await;
     }
     drop(outgoing);
     if timeout(SEND_TIME_MAX, writer).await.is_err() {

@@ -23,10 +23,10 @@ export async function noBaresip() {
 }
 
 /** A baresip in a folder of its own, which says the chirps of a code and records both sides there. */
-function start(folder, { user, at = OWN_IP, code, account = 'regint=0', commands = [] }) {
+function start(folder, { user, at = OWN_IP, over = 'udp', code, account = 'regint=0', commands = [] }) {
   mkdirSync(folder, { recursive: true });
   const modules = MODULES.find((path) => existsSync(path));
-  writeFileSync(join(folder, 'accounts'), `<sip:${user}@${at}>;audio_codecs=pcmu/8000/1;dtmfmode=rtpevent;${account}\n`);
+  writeFileSync(join(folder, 'accounts'), `<sip:${user}@${at};transport=${over}>;audio_codecs=pcmu/8000/1;dtmfmode=rtpevent;${account}\n`);
   writeFileSync(join(folder, 'contacts'), '');
   writeFileSync(
     join(folder, 'config'),
@@ -93,16 +93,16 @@ export class Telephone {
     return Telephone.#start(house, { user, code, account: 'regint=0;answermode=auto' });
   }
 
-  /** One that registers; `server`, `username` and `secret` are what has to be entered there. */
-  static registering(house, { server, username, secret }, code) {
+  /** One that registers; `server`, `username` and `secret` are what has to be entered there, and `over` which transport. */
+  static registering(house, { server, username, secret, over }, code) {
     const account = `regint=60;auth_user=${username};auth_pass=${secret};answermode=auto`;
-    return Telephone.#start(house, { user: username, at: server, code, account });
+    return Telephone.#start(house, { user: username, at: server, over, code, account });
   }
 
-  static async #start(house, { user, at, code, account }) {
+  static async #start(house, { user, at, over, code, account }) {
     const telephone = new Telephone();
     telephone.folder = join(house.folder, `telephone-${user}`);
-    telephone.program = start(telephone.folder, { user, at, code, account });
+    telephone.program = start(telephone.folder, { user, at, over, code, account });
     await telephone.says(/baresip is ready/);
     telephone.program.write('/sipstat');
     [, telephone.address] = await telephone.says(new RegExp(`(${OWN_IP.replaceAll('.', '\\.')}:\\d+) \\(UDP\\)`));

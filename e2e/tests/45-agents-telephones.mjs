@@ -186,6 +186,31 @@ async function registers(stage, say) {
   await next.bye();
 }
 
+/** Over a connection; when that ends, so does the telephone, and nobody waits until its registration does. */
+async function overConnections(stage, say) {
+  const house = await stage.house({ first: 'notice', wrap_up_ms: 0, env: { ANTIPHON_SIP__TLS: '127.0.0.1:0' } });
+  const ann = await stage.seat('Ann', null);
+  const account = await house.request('POST', `/api/v1/users/${ann.id}/phone-secret`, { digest: 'md5' });
+  await ann.ready();
+  for (const [over, server] of [['tcp', house.sip], ['tls', house.sips]]) {
+    await ann.shows('no_device');
+    const telephone = await Telephone.registering(house, { ...account, server, over }, CODES.page);
+    stage.also(telephone);
+    await ann.shows('ready');
+    assert.match(await (await fetch(`${house.http}/metrics`)).text(), /^antiphon_sip_connections 1$/m);
+    const caller = stage.caller({ keys: '', hangUp: `sound+${TALK_MS}ms` });
+    const diary = await caller.over();
+    assert(diary.heard.includes(CODES.page), `the telephone answers over ${over}`);
+    assert.deepEqual((await telephone.heard()).codes, [CODES.caller], 'and hears the caller');
+    await recordOf(house, caller);
+    await ann.shows('ready');
+    const goneAt = Date.now();
+    telephone.kill();
+    await ann.shows('no_device');
+    say(`over ${over}: gone ${Date.now() - goneAt} ms after the telephone`);
+  }
+}
+
 /** It does not register again in the test: the house remembers where it is. */
 async function outlivesACrash(stage, say) {
   const house = await stage.house({ first: 'notice', wrap_up_ms: 0 });
@@ -195,7 +220,7 @@ async function outlivesACrash(stage, say) {
   const telephone = await Telephone.registering(house, account, CODES.page);
   stage.also(telephone);
   const served = async () => {
-    const caller = stage.caller({ keys: '', hangUp: `sound+${SHORT_MS}ms` });
+    const caller = stage.caller({ keys: '', hangUp: `sound+${TALK_MS}ms` });
     const diary = await caller.over();
     assert(diary.heard.includes(CODES.page), 'the telephone answers');
     assert.equal((await recordOf(house, caller)).agent.name, 'Ann');
@@ -211,6 +236,7 @@ async function outlivesACrash(stage, say) {
 export const tests = [
   { name: 'agents at SIP telephones', deadline_s: 90, skip: noBaresip, run: twoTelephones },
   { name: "an agent's telephone registers", deadline_s: 90, skip: noBaresip, run: registers },
+  { name: 'telephones over TCP and TLS', deadline_s: 90, skip: noBaresip, run: overConnections },
   { name: 'a telephone is rung after a crash of the house', deadline_s: 90, skip: noBaresip, run: outlivesACrash },
   { name: "an agent's SIP telephone is not answered", deadline_s: 60, run: notAnswered }
 ];

@@ -11,7 +11,7 @@ use anyhow::{Context as _, anyhow, bail};
 use hub::{HouseKey, Hub, Ports};
 use media::MediaHandle;
 use model::time::Timestamp;
-use sip::{SipConfig, SipHandle};
+use sip::{SipConfig, SipHandle, SipTls};
 use store::{SetupToken, Store};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -53,6 +53,7 @@ pub(crate) struct House {
     pub(crate) http: SocketAddr,
     pub(crate) https: Option<SocketAddr>,
     pub(crate) sip_address: SocketAddr,
+    pub(crate) sips_address: Option<SocketAddr>,
     sip: Arc<SipHandle>,
     media: Arc<MediaHandle>,
     /// The web server at each of its addresses.
@@ -82,7 +83,7 @@ impl House {
         let store = Store::open(dir).await?;
         // Whatever may be wrong with the settings shows before anybody can call.
         let proxies = proxies(settings)?;
-        let sip_config = sip_config(settings)?;
+        let sip_config = SipConfig { tls: sip_tls(settings)?, ..sip_config(settings)? };
         let starter = tokio::task::spawn_blocking(company::starter).await??;
         let Doors { entries, http, https } = doors::open(settings).await?;
         let (media_events, from_media) = mpsc::channel(MEDIA_EVENTS_WAITING);
@@ -130,13 +131,14 @@ impl House {
             }))
         };
         let servers = entries.into_iter().map(serve).collect();
-        let sip_address = sip.local_addr();
+        let (sip_address, sips_address) = (sip.local_addr(), sip.tls_addr());
         Ok(Self {
             store,
             hub,
             http,
             https,
             sip_address,
+            sips_address,
             sip,
             media,
             servers,
@@ -265,6 +267,11 @@ fn sip_config(settings: &Settings) -> anyhow::Result<SipConfig> {
     })
 }
 
+fn sip_tls(settings: &Settings) -> anyhow::Result<Option<SipTls>> {
+    let Some(bind) = settings.sip.tls else { return Ok(None) };
+    Ok(Some(SipTls { bind, config: Tls::of_sip(settings, bind)?.config }))
+}
+
 /// Fails where `serve` would refuse the settings, as far as that shows without opening anything;
 /// what it takes and may not be meant comes back in words.
 pub(crate) fn check(settings: &Settings) -> anyhow::Result<Vec<String>> {
@@ -296,8 +303,8 @@ pub(crate) fn check(settings: &Settings) -> anyhow::Result<Vec<String>> {
             ),
         ),
         (
-            http.certificate.is_some() && http.https.is_none(),
-            "http.certificate has no effect without http.https".to_owned(),
+            http.certificate.is_some() && http.https.is_none() && sip.tls.is_none(),
+            "http.certificate has no effect without http.https or sip.tls".to_owned(),
         ),
     ];
     Ok(doubts.into_iter().filter_map(|(holds, words)| holds.then_some(words)).collect())
@@ -315,7 +322,10 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<()> {
     if let Some(https) = house.https {
         writeln!(greeting, "  web   https://{https}")?;
     }
-    write!(greeting, "  sip   udp {}", house.sip_address)?;
+    write!(greeting, "  sip   udp and tcp {}", house.sip_address)?;
+    if let Some(tls) = house.sips_address {
+        write!(greeting, ", tls {tls}")?;
+    }
     tell(&greeting);
     house.until_told().await
 }

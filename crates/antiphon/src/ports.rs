@@ -156,6 +156,7 @@ impl Floor for Running {
             ("antiphon_sip_retransmissions_in_total", sip.retransmissions_in),
             ("antiphon_sip_bans_total", sip.bans),
             ("antiphon_sip_legs", sip.legs as u64),
+            ("antiphon_sip_connections", sip.connections as u64),
             ("antiphon_sip_phones", sip.phones as u64),
             ("antiphon_media_packets_in_total", media.packets_in),
             ("antiphon_media_packets_out_total", media.packets_out),

@@ -53,8 +53,10 @@ pub(crate) struct Http {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Sip {
-    /// UDP address.
+    /// UDP and TCP address.
     pub(crate) listen: SocketAddr,
+    /// The address for connections over TLS, with the certificate of the web interface.
+    pub(crate) tls: Option<SocketAddr>,
     /// What peers are told, when they reach us under another address.
     pub(crate) advertise: Option<SocketAddr>,
     /// Networks that may call in, as `127.0.0.0/8`; everybody else is refused.
@@ -107,6 +109,7 @@ impl Default for Sip {
     fn default() -> Self {
         Self {
             listen: SocketAddr::new(LOOPBACK, 5_060),
+            tls: None,
             advertise: None,
             trusted: vec!["127.0.0.0/8".to_owned(), "::1/128".to_owned()],
         }
@@ -226,11 +229,12 @@ fn overlay(table: &mut toml::Table, section: &str, key: &str, value: &str) -> an
     Ok(())
 }
 
-const OPTIONAL: [(&str, &str); 8] = [
+const OPTIONAL: [(&str, &str); 9] = [
     ("data", "key_file"),
     ("http", "https"),
     ("http", "certificate"),
     ("http", "key"),
+    ("sip", "tls"),
     ("sip", "advertise"),
     ("media", "advertise"),
     ("media", "browser_listen"),

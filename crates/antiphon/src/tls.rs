@@ -1,5 +1,5 @@
-//! TLS of the web interface: with files of one's own, or at first with a certificate that the house
-//! makes for itself, which browsers warn about once.
+//! TLS of the web interface and of telephones: with files of one's own, or at first with a
+//! certificate that the house makes for itself, which browsers warn about once.
 //!
 //! Invariant: the key of a certificate of ours is readable by the owner of the data folder alone.
 
@@ -21,22 +21,33 @@ use crate::settings::Settings;
 /// Years for which a certificate of our own is good: nobody is there to renew it in the night.
 const YEARS: i32 = 10;
 
-/// What browsers are spoken to with.
+/// What browsers and telephones are spoken to with.
 pub(crate) struct Tls {
-    /// Where.
-    pub(crate) listen: SocketAddr,
     pub(crate) config: Arc<ServerConfig>,
     /// Whether the house made the certificate itself.
     pub(crate) own: bool,
 }
 
 impl Tls {
-    /// As the settings say; `None` without an address for it.
+    /// As the settings say, for browsers that reach the house at `listen`.
     ///
     /// # Errors
     /// With the file that cannot be used.
-    pub(crate) fn of(settings: &Settings) -> anyhow::Result<Option<Self>> {
-        let Some(listen) = settings.http.https else { return Ok(None) };
+    pub(crate) fn of_web(settings: &Settings, listen: SocketAddr) -> anyhow::Result<Self> {
+        Self::of(settings, listen, vec![b"http/1.1".to_vec()])
+    }
+
+    /// The same for telephones.
+    pub(crate) fn of_sip(settings: &Settings, listen: SocketAddr) -> anyhow::Result<Self> {
+        // Whatever they call what they speak, they speak it with nobody else.
+        Self::of(settings, listen, Vec::new())
+    }
+
+    fn of(
+        settings: &Settings,
+        listen: SocketAddr,
+        protocols: Vec<Vec<u8>>,
+    ) -> anyhow::Result<Self> {
         let folder = settings.data.dir.join("tls");
         let named = named(settings)?;
         let own = named.is_none();
@@ -45,8 +56,9 @@ impl Tls {
         if own && !certificate.exists() {
             make_own(&folder, listen)?;
         }
-        let config = load(&certificate, &key)?;
-        Ok(Some(Self { listen, config: Arc::new(config), own }))
+        let mut config = load(&certificate, &key)?;
+        config.alpn_protocols = protocols;
+        Ok(Self { config: Arc::new(config), own })
     }
 
     /// Fails where files are named that cannot be used.
@@ -70,16 +82,14 @@ fn load(certificate: &Path, key: &Path) -> anyhow::Result<ServerConfig> {
         .with_context(|| format!("the certificate {}", certificate.display()))?;
     let secret =
         PrivateKeyDer::from_pem_file(key).with_context(|| format!("the key {}", key.display()))?;
-    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(chain, secret)
-        .with_context(|| format!("{} and {}", certificate.display(), key.display()))?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
+        .with_context(|| format!("{} and {}", certificate.display(), key.display()))
 }
 
-/// A certificate for this machine under the names by which browsers may reach it.
+/// A certificate for this machine under the names by which others may reach it.
 fn make_own(folder: &Path, listen: SocketAddr) -> anyhow::Result<()> {
     store::make_private_folder(folder)?;
     let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
@@ -124,26 +134,26 @@ mod tests {
         let dir = tempfile::tempdir().expect("temporary folder");
         let mut settings = Settings::default();
         settings.data.dir = dir.path().to_owned();
-        assert!(Tls::of(&settings).expect("nothing to do").is_none());
-        settings.http.https = Some(SocketAddr::from(([0, 0, 0, 0], 8_443)));
-        let made = Tls::of(&settings).expect("made").expect("wanted");
+        let listen = SocketAddr::from(([0, 0, 0, 0], 8_443));
+        let made = Tls::of_web(&settings, listen).expect("made");
         assert!(made.own);
         let (key, certificate) =
             (dir.path().join("tls/key.pem"), dir.path().join("tls/certificate.pem"));
         let mode = std::fs::metadata(&key).expect("a key").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let first = std::fs::read(&certificate).expect("a certificate");
-        Tls::of(&settings).expect("loaded");
+        let phones = Tls::of_sip(&settings, listen).expect("loaded");
+        assert_eq!((made.config.alpn_protocols.len(), phones.config.alpn_protocols.len()), (1, 0));
         assert_eq!(std::fs::read(&certificate).expect("the same"), first);
 
         // The same files named by hand are somebody's own; half of them, or others, are none.
         settings.http.certificate = Some(certificate.clone());
-        let half = Tls::of(&settings).map(|_| ()).expect_err("half");
+        let half = Tls::of_web(&settings, listen).map(|_| ()).expect_err("half");
         assert!(half.to_string().contains("belong together"), "{half}");
         settings.http.key = Some(key);
-        assert!(!Tls::of(&settings).expect("loaded").expect("wanted").own);
+        assert!(!Tls::of_web(&settings, listen).expect("loaded").own);
         settings.http.key = Some(certificate);
-        let wrong = Tls::of(&settings).map(|_| ()).expect_err("no key in it");
+        let wrong = Tls::of_web(&settings, listen).map(|_| ()).expect_err("no key in it");
         assert!(format!("{wrong:#}").contains("the key "), "{wrong:#}");
     }
 }

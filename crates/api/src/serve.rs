@@ -84,8 +84,8 @@ struct Door {
     tls: Option<TlsAcceptor>,
 }
 
-/// Places taken, by address.
-type Taken = Arc<Mutex<HashMap<IpAddr, usize>>>;
+/// Places taken: all of them, and by address.
+type Taken = Arc<Mutex<(usize, HashMap<IpAddr, usize>)>>;
 
 /// A place of an address; held by the connection and by what it was upgraded to.
 #[derive(Debug)]
@@ -97,9 +97,11 @@ pub(crate) struct Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        match taken.get_mut(&self.address) {
+        let (all, by_address) = &mut *taken;
+        *all -= 1;
+        match by_address.get_mut(&self.address) {
             Some(count) if *count > 1 => *count -= 1,
-            _ => _ = taken.remove(&self.address),
+            _ => _ = by_address.remove(&self.address),
         }
     }
 }
@@ -113,7 +115,7 @@ impl Door {
     ) -> io::Result<()> {
         let taken = Taken::default();
         let (stop, stopped) = watch::channel(false);
-        // Dropped with this future, so that nothing outlives a server that is aborted.
+        // Dropped with this future, so that no request outlives a server that is aborted.
         let mut open = JoinSet::new();
         let mut shutdown = std::pin::pin!(shutdown);
         loop {
@@ -121,7 +123,7 @@ impl Door {
                 () = &mut shutdown => break,
                 Some(_) = open.join_next() => {}
                 accepted = listener.accept() => match accepted {
-                    Ok((stream, peer)) => match self.admit(&taken, peer.ip(), open.len()) {
+                    Ok((stream, peer)) => match self.admit(&taken, peer.ip()) {
                         Some(place) => {
                             let place = Arc::new(place);
                             let guest = Guest { peer, place, stopped: stopped.clone() };
@@ -144,15 +146,19 @@ impl Door {
         Ok(())
     }
 
-    fn admit(&self, taken: &Taken, peer: IpAddr, open: usize) -> Option<Place> {
+    fn admit(&self, taken: &Taken, peer: IpAddr) -> Option<Place> {
         let address = network_of(peer);
         let proxy = self.proxies.iter().any(|network| network.contains(address));
         let mut counts = taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.get(&address).copied().unwrap_or(0);
-        if open >= self.total || (!proxy && count >= self.per_address) {
+        let (all, by_address) = &mut *counts;
+        let count = by_address.entry(address).or_default();
+        if *all >= self.total || (!proxy && *count >= self.per_address) {
+            if *count == 0 {
+                by_address.remove(&address);
+            }
             return None;
         }
-        counts.insert(address, count + 1);
+        (*all, *count) = (*all + 1, *count + 1);
         Some(Place { taken: Arc::clone(taken), address })
     }
 }

@@ -204,6 +204,23 @@ pub const SIP_SOCKET_BYTES: usize = 4 * 1_024 * 1_024;
 /// Datagrams that are remembered to know their copies, each way: at some thousand per second a copy
 /// that comes a second later is still known.
 pub const SIP_RECENT_MAX: usize = 32_768;
+/// Bytes of one SIP message that are read from a stream; one that is longer ends its connection.
+pub const SIP_STREAM_MESSAGE_BYTES_MAX: usize = 65_535;
+/// SIP connections at once.
+pub const SIP_STREAMS_MAX: usize = 16_384;
+/// SIP connections of which nothing is known yet: the oldest leave first.
+pub const SIP_STREAMS_NEW_MAX: usize = 1_024;
+/// The same of one address, of IPv6 of one /64.
+pub const SIP_STREAMS_NEW_PER_SOURCE_MAX: usize = 256;
+/// SIP connections that one source address may open per second.
+pub const SIP_STREAMS_PER_SOURCE_PER_SECOND_MAX: u32 = 200;
+/// Bytes that may wait until a SIP connection takes them, the hang-ups of a whole trunk among them:
+/// over it the connection is closed.
+pub const SIP_STREAM_WAITING_BYTES_MAX: usize = 16 * 1_024 * 1_024;
+/// The same for one of which nothing is known yet.
+pub const SIP_STREAM_NEW_WAITING_BYTES_MAX: usize = 64 * 1_024;
+/// Time that a SIP connection may keep a message waiting, in seconds; then it is closed.
+pub const SIP_STREAM_WRITE_S_MAX: u64 = 20;
 /// Time that a call may ring, in and out, in seconds; then it ends as not answered.
 pub const SIP_RING_S_MAX: u64 = 180;
 /// Time that a change of a session waits for our answer, in milliseconds; then it gets 500 and the

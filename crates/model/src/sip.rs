@@ -10,6 +10,21 @@ use crate::id::{DeviceId, LegId, TenantId};
 use crate::media::MediaDesc;
 use crate::number::DialString;
 
+/// What carries SIP messages (RFC 3261 section 18).
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Transport {
+    /// Datagrams.
+    #[default]
+    Udp,
+    /// A stream.
+    Tcp,
+    /// A stream that nobody else can read.
+    Tls,
+}
+
 /// Where a call to a SIP endpoint goes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SipTarget {
@@ -94,8 +109,11 @@ pub struct PhoneAccount {
 pub struct PhoneContact {
     /// What requests to it name.
     pub uri: String,
-    /// Where they are sent.
+    /// Where they are sent; over a stream the far end of the one that it registered over.
     pub peer: SocketAddr,
+    /// By what they are sent.
+    #[serde(default)]
+    pub transport: Transport,
     /// Preference in thousandths.
     pub q: u16,
     /// Seconds until it ends.

@@ -2,18 +2,22 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use model::limits;
+use tokio_rustls::rustls::ServerConfig;
 
 /// How the SIP plane listens and whom it trusts.
 #[derive(Debug, Clone)]
 pub struct SipConfig {
-    /// Where to listen. Port 0 takes a free one.
+    /// Where to listen, for datagrams and for connections. Port 0 takes a free one.
     pub bind: SocketAddr,
     /// What peers shall see in Via and Contact, when it is not the listening address. Needed when
     /// `bind` is a wildcard address. Port 0 means the port that was bound.
     pub advertise: Option<SocketAddr>,
+    /// Where to listen for connections over TLS, if at all.
+    pub tls: Option<SipTls>,
     /// Sources that may begin calls. Others get 403 for INVITE, without any state kept.
     pub trusted: Vec<Cidr>,
     /// Requests outside a dialog that one source address may send per second; inside its dialogs
@@ -36,11 +40,21 @@ pub struct SipConfig {
     pub server_name: String,
 }
 
+/// How the SIP plane listens over TLS.
+#[derive(Debug, Clone)]
+pub struct SipTls {
+    /// Where. Port 0 takes a free one.
+    pub bind: SocketAddr,
+    /// With which certificate, and how.
+    pub config: Arc<ServerConfig>,
+}
+
 impl Default for SipConfig {
     fn default() -> Self {
         Self {
             bind: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5060),
             advertise: None,
+            tls: None,
             trusted: vec![Cidr::LOOPBACK_V4, Cidr::LOOPBACK_V6],
             rate_per_source: limits::SIP_REQUESTS_PER_SOURCE_PER_SECOND_MAX,
             ban: Duration::from_secs(limits::SIP_BAN_S),

@@ -105,6 +105,8 @@ pub struct Counters {
     pub events_waiting: usize,
     /// Telephones that are registered now.
     pub phones: usize,
+    /// Connections that are open now.
+    pub connections: usize,
 }
 
 /// The live counters.
@@ -122,6 +124,7 @@ pub(crate) struct Tally {
     pub(crate) transactions: AtomicUsize,
     pub(crate) events_waiting: AtomicUsize,
     pub(crate) phones: AtomicUsize,
+    pub(crate) connections: AtomicUsize,
     refused: [AtomicU64; WHYS.len()],
 }
 
@@ -147,6 +150,7 @@ impl Tally {
             transactions: self.transactions.load(Relaxed),
             events_waiting: self.events_waiting.load(Relaxed),
             phones: self.phones.load(Relaxed),
+            connections: self.connections.load(Relaxed),
         }
     }
 }

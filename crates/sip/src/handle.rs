@@ -7,13 +7,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use model::limits;
 use model::sip::{SipCommand, SipEvent};
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio_rustls::TlsAcceptor;
 
 use crate::config::SipConfig;
 use crate::core::{Core, Env, Events, Inlets};
 use crate::counters::{Counters, Tally};
 use crate::shared::Shared;
 use crate::socket::{self, Port};
+use crate::stream::{self, Doors};
 use crate::tags::Tags;
 use crate::transaction::Transactions;
 
@@ -30,6 +33,9 @@ pub enum SipError {
     #[error("SIP listens on all addresses ({0}): tell which one peers shall use (advertise)")]
     NoAdvertise(SocketAddr),
 }
+
+/// How often a free port is looked for.
+const TRIES: usize = 16;
 
 /// The command queue is full, or the plane has stopped: the command was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -53,7 +59,7 @@ struct Running {
     ended: oneshot::Receiver<()>,
 }
 
-/// Binds the socket and starts the plane's task on the runtime of the caller: one with a single
+/// Binds the sockets and starts the plane's task on the runtime of the caller: one with a single
 /// thread, shared with whoever takes the events, serves it best, because waking another core costs
 /// more than a message does.
 ///
@@ -67,26 +73,33 @@ pub fn start(config: SipConfig) -> Result<(SipHandle, mpsc::Receiver<SipEvent>),
     if bind.ip().is_unspecified() && config.advertise.is_none() {
         return Err(SipError::NoAdvertise(bind));
     }
-    let socket = socket::bind(bind).map_err(|error| match error.kind() {
-        io::ErrorKind::AddrInUse => SipError::Taken(bind),
-        _ => SipError::Socket(bind, error),
-    })?;
-    let local = socket.local_addr().map_err(|error| SipError::Socket(bind, error))?;
+    let Sockets { datagrams, connections, local } = Sockets::bind(bind)?;
     let mut advertise = config.advertise.unwrap_or(local);
     if advertise.port() == 0 {
         advertise.set_port(local.port());
     }
+    // As long as a transaction waits (RFC 3261 section 17.1.1.2, timer B).
+    let (mut doors, arrivals) = Doors::new(config.t1 * 64);
+    doors.open(connections, None);
+    let local_tls = match &config.tls {
+        None => None,
+        Some(tls) => {
+            let listener = listen(tls.bind)?;
+            let local = listener.local_addr().map_err(|error| fault(tls.bind, error))?;
+            doors.open(listener, Some(TlsAcceptor::from(Arc::clone(&tls.config))));
+            Some(local)
+        }
+    };
     let shared = Arc::new(Shared {
         config,
         local,
         advertise,
+        local_tls,
         tally: Tally::default(),
         tags: Tags::default(),
         draining: AtomicBool::new(false),
     });
-    let socket =
-        tokio::net::UdpSocket::from_std(socket).map_err(|error| SipError::Socket(local, error))?;
-    let port = Port::new(socket, Arc::clone(&shared));
+    let port = Port::new(datagrams, arrivals, Arc::clone(&shared));
     let transactions = Transactions::new(shared.config.t1);
     let env = Env { shared: Arc::clone(&shared), port, transactions };
     let (commands, commanded) = mpsc::channel(limits::SIP_QUEUED_MAX);
@@ -102,6 +115,7 @@ pub fn start(config: SipConfig) -> Result<(SipHandle, mpsc::Receiver<SipEvent>),
             tracing::error!("the SIP plane failed; no call is heard any more");
             fault.send_replace(Some("SIP core"));
         }
+        doors.closed().await;
         // Nobody waits for it when the handle was dropped.
         let _ = gone.send(());
     });
@@ -109,11 +123,57 @@ pub fn start(config: SipConfig) -> Result<(SipHandle, mpsc::Receiver<SipEvent>),
     Ok((SipHandle { commands, shared, failed, running }, heard))
 }
 
+/// The sockets of one address, for datagrams and for connections.
+struct Sockets {
+    datagrams: tokio::net::UdpSocket,
+    connections: TcpListener,
+    local: SocketAddr,
+}
+
+impl Sockets {
+    /// Where any port will do, one that is free for both.
+    fn bind(address: SocketAddr) -> Result<Self, SipError> {
+        let tries = if address.port() == 0 { TRIES } else { 1 };
+        for _ in 0..tries {
+            let socket = socket::bind(address).map_err(|error| fault(address, error))?;
+            let local = socket.local_addr().map_err(|error| fault(address, error))?;
+            match listen(local) {
+                Ok(connections) => {
+                    let datagrams = tokio::net::UdpSocket::from_std(socket);
+                    let datagrams = datagrams.map_err(|error| fault(local, error))?;
+                    return Ok(Self { datagrams, connections, local });
+                }
+                Err(SipError::Taken(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(SipError::Taken(address))
+    }
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, SipError> {
+    let listener = stream::bind(address).and_then(TcpListener::from_std);
+    listener.map_err(|error| fault(address, error))
+}
+
+fn fault(address: SocketAddr, error: io::Error) -> SipError {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => SipError::Taken(address),
+        _ => SipError::Socket(address, error),
+    }
+}
+
 impl SipHandle {
     /// The address that was bound.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.shared.local
+    }
+
+    /// The address that was bound for connections over TLS, if any was.
+    #[must_use]
+    pub fn tls_addr(&self) -> Option<SocketAddr> {
+        self.shared.local_tls
     }
 
     /// The address that peers are told.
@@ -178,5 +238,6 @@ mod tests {
         handle.shutdown().await;
         assert_eq!(handle.fault(), None);
         std::net::UdpSocket::bind(address).expect("the port is free again");
+        std::net::TcpListener::bind(address).expect("for connections too");
     }
 }

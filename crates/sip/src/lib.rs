@@ -1,7 +1,8 @@
-//! The SIP plane: sockets, pre-filter, dialogs and session descriptions. It knows legs only.
+//! The SIP plane: sockets and connections, pre-filter, dialogs and session descriptions. It knows
+//! legs only.
 //!
-//! Datagrams pass a stateless filter ([`filter`]), then find their [`transaction`]; one task
-//! ([`core`]) owns the socket, every transaction, every leg and every dialog, so that races (CANCEL
+//! Messages pass a stateless filter ([`filter`]), then find their [`transaction`]; one task
+//! ([`core`]) owns the port, every transaction, every leg and every dialog, so that races (CANCEL
 //! against answer, BYE against BYE) are decided by the order in which that task reads them.
 //! Invariant: every leg that was named in an event or a `Dial` ends with exactly one
 //! `SipEvent::Ended`, its last event.
@@ -25,11 +26,13 @@ mod reply;
 pub mod sdp;
 mod shared;
 mod socket;
+mod stream;
 mod tags;
 mod transaction;
 mod via;
+mod way;
 mod wire;
 
-pub use config::{Cidr, CidrError, SipConfig};
+pub use config::{Cidr, CidrError, SipConfig, SipTls};
 pub use counters::Counters;
 pub use handle::{Full, SipError, SipHandle, start};

@@ -7,13 +7,14 @@
 //! Pure: the second, and how much earlier than asked a contact ends, come from outside.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 
 use model::DeviceId;
+use model::id::Id as _;
 use model::limits;
-use model::sip::PhoneContact;
+use model::sip::{PhoneContact, Transport};
 
 use crate::addr;
+use crate::way::Way;
 
 /// One place at which a telephone can be rung.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub(crate) struct Contact {
     /// What our requests to it name.
     pub(crate) uri: String,
     /// Where they are sent: behind an address translation that is not where the URI points.
-    pub(crate) peer: SocketAddr,
+    pub(crate) peer: Way,
     /// Preference in thousandths; 1,000 unless told.
     pub(crate) q: u16,
     /// The second from which on it is gone.
@@ -60,17 +61,21 @@ pub(crate) struct Registration {
     pub(crate) call_id: String,
     pub(crate) cseq: u32,
     /// Where its answer goes.
-    pub(crate) peer: SocketAddr,
+    pub(crate) peer: Way,
     /// It came through an address translation.
     pub(crate) is_translated: bool,
 }
 
 impl Registration {
     /// Where requests to a contact are sent: to its own address if that is the host which asks, on
-    /// another port as it may be; else back the way its REGISTER came, which is open.
-    fn way_to(&self, uri: &str) -> SocketAddr {
+    /// another port as it may be; else back the way its REGISTER came, which is open. So it always
+    /// is with a connection (RFC 5626 section 5.3).
+    fn way_to(&self, uri: &str) -> Way {
+        if self.peer.is_stream() || self.is_translated {
+            return self.peer;
+        }
         let own = addr::socket_addr(uri).filter(|own| own.ip() == self.peer.ip());
-        own.filter(|_| !self.is_translated).unwrap_or(self.peer)
+        own.map_or(self.peer, Way::udp)
     }
 }
 
@@ -90,6 +95,10 @@ pub(crate) enum Refused {
 pub(crate) struct Locations {
     contacts: BTreeMap<DeviceId, Vec<Contact>>,
     ends: BTreeSet<(u64, DeviceId)>,
+    /// Who is reached over which connection.
+    streams: BTreeSet<(Way, DeviceId)>,
+    /// Connections over which nobody is reached any more, until somebody asks.
+    left: Vec<Way>,
 }
 
 impl Locations {
@@ -161,7 +170,8 @@ impl Locations {
     pub(crate) fn told(&self, now_s: u64, device: DeviceId) -> Vec<PhoneContact> {
         let told = |contact: &Contact| PhoneContact {
             uri: contact.uri.clone(),
-            peer: contact.peer,
+            peer: contact.peer.address,
+            transport: contact.peer.transport,
             q: contact.q,
             left_s: contact.until_s - now_s,
             instance: contact.instance.clone(),
@@ -181,7 +191,10 @@ impl Locations {
         let contacts: Vec<Contact> = kept
             .into_iter()
             .take(limits::SIP_CONTACTS_PER_DEVICE_MAX)
-            .map(|PhoneContact { uri, peer, q, left_s, instance, call_id, cseq }| {
+            // No connection outlives what it leads to.
+            .filter(|contact| contact.transport == Transport::Udp)
+            .map(|PhoneContact { uri, peer, q, left_s, instance, call_id, cseq, .. }| {
+                let peer = Way::udp(peer);
                 let until_s = now_s + left_s.min(u64::from(limits::SIP_EXPIRES_S_MAX));
                 Contact { uri, peer, q, until_s, instance, call_id, cseq }
             })
@@ -210,15 +223,36 @@ impl Locations {
         while let Some((until_s, device)) = self.ends.first().copied()
             && until_s <= now_s
         {
-            let mut contacts = self.contacts.remove(&device).unwrap_or_default();
+            let mut contacts = self.contacts.get(&device).cloned().unwrap_or_default();
             contacts.retain(|contact| contact.until_s > now_s);
             if contacts.is_empty() {
                 gone.push(device);
             }
-            self.ends.remove(&(until_s, device));
             self.put(device, contacts);
         }
         gone
+    }
+
+    /// A connection is over: nobody is reached over it. The telephones of which that was true.
+    pub(crate) fn lost(&mut self, way: Way) -> Vec<DeviceId> {
+        let devices: Vec<DeviceId> = self.over(way).collect();
+        for device in &devices {
+            let mut contacts = self.contacts.get(device).cloned().unwrap_or_default();
+            contacts.retain(|contact| contact.peer != way);
+            self.put(*device, contacts);
+        }
+        devices
+    }
+
+    fn over(&self, way: Way) -> impl Iterator<Item = DeviceId> {
+        let first = (way, DeviceId::from_uuid(uuid::Uuid::nil()));
+        let over_it = self.streams.range(first..).take_while(move |(of, _)| *of == way);
+        over_it.map(|(_, device)| *device)
+    }
+
+    /// The connections over which nobody is reached any more, since the last time.
+    pub(crate) fn left(&mut self) -> Vec<Way> {
+        std::mem::take(&mut self.left)
     }
 
     /// Forgets a telephone that nobody has any more.
@@ -226,11 +260,24 @@ impl Locations {
         self.put(device, Vec::new());
     }
 
-    /// Invariant: `ends` holds the first end of each telephone, and nothing else.
+    /// Invariant: `ends` holds the first end of each telephone, `streams` its connections, and
+    /// neither holds anything else.
     fn put(&mut self, device: DeviceId, contacts: Vec<Contact>) {
         let first = |contacts: &[Contact]| contacts.iter().map(|one| one.until_s).min();
-        if let Some(old) = self.contacts.remove(&device).as_deref().and_then(first) {
-            self.ends.remove(&(old, device));
+        let streams = |contacts: &[Contact]| -> Vec<(Way, DeviceId)> {
+            let ways = contacts.iter().map(|one| one.peer).filter(Way::is_stream);
+            ways.map(|way| (way, device)).collect()
+        };
+        let old = self.contacts.remove(&device).unwrap_or_default();
+        if let Some(end) = first(&old) {
+            self.ends.remove(&(end, device));
+        }
+        streams(&old).iter().for_each(|of| _ = self.streams.remove(of));
+        self.streams.extend(streams(&contacts));
+        for (way, _) in streams(&old) {
+            if self.over(way).next().is_none() {
+                self.left.push(way);
+            }
         }
         if let Some(until_s) = first(&contacts) {
             self.ends.insert((until_s, device));
@@ -241,8 +288,9 @@ impl Locations {
 
 impl Contact {
     fn of(now_s: u64, wish: &Wish, expires_s: u32, asked: &Registration, early: u32) -> Self {
-        // A translation forgets the way there when nothing comes along it for a while.
-        let most_s = match asked.is_translated {
+        // A translation forgets the way there when nothing comes along it for a while; that of a
+        // connection is kept open by other means.
+        let most_s = match asked.is_translated && !asked.peer.is_stream() {
             true => limits::SIP_EXPIRES_S_MIN,
             false => limits::SIP_EXPIRES_S_MAX,
         };
@@ -288,7 +336,7 @@ mod tests {
     }
 
     fn asked(cseq: u32, wishes: &[Wish]) -> Registration {
-        let peer = "192.0.2.7:5060".parse().expect("an address");
+        let peer = Way::udp("192.0.2.7:5060".parse().expect("an address"));
         let wishes = Wishes::These(wishes.to_vec());
         let call_id = "boot-1".to_owned();
         Registration { wishes, call_id, cseq, peer, is_translated: false }
@@ -345,6 +393,30 @@ mod tests {
             let ways = [asks.way_to(uri), behind.way_to(uri)].map(|way| way.to_string());
             assert_eq!(ways, [own, other], "{uri}");
         }
+    }
+
+    #[test]
+    fn a_contact_over_a_connection_lives_as_long_as_that() {
+        let mut all = Locations::default();
+        let way = |port| Way { transport: Transport::Tcp, address: ([192, 0, 2, 7], port).into() };
+        let over = |cseq, port, uri: &str| {
+            let asks = Registration { is_translated: true, ..asked(cseq, &[wish(uri)]) };
+            Registration { peer: way(port), ..asks }
+        };
+        all.register(0, device(1), &over(1, 1, "sip:a@192.0.2.7"), 0).expect("room");
+        all.register(0, device(1), &over(2, 2, "sip:b@10.0.0.7"), 0).expect("room");
+        all.register(0, device(2), &over(1, 2, "sip:c"), 0).expect("room");
+        assert_eq!(all.of(0, device(1)).map(|one| one.peer).collect::<Vec<_>>(), [way(2), way(1)]);
+        assert_eq!(all.due_s(), Some(300), "nothing has to be kept open");
+        let kept = all.told(0, device(1));
+        assert_eq!(all.lost(way(2)).len(), 2);
+        assert_eq!((uris(&all, 1), all.has(1, device(2))), (vec!["sip:a@192.0.2.7"], false));
+        // Over a new connection it is the same telephone.
+        all.register(1, device(1), &over(3, 3, "sip:a@192.0.2.7"), 0).expect("room");
+        assert_eq!(all.left(), [way(2), way(1)], "each once, when nobody is left");
+        assert_eq!((all.lost(way(1)), uris(&all, 1).len()), (vec![], 1));
+        assert_eq!((all.lost(way(3)), all.streams.len()), (vec![device(1)], 0));
+        assert!(!Locations::default().restore(0, device(1), kept), "after a restart it is gone");
     }
 
     #[test]

@@ -1,11 +1,10 @@
 //! A message that passed the filter, and what is read of it.
 
-use std::net::SocketAddr;
-
 use crate::addr;
 use crate::parts;
 use crate::sdp::{self, Session};
 use crate::via;
+use crate::way::Way;
 use crate::wire::{self, Head, Name};
 
 /// The methods that we serve.
@@ -49,7 +48,7 @@ pub(crate) struct Message {
     pub(crate) head: Head<'static>,
     pub(crate) body: Vec<u8>,
     /// Where the answers to it go, or where it came from if it is one.
-    pub(crate) peer: SocketAddr,
+    pub(crate) peer: Way,
 }
 
 impl Message {

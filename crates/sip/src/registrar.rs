@@ -7,7 +7,6 @@
 mod wishes;
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 
 use model::sip::{Ha1, PhoneAccount, PhoneContact, REALM};
 use model::{DeviceId, TenantId};
@@ -20,6 +19,7 @@ use crate::location::{Locations, Refused, Registration};
 use crate::lockout::Lockouts;
 use crate::message::Message;
 use crate::reply::Refusal;
+use crate::way::Way;
 use crate::wire::Name;
 
 /// A telephone that may register.
@@ -130,11 +130,24 @@ impl Registrar {
     }
 
     /// Where a telephone is rung: what to name in the request, and where to send it.
-    pub(crate) fn find(&self, now_s: u64, device: DeviceId) -> Option<(String, SocketAddr)> {
+    pub(crate) fn find(&self, now_s: u64, device: DeviceId) -> Option<(String, Way)> {
         let best = self.locations.of(now_s, device).next()?;
         // Headers in a contact are no part of a Request-URI (RFC 3261 section 19.1.1).
         let uri = best.uri.split('?').next().unwrap_or_default();
         Some((uri.to_owned(), best.peer))
+    }
+
+    /// A connection is over, and with it the contacts of those who registered over it.
+    pub(crate) fn lost(&mut self, now_s: u64, way: Way) -> Vec<News> {
+        let changed = self.locations.lost(way).into_iter();
+        changed
+            .filter_map(|device| Some(self.news(now_s, *self.owners.get(&device)?, device)))
+            .collect()
+    }
+
+    /// The connections over which nobody is reached any more, since the last time.
+    pub(crate) fn left(&mut self) -> Vec<Way> {
+        self.locations.left()
     }
 
     /// How many telephones can be rung.
@@ -169,7 +182,7 @@ impl Registrar {
             Ok(owner) => owner,
             Err((why, refusal)) => return Answer::Refuse(why, refusal),
         };
-        let wishes = match wishes::read(&request.head) {
+        let wishes = match wishes::read(&request.head, request.peer.transport) {
             Ok(wishes) => wishes,
             Err(refusal) => return Answer::Refuse(Why::Registration, refusal),
         };

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::addr;
+use crate::way::Way;
 use crate::wire::{Head, Name};
 
 /// The topmost Via value.
@@ -40,12 +41,20 @@ fn params_are_sound(params: &str) -> bool {
                 .all(|(name, value)| addr::is_token(name) && value.is_none_or(value_is_sound))
 }
 
-/// Where the responses to a request go: to the port that its Via names (RFC 3261 section 18.2.2),
+/// Where the responses to a request go: back along the connection that it came by, and of datagrams
+/// to the port that its Via names (RFC 3261 section 18.2.2),
 /// or to the one it came from where it asks for that (`rport`, RFC 3581). A Via that names another
 /// host than the source is from behind an address translation, and only the way it came leads back
 /// through that. So it is with a host name, against the letter of the RFC: whether it is the
 /// source's is not known without a look-up, and most exchanges do the same.
-pub(crate) fn reply_to(head: &Head<'_>, source: SocketAddr) -> SocketAddr {
+pub(crate) fn reply_to(head: &Head<'_>, source: Way) -> Way {
+    match source.is_stream() {
+        true => source,
+        false => Way::udp(datagrams_to(head, source.address)),
+    }
+}
+
+fn datagrams_to(head: &Head<'_>, source: SocketAddr) -> SocketAddr {
     let Some(top) = top(head) else { return source };
     if addr::param(params(top), "rport").is_some() {
         return source;
@@ -76,6 +85,8 @@ pub(crate) fn is_source(host: &str, source: IpAddr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use model::sip::Transport;
+
     use super::*;
     use crate::wire;
 
@@ -93,7 +104,9 @@ mod tests {
         ] {
             let text = format!("OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/UDP {via}\r\n\r\n");
             let head = wire::read(text.as_bytes()).unwrap();
-            assert_eq!(reply_to(&head, source), expected.parse().unwrap(), "{via}");
+            assert_eq!(datagrams_to(&head, source), expected.parse().unwrap(), "{via}");
+            let stream = Way { transport: Transport::Tcp, address: source };
+            assert_eq!(reply_to(&head, stream), stream, "{via}");
         }
     }
 

@@ -90,6 +90,9 @@ async fn described(house: &House, founded: &Founded) -> anyhow::Result<String> {
     if let Some(https) = house.https {
         line["https"] = format!("https://{https}").into();
     }
+    if let Some(sips) = house.sips_address {
+        line["sips"] = sips.to_string().into();
+    }
     Ok(line.to_string())
 }
 

@@ -27,8 +27,9 @@ pub(super) async fn open(settings: &Settings) -> anyhow::Result<Doors> {
     let http = listener.local_addr()?;
     let mut entries = vec![api::Entry { listener, tls: None }];
     let mut https = None;
-    if let Some(tls) = Tls::of(settings)? {
-        let listener = listen(tls.listen, "--https").await?;
+    if let Some(address) = settings.http.https {
+        let tls = Tls::of_web(settings, address)?;
+        let listener = listen(address, "--https").await?;
         https = Some(listener.local_addr()?);
         if tls.own {
             tell("https: with a certificate of the house itself, which browsers warn about");

@@ -157,6 +157,7 @@ async fn a_registration_is_told_once_and_kept_each_time() {
     let contact = PhoneContact {
         uri: "sip:a@192.0.2.7".to_owned(),
         peer: (Ipv4Addr::LOCALHOST, 5_060).into(),
+        transport: model::sip::Transport::Udp,
         q: 1_000,
         left_s: 60,
         instance: None,

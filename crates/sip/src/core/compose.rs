@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use bytes::Bytes;
 use model::media::MediaDesc;
-use model::sip::LegCause;
+use model::sip::{LegCause, Transport};
 
 use super::leg::Dialog;
 use crate::message::{Message, Method};
@@ -12,6 +12,7 @@ use crate::reply::{self, ALLOW};
 use crate::sdp::{self, Origin, Session};
 use crate::shared::Shared;
 use crate::tags;
+use crate::way;
 use crate::wire::{self, Name};
 
 /// A message that is being written: its head so far, and its body.
@@ -28,8 +29,9 @@ impl Draft {
     }
 
     /// Contact and Allow: what makes or refreshes a dialog.
-    pub(crate) fn with_target(mut self, shared: &Shared) -> Self {
-        let _ = write!(self.head, "Contact: <sip:{}>\r\n", shared.advertise);
+    pub(crate) fn with_target(mut self, shared: &Shared, transport: Transport) -> Self {
+        let (own, param) = (shared.own(transport), way::uri_param(transport));
+        let _ = write!(self.head, "Contact: <sip:{own}{param}>\r\n");
         self.with("Allow", ALLOW)
     }
 
@@ -51,20 +53,23 @@ impl Draft {
 /// A response of ours.
 pub(crate) struct Reply {
     pub(crate) status: u16,
+    transport: Transport,
     draft: Draft,
 }
 
 impl Reply {
     /// In the transaction of `request`; `tag` is our To tag where the request brings none.
     pub(crate) fn new(shared: &Shared, request: &Message, status: u16, tag: &str) -> Self {
-        let mut head = reply::begin(&request.head, (status, phrase(status)), request.peer, tag);
+        let (said, source) = ((status, phrase(status)), request.peer.address);
+        let mut head = reply::begin(&request.head, said, source, tag);
         if request.method() == Some(Method::Invite) && (101..300).contains(&status) {
             for route in request.head.all(Name::RecordRoute) {
                 head.extend(["Record-Route: ", route, "\r\n"]);
             }
         }
         let draft = Draft { head, body: Vec::new() };
-        Self { status, draft: draft.with("Server", &shared.config.server_name) }
+        let transport = request.peer.transport;
+        Self { status, transport, draft: draft.with("Server", &shared.config.server_name) }
     }
 
     /// See [`Draft::with`].
@@ -74,7 +79,7 @@ impl Reply {
 
     /// See [`Draft::with_target`].
     pub(crate) fn with_target(self, shared: &Shared) -> Self {
-        Self { draft: self.draft.with_target(shared), ..self }
+        Self { draft: self.draft.with_target(shared, self.transport), ..self }
     }
 
     /// With a session description.
@@ -123,7 +128,8 @@ pub(crate) struct Request {
 
 /// The first INVITE of an outgoing call.
 pub(crate) fn invite(shared: &Shared, dialog: &Dialog, branch: String, body: &[u8]) -> Request {
-    let draft = bare(shared, dialog, Method::Invite, &branch, 1).with_target(shared);
+    let transport = dialog.peer.transport;
+    let draft = bare(shared, dialog, Method::Invite, &branch, 1).with_target(shared, transport);
     Request { method: Method::Invite, branch, message: draft.with_sdp(body).finish() }
 }
 
@@ -150,10 +156,11 @@ pub(crate) fn ack(shared: &Shared, dialog: &Dialog, cseq: u32) -> Bytes {
 fn bare(shared: &Shared, dialog: &Dialog, method: Method, branch: &str, cseq: u32) -> Draft {
     let (uri, routes) = dialog.route();
     let mut head = String::with_capacity(1_024);
-    let (name, own) = (method.name(), shared.advertise);
+    let transport = dialog.peer.transport;
+    let (name, via, own) = (method.name(), way::via_name(transport), shared.own(transport));
     let _ = write!(
         head,
-        "{name} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {own};rport;branch={branch}\r\n\
+        "{name} {uri} SIP/2.0\r\nVia: SIP/2.0/{via} {own};rport;branch={branch}\r\n\
          Max-Forwards: 70\r\n"
     );
     for route in routes {

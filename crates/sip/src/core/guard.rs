@@ -40,12 +40,12 @@ impl Core {
         self.at_work.asked = Some(Key::clone(asked));
     }
 
-    /// Reads one datagram; one that the filter fails on is dropped.
+    /// Reads one message; one that the filter fails on is dropped.
     pub(super) fn read_one(&mut self) -> Read {
         let read = catch_unwind(AssertUnwindSafe(|| self.env.port.read()));
         read.unwrap_or_else(|_| {
             self.env.shared.tally.panics.fetch_add(1, Relaxed);
-            tracing::error!("a datagram could not be filtered and was dropped");
+            tracing::error!("a message could not be filtered and was dropped");
             Read::Done
         })
     }

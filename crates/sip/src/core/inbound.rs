@@ -55,7 +55,7 @@ impl Core {
             caller: caller(request),
             dialled,
             domain: domain(request),
-            source: request.peer,
+            source: request.peer.address,
             offer: remote.as_ref().map(|session| session.media.clone()),
             sip_call_id: key.0.clone(),
         };
@@ -212,7 +212,15 @@ impl Core {
     }
 
     pub(super) fn bye(&mut self, leg: LegId, cause: LegCause) {
+        let second = self.second();
         let Some(state) = self.legs.get_mut(&leg) else { return };
+        // A telephone whose connection has ended is where it registered since.
+        if !self.env.port.leads(state.dialog.peer)
+            && let Some((target, way)) =
+                state.device.and_then(|device| self.registrar.find(second, device))
+        {
+            (state.dialog.target, state.dialog.peer) = (target, way);
+        }
         let peer = state.dialog.next_hop();
         let request = compose::bye(&self.env.shared, &mut state.dialog, cause);
         self.env.request(request, peer, None);
@@ -258,7 +266,7 @@ fn answering_dialog(request: &Message, tag: &str) -> Dialog {
         remote: without_tag(request.from()),
         local_cseq: 0,
         remote_cseq: request.cseq(),
-        target: request.contact().unwrap_or_else(|| format!("sip:{}", request.peer)),
+        target: request.contact().unwrap_or_else(|| request.peer.uri()),
         routes: request.record_routes(),
         peer: request.peer,
         is_translated: request.is_translated(),

@@ -153,7 +153,7 @@ impl Core {
         // Our offer is no answer, even to what answered it.
         let same = state.answers && request.body == state.remote_body;
         // Media learns from the hub where a far side that moved is now.
-        let source = request.peer;
+        let source = request.peer.address;
         let moved = source.ip() != state.dialog.peer.ip();
         let is_refresh = if empty_update { !moved || !state.stands() } else { same && !moved };
         if is_refresh {
@@ -191,6 +191,7 @@ impl Core {
         // anew where the far side is.
         if !matches!(state.state, State::Calling(_)) {
             state.dialog.refresh(&asked.request);
+            self.env.port.keep(asked.request.peer);
         }
         if invite {
             state.reinvited = Some(Reinvited { key: asked.key, cseq, offered: false });
@@ -225,6 +226,7 @@ impl Core {
         }
         // Not before: what is refused changes nothing (RFC 6141 section 4).
         state.dialog.refresh(&asked.request);
+        self.env.port.keep(asked.request.peer);
         if offer.is_some() {
             state.remote = offer;
             state.remote_body = asked.request.body;

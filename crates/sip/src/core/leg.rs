@@ -1,7 +1,8 @@
 //! One leg: its dialog with the far side, where it is in its life, its session descriptions.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
+use model::DeviceId;
 use tokio::time::Instant;
 
 use super::transact::Asked;
@@ -10,6 +11,7 @@ use crate::message::Message;
 use crate::sdp::{Origin, Session};
 use crate::tags;
 use crate::transaction::Key;
+use crate::way::Way;
 
 pub(crate) struct Leg {
     pub(crate) dialog: Dialog,
@@ -22,6 +24,8 @@ pub(crate) struct Leg {
     pub(crate) call_key: Option<(String, String)>,
     /// Our INVITE, for an outgoing call.
     pub(crate) call: Option<Key>,
+    /// The telephone that was called.
+    pub(crate) device: Option<DeviceId>,
     pub(crate) origin: Origin,
     /// The newest description of the far side, as it came.
     pub(crate) remote_body: Vec<u8>,
@@ -103,20 +107,24 @@ pub(crate) struct Dialog {
     /// The route set, next hop first.
     pub(crate) routes: Vec<String>,
     /// Where the far side's last dialog-making message came from.
-    pub(crate) peer: SocketAddr,
+    pub(crate) peer: Way,
     /// That message came through an address translation: only the way it came leads back.
     pub(crate) is_translated: bool,
 }
 
 impl Dialog {
-    /// Where a request inside the dialog goes: the first route, else the remote target. A target
+    /// Where a request inside the dialog goes: along the connection that the far side uses, and as
+    /// a datagram to the first route, else to the remote target. A target
     /// that cannot be reached from here (a name, or an address behind a translation) is replaced
     /// by where the far side's messages come from.
-    pub(crate) fn next_hop(&self) -> SocketAddr {
+    pub(crate) fn next_hop(&self) -> Way {
+        if self.peer.is_stream() {
+            return self.peer;
+        }
         let route = self.routes.first().and_then(|r| addr::name_addr(r)).map(|r| r.uri);
         let is_hidden = |ip| self.is_translated || is_hidden(ip, self.peer.ip());
         match addr::socket_addr(route.unwrap_or(&self.target)) {
-            Some(hop) if route.is_some() || !is_hidden(hop.ip()) => hop,
+            Some(hop) if route.is_some() || !is_hidden(hop.ip()) => Way::udp(hop),
             _ => self.peer,
         }
     }
@@ -205,6 +213,7 @@ impl Leg {
             deadline: None,
             call_key: None,
             call: None,
+            device: None,
             origin: Origin::new(tags::session_id()),
             remote_body: Vec::new(),
             remote: None,

@@ -1,7 +1,7 @@
-//! The one task that owns the socket, all transactions and all legs: it reads datagrams and
-//! commands, one at a time.
+//! The one task that owns the port, all transactions and all legs: it reads messages and commands,
+//! one at a time.
 //!
-//! Nothing here waits for the network: every send is an attempt on a datagram socket. So the order
+//! Nothing here waits for the network: every send is an attempt. So the order
 //! in which this task reads is the order in which things happened, and a race has one outcome.
 
 mod compose;
@@ -35,7 +35,7 @@ use crate::transaction::Transactions;
 
 /// A second wake-up while nothing is due; the timer is moved when something is.
 const IDLE: Duration = Duration::from_secs(3_600);
-/// Datagrams that are taken before others get their turn.
+/// Messages that are taken before others get their turn.
 const TURN_MAX: usize = 64;
 
 /// What the core works with; the same for its whole life.
@@ -90,7 +90,7 @@ impl Core {
             if timer.deadline() != due && (timer.deadline() > due || timer.is_elapsed()) {
                 timer.as_mut().reset(due);
             }
-            // In no order, so that a flood of datagrams keeps nothing else waiting.
+            // In no order, so that a flood of messages keeps nothing else waiting.
             tokio::select! {
                 () = self.env.port.readable() => {
                     if self.read() {
@@ -122,6 +122,7 @@ impl Core {
         for _ in 0..TURN_MAX {
             match self.read_one() {
                 Read::Message(message) => self.message_guarded(message),
+                Read::Lost(way) => self.leg_guarded(|core| core.lost(way)),
                 Read::Done => {}
                 Read::Empty => return false,
                 Read::Failed => return true,
@@ -136,6 +137,7 @@ impl Core {
         tally.transactions.store(self.env.transactions.len(), Relaxed);
         tally.unanswered.store(self.env.transactions.waiting(), Relaxed);
         tally.events_waiting.store(self.events.waiting(), Relaxed);
+        tally.connections.store(self.env.port.connections(), Relaxed);
         tally.phones.store(self.registrar.len(), Relaxed);
     }
 

@@ -14,6 +14,7 @@ use crate::message::Message;
 use crate::sdp;
 use crate::tags;
 use crate::transaction::Owner;
+use crate::way::Way;
 
 impl Core {
     pub(super) fn dial(&mut self, leg: LegId, callee: &Callee, caller: &Caller, local: &MediaDesc) {
@@ -22,7 +23,7 @@ impl Core {
         }
         let way = match callee {
             Callee::At(SipTarget { user, address }) => {
-                Some((format!("sip:{}@{address}", escape(user.as_str())), *address))
+                Some((format!("sip:{}@{address}", escape(user.as_str())), Way::udp(*address)))
             }
             Callee::Phone(device) => self.registrar.find(self.second(), *device),
         };
@@ -38,7 +39,7 @@ impl Core {
             call_id: tags::call_id(),
             local_tag: tag.clone(),
             remote_tag: String::new(),
-            local: identity(caller, &shared.advertise.to_string()),
+            local: identity(caller, &shared.own(peer.transport).to_string()),
             remote: format!("<{uri}>"),
             local_cseq: 1,
             remote_cseq: None,
@@ -61,6 +62,10 @@ impl Core {
         // First, so that a fault in what follows finds it.
         self.by_tag.insert(tag, leg);
         let state = self.legs.entry(leg).or_insert(state);
+        state.device = match callee {
+            Callee::Phone(device) => Some(*device),
+            Callee::At(_) => None,
+        };
         #[cfg(test)]
         super::guard::fault_in_dial(caller);
         state.local_body = sdp::offer(local, &mut state.origin);
@@ -120,7 +125,7 @@ impl Core {
 
     /// A 2xx to an INVITE of ours: the answer, a copy of it, or another branch of a fork.
     pub(super) fn success(&mut self, response: &Message) {
-        let source = response.peer;
+        let source = response.peer.address;
         let Some(leg) = response.tag_from().and_then(|tag| self.by_tag.get(tag).copied()) else {
             return;
         };
@@ -193,7 +198,7 @@ impl Core {
             remote: state.dialog.remote.clone(),
             local_cseq: 1,
             remote_cseq: None,
-            target: format!("sip:{}", response.peer),
+            target: response.peer.uri(),
             routes: Vec::new(),
             peer: response.peer,
             is_translated: false,

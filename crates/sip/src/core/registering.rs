@@ -14,6 +14,7 @@ use crate::message::Message;
 use crate::registrar::{Answer, News};
 use crate::tags;
 use crate::transaction::Key;
+use crate::way::Way;
 
 impl Core {
     /// A REGISTER that is no copy. Only one that was carried out is kept, for its copies: whoever
@@ -59,12 +60,24 @@ impl Core {
         news.into_iter().for_each(|news| self.tell_of(news));
     }
 
+    pub(super) fn registrations_lost(&mut self, way: Way) {
+        let news = self.registrar.lost(self.second(), way);
+        news.into_iter().for_each(|news| self.tell_of(news));
+    }
+
     /// Whole seconds since the plane started.
     pub(super) fn second(&self) -> u64 {
         self.started.elapsed().as_secs()
     }
 
     fn tell_of(&mut self, News { tenant, device, contacts }: News) {
+        for way in self.registrar.left() {
+            self.env.port.release(way);
+        }
+        for contact in &contacts {
+            let way = Way { transport: contact.transport, address: contact.peer };
+            self.env.port.keep(way);
+        }
         let homes = contacts.iter().map(|contact| contact.peer.ip().to_canonical());
         self.env.port.homes().set(device, homes.collect());
         self.events.push(SipEvent::Registered { tenant, device, contacts });

@@ -1,8 +1,6 @@
 //! Where messages and transactions meet: what arrived goes to the leg it is about, once; what a leg
 //! says goes out, as often as its transaction asks for.
 
-use std::net::SocketAddr;
-
 use model::LegId;
 use model::sip::LegCause;
 use tokio::time::Instant;
@@ -15,6 +13,7 @@ use crate::message::{Message, Method};
 use crate::reply::{self, Refusal};
 use crate::shared::Shared;
 use crate::transaction::{self, Heard, Key, Owner, Task};
+use crate::way::Way;
 
 /// Seconds after which a call that found no room may be tried again.
 const RETRY_AFTER_S: &str = "5";
@@ -46,8 +45,8 @@ impl Env {
     pub(super) fn refuse_at_once(&mut self, request: &Message, refusal: &Refusal) {
         let (head, peer) = (&request.head, request.peer);
         let Shared { tags, config, .. } = &*self.shared;
-        if let Some(reply) = reply::write(head, refusal, peer, tags, &config.server_name) {
-            self.port.send(&reply, peer);
+        if let Some(reply) = reply::write(head, refusal, peer.address, tags, &config.server_name) {
+            self.port.send(&reply.into(), peer);
         }
     }
 
@@ -60,15 +59,15 @@ impl Env {
     }
 
     /// Sends a request of ours and sees to its copies.
-    pub(super) fn request(
-        &mut self,
-        request: Request,
-        peer: SocketAddr,
-        owner: Option<Owner>,
-    ) -> Key {
+    pub(super) fn request(&mut self, request: Request, peer: Way, owner: Option<Owner>) -> Key {
         let Request { method, branch, message } = request;
+        let now = Instant::now();
         self.port.send(&message, peer);
-        self.transactions.send(Instant::now(), (method, &branch), message, peer, owner)
+        let key = self.transactions.send(now, (method, &branch), message, peer, owner);
+        if !self.port.leads(peer) {
+            self.transactions.in_vain(now, &key);
+        }
+        key
     }
 }
 
@@ -198,6 +197,23 @@ impl Core {
                 Task::Send(message, peer) => self.env.port.send(&message, peer),
                 Task::NotAcked(owner) => self.not_acked(owner.leg, owner.cseq),
                 Task::NotAnswered(owner) => self.not_answered(owner.leg),
+            }
+        }
+    }
+
+    /// A connection is over: nobody is reached by it any more, and who was asked over it answers
+    /// nothing.
+    pub(super) fn lost(&mut self, way: Way) {
+        self.registrations_lost(way);
+        for Owner { leg, .. } in self.env.transactions.lost(way) {
+            match self.legs.get(&leg).map(|leg| &leg.state) {
+                // A caller whom no answer reaches.
+                Some(State::Offered(_)) => {
+                    self.works_on(leg);
+                    self.end(leg, LegCause::Cancelled, None);
+                    self.forget(leg);
+                }
+                _ => self.not_answered(leg),
             }
         }
     }

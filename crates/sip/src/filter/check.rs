@@ -9,6 +9,7 @@ use crate::counters::Why;
 use crate::message::Method;
 use crate::reply::{ALLOW, Refusal};
 use crate::via;
+use crate::way::Way;
 use crate::wire::{Head, Name, is_exact};
 
 /// Methods that exist (RFC 3261 and its extensions) and are not for us.
@@ -111,6 +112,14 @@ fn vias(head: &Head<'_>) -> Check {
     let branch = addr::param(via::params(top), "branch").unwrap_or("");
     // The bare cookie identifies nothing (RFC 3261 section 8.1.1.7).
     if branch == "z9hG4bK" { malformed("Via branch") } else { Ok(()) }
+}
+
+/// In a stream every message says how long it is (RFC 3261 section 20.14).
+pub(super) fn length(head: &Head<'_>, source: Way) -> Check {
+    if source.is_stream() && head.first(Name::ContentLength).is_none() {
+        return malformed("Content-Length must stand in a stream");
+    }
+    Ok(())
 }
 
 /// Number and method of a CSeq header; the number fits 32 bits (RFC 3261 section 8.1.1.5).

@@ -22,6 +22,7 @@ use crate::rate::Rates;
 use crate::reply::{self, ALLOW, Refusal};
 use crate::shared::Shared;
 use crate::via;
+use crate::way::Way;
 use crate::wire::{self, Head, Name};
 
 use check::body_end;
@@ -37,7 +38,7 @@ pub(crate) enum Verdict {
     /// Hand it on, with where responses to it go.
     Pass(Box<Message>),
     /// Send this back, to this address.
-    Reply(Vec<u8>, SocketAddr),
+    Reply(Vec<u8>, Way),
     Drop,
 }
 
@@ -67,7 +68,7 @@ pub(crate) fn warning(detail: &str) -> String {
 struct Request<'a> {
     head: &'a Head<'a>,
     method: &'a str,
-    source: SocketAddr,
+    source: Way,
     body: &'a [u8],
 }
 
@@ -82,6 +83,7 @@ pub(crate) struct Filter {
 struct Sources {
     outside: Rates,
     inside: Rates,
+    connections: Rates,
     bans: Bans,
 }
 
@@ -91,17 +93,17 @@ impl Filter {
         let inside = outside.saturating_mul(limits::SIP_REQUESTS_INSIDE_FACTOR);
         let rates = |per_second| Rates::new(per_second, limits::SIP_SOURCES_MAX);
         let bans = Bans::new(shared.config.ban.as_secs().max(1), limits::SIP_SOURCES_MAX);
-        let sources = Sources { outside: rates(outside), inside: rates(inside), bans };
+        let connections = rates(limits::SIP_STREAMS_PER_SOURCE_PER_SECOND_MAX);
+        let sources = Sources { outside: rates(outside), inside: rates(inside), connections, bans };
         Self { shared, homes: Homes::default(), sources, started: Instant::now() }
     }
 
     /// Judges a datagram. `is_copy` says that the same one passed shortly before.
-    pub(crate) fn judge(&mut self, datagram: &[u8], source: SocketAddr, is_copy: bool) -> Verdict {
+    pub(crate) fn judge(&mut self, datagram: &[u8], source: Way, is_copy: bool) -> Verdict {
         let second = self.started.elapsed().as_secs();
         let ip = source.ip().to_canonical();
         let spared = self.is_trusted(source) || self.homes.has(ip);
-        let banned = !spared && self.sources.bans.is_banned(ip, second);
-        if banned && !self.belongs(datagram) {
+        if self.is_banned(source) && !self.belongs(datagram) {
             self.shared.tally.refuse(Why::Banned);
             return Verdict::Drop;
         }
@@ -117,7 +119,7 @@ impl Filter {
             return Verdict::Drop;
         };
         let (judged, reply_to) = if head.start().starts_with("SIP/") {
-            (self.response(&head, datagram.len()), source)
+            (self.response(&head, datagram.len(), source), source)
         } else {
             let judged = self.request(&head, datagram, source, is_copy);
             (judged, via::reply_to(&head, source))
@@ -143,6 +145,29 @@ impl Filter {
         }
     }
 
+    /// Whether a source is not listened to now.
+    pub(crate) fn is_banned(&self, source: Way) -> bool {
+        let ip = source.ip().to_canonical();
+        let second = self.started.elapsed().as_secs();
+        let spared = || self.is_trusted(source) || self.homes.has(ip);
+        self.sources.bans.is_banned(ip, second) && !spared()
+    }
+
+    /// Whether a new connection is let in: a handshake costs more than a message does.
+    pub(crate) fn admits(&mut self, source: Way) -> bool {
+        if self.is_banned(source) {
+            self.shared.tally.refuse(Why::Banned);
+            return false;
+        }
+        let second = self.started.elapsed().as_secs();
+        let admitted = self.is_trusted(source)
+            || self.sources.connections.admit(source.ip().to_canonical(), second);
+        if !admitted {
+            self.shared.tally.refuse(Why::Rate);
+        }
+        admitted
+    }
+
     /// Whether a message belongs to a dialog of ours: such a one is heard whoever has been using
     /// its source address.
     fn belongs(&self, datagram: &[u8]) -> bool {
@@ -163,18 +188,18 @@ impl Filter {
         }
     }
 
-    fn write(&self, head: &Head<'_>, refusal: &Refusal, to: SocketAddr) -> Verdict {
+    fn write(&self, head: &Head<'_>, refusal: &Refusal, to: Way) -> Verdict {
         // Nothing is ever said to an ACK (RFC 3261 section 17).
         if head.start().starts_with("ACK ") {
             return Verdict::Drop;
         }
         let server = &self.shared.config.server_name;
-        reply::write(head, refusal, to, &self.shared.tags, server)
+        reply::write(head, refusal, to.address, &self.shared.tags, server)
             .map_or(Verdict::Drop, |reply| Verdict::Reply(reply, to))
     }
 
     /// A response is ours when its top Via is (RFC 3261 section 18.1.2) and its numbers fit.
-    fn response(&self, head: &Head<'_>, length: usize) -> Check<usize> {
+    fn response(&self, head: &Head<'_>, length: usize, source: Way) -> Check<usize> {
         let silent = |why| Err(Stop::Silent(why));
         let mut parts = head.start().splitn(3, ' ');
         let (version, code) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
@@ -206,20 +231,23 @@ impl Filter {
         if !sent_by.is_some_and(|(host, port)| self.is_our_address(host, port)) {
             return silent(Why::NotOurResponse);
         }
-        body_end(head, length).or_else(|_| silent(Why::Malformed))
+        let end = check::length(head, source).and_then(|()| body_end(head, length));
+        end.or_else(|_| silent(Why::Malformed))
     }
 
     fn is_our_address(&self, host: &str, port: Option<u16>) -> bool {
-        let own = self.shared.advertise;
-        port.unwrap_or(addr::SIP_PORT) == own.port()
-            && host.parse().is_ok_and(|ip: IpAddr| ip == own.ip())
+        let is_own = |own: SocketAddr| {
+            port.unwrap_or(addr::SIP_PORT) == own.port()
+                && host.parse().is_ok_and(|ip: IpAddr| ip == own.ip())
+        };
+        self.shared.own_addresses().any(is_own)
     }
 
     fn request(
         &mut self,
         head: &Head<'_>,
         datagram: &[u8],
-        source: SocketAddr,
+        source: Way,
         is_copy: bool,
     ) -> Check<usize> {
         let ours = self.has_our_tag(head, Name::To);
@@ -240,6 +268,7 @@ impl Filter {
         let request = Request { head, method, source, body };
         check::known_method(&request)?;
         let end = end?;
+        check::length(head, source)?;
         check::mandatory(&request)?;
         check::request_uri(uri)?;
         check::served_method(&request)?;
@@ -274,23 +303,21 @@ impl Filter {
     /// A source over its rate is dropped; a trusted one that begins calls hears 503. What belongs
     /// to a dialog of ours, and a copy of what passed, has a rate of its own: a flood of new calls
     /// must not keep anybody from hanging up.
-    fn rate(&mut self, head: &Head<'_>, source: SocketAddr, inside: bool) -> Check {
+    fn rate(&mut self, head: &Head<'_>, source: Way, inside: bool) -> Check {
         let second = self.started.elapsed().as_secs();
         let ip = source.ip().to_canonical();
         if inside {
             let admitted = self.sources.inside.admit(ip, second);
-            return if admitted { Ok(()) } else { Err(Stop::Silent(Why::RateInside)) };
+            return if admitted { Ok(()) } else { over(Why::RateInside, source.is_stream()) };
         }
         if self.sources.outside.admit(ip, second) {
             return Ok(());
         }
-        if head.start().starts_with("INVITE ") && self.is_trusted(source) {
-            return Err(Stop::Answer(Why::Rate, busy(1)));
-        }
-        Err(Stop::Silent(Why::Rate))
+        let calls = head.start().starts_with("INVITE ") && self.is_trusted(source);
+        over(Why::Rate, calls || source.is_stream())
     }
 
-    fn is_trusted(&self, source: SocketAddr) -> bool {
+    fn is_trusted(&self, source: Way) -> bool {
         self.shared.is_trusted(source.ip())
     }
 
@@ -342,6 +369,11 @@ impl Filter {
         }
         Ok(())
     }
+}
+
+/// Too much at once. Who sends datagrams repeats them; over a stream nobody does.
+fn over<T>(why: Why, is_told: bool) -> Check<T> {
+    Err(if is_told { Stop::Answer(why, busy(1)) } else { Stop::Silent(why) })
 }
 
 /// What a refusal says about its sender. An old telephone that asks for what we cannot do, or a

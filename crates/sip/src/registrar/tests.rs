@@ -40,7 +40,7 @@ fn request(to: &str, cseq: u32, headers: &str) -> Message {
          From: <{to}>;tag=a\r\nTo: <{to}>\r\nCall-ID: boot\r\nCSeq: {cseq} REGISTER\r\n{headers}\r\n"
     );
     let head = wire::read(text.as_bytes()).unwrap().into_owned();
-    Message { head, body: Vec::new(), peer: "192.0.2.7:5060".parse().unwrap() }
+    Message { head, body: Vec::new(), peer: Way::udp("192.0.2.7:5060".parse().unwrap()) }
 }
 
 /// Asks without credentials, and then with those that fit what is said to that.

@@ -1,6 +1,7 @@
 //! What a REGISTER asks for: its Contact and Expires headers (RFC 3261 section 10.3).
 
 use model::limits;
+use model::sip::Transport;
 
 use crate::addr;
 use crate::filter::warning;
@@ -8,8 +9,8 @@ use crate::location::{Wish, Wishes};
 use crate::reply::Refusal;
 use crate::wire::{self, Head, Name};
 
-/// Reads them; what cannot be carried out is refused whole.
-pub(super) fn read(head: &Head<'_>) -> Result<Wishes, Refusal> {
+/// Reads them from a REGISTER that came by `way`; what cannot be carried out is refused whole.
+pub(super) fn read(head: &Head<'_>, way: Transport) -> Result<Wishes, Refusal> {
     let values: Vec<&str> = head.all(Name::Contact).flat_map(addr::list).collect();
     let expires_s = head.first(Name::Expires).and_then(seconds);
     if values.contains(&"*") {
@@ -21,20 +22,18 @@ pub(super) fn read(head: &Head<'_>) -> Result<Wishes, Refusal> {
     if values.is_empty() {
         return Ok(Wishes::Ask);
     }
-    let wishes = values.into_iter().map(|value| wish(value, expires_s));
+    let wishes = values.into_iter().map(|value| wish(value, expires_s, way));
     wishes.collect::<Result<_, _>>().map(Wishes::These)
 }
 
-fn wish(value: &str, of_all: Option<u32>) -> Result<Wish, Refusal> {
+fn wish(value: &str, of_all: Option<u32>, way: Transport) -> Result<Wish, Refusal> {
     let contact = addr::name_addr(value).ok_or_else(|| bad("Contact"))?;
     let fits = contact.uri.len() <= limits::SIP_CONTACT_BYTES_MAX && wire::is_exact(value);
     let uri = addr::sip_uri(contact.uri).filter(|_| fits).ok_or_else(|| bad("Contact"))?;
-    let secure =
-        addr::scheme(contact.uri).is_some_and(|scheme| scheme.eq_ignore_ascii_case("sips"));
-    let transport = addr::param(uri.params, "transport");
-    if secure || transport.is_some_and(|name| !name.eq_ignore_ascii_case("udp")) {
+    if wanted(contact.uri, uri.params).is_none_or(|wanted| wanted > way) {
         let refusal = Refusal::new(403, "Forbidden");
-        return Err(refusal.with("Warning", &warning("telephones are rung over UDP")));
+        let detail = "telephones are rung over what they register over";
+        return Err(refusal.with("Warning", &warning(detail)));
     }
     let param = |name| addr::param(contact.params, name);
     Ok(Wish {
@@ -43,6 +42,19 @@ fn wish(value: &str, of_all: Option<u32>) -> Result<Wish, Refusal> {
         expires_s: param("expires").and_then(seconds).or(of_all),
         instance: param("+sip.instance").filter(|id| !id.is_empty()).map(str::to_owned),
     })
+}
+
+/// The least that a contact is to be rung over: whoever asks for more than they came by gets it
+/// nowhere.
+fn wanted(uri: &str, params: &str) -> Option<Transport> {
+    let is = |scheme: &str| scheme.eq_ignore_ascii_case("sips");
+    let named = match addr::param(params, "transport").map(str::to_ascii_lowercase).as_deref() {
+        None | Some("udp") => Transport::Udp,
+        Some("tcp") => Transport::Tcp,
+        Some("tls") => Transport::Tls,
+        Some(_) => return None,
+    };
+    Some(if addr::scheme(uri).is_some_and(is) { Transport::Tls } else { named })
 }
 
 /// What is no number counts as if it did not stand there (RFC 3261 section 10.3, step 7).
@@ -70,9 +82,13 @@ mod tests {
     use super::*;
 
     fn wishes(headers: &str) -> Result<Wishes, u16> {
+        wishes_by(Transport::Udp, headers)
+    }
+
+    fn wishes_by(way: Transport, headers: &str) -> Result<Wishes, u16> {
         let text = format!("REGISTER sip:house SIP/2.0\r\n{headers}\r\n");
         let head = wire::read(text.as_bytes()).expect("a head");
-        read(&head).map_err(|refusal| refusal.status)
+        read(&head, way).map_err(|refusal| refusal.status)
     }
 
     #[test]
@@ -106,6 +122,19 @@ mod tests {
             ("Contact: <sip:a@192.0.2.1;transport=tcp>\r\n", 403),
         ] {
             assert_eq!(wishes(headers), Err(status), "{headers}");
+        }
+        for (uri, least) in [
+            ("sip:a@b;transport=UDP", Some(Transport::Udp)),
+            ("sip:a@b;transport=TCP", Some(Transport::Tcp)),
+            ("sip:a@b;transport=tls", Some(Transport::Tls)),
+            ("sips:a@b", Some(Transport::Tls)),
+            ("sips:a@b;transport=tcp", Some(Transport::Tls)),
+            ("sip:a@b;transport=ws", None),
+        ] {
+            for way in [Transport::Udp, Transport::Tcp, Transport::Tls] {
+                let taken = wishes_by(way, &format!("Contact: <{uri}>\r\n")).is_ok();
+                assert_eq!(taken, least.is_some_and(|least| least <= way), "{uri} by {way:?}");
+            }
         }
         let long = format!("Contact: <sip:{}@a>\r\n", "a".repeat(limits::SIP_CONTACT_BYTES_MAX));
         assert_eq!(wishes(&long), Err(400));

@@ -1,4 +1,4 @@
-//! The four machines of RFC 3261 section 17 over UDP, with the states for 2xx of RFC 6026: two for
+//! The four machines of RFC 3261 section 17, with the states for 2xx of RFC 6026: two for
 //! requests that we received, two for those that we sent.
 //!
 //! Pure: time comes in as an argument, what is to be sent goes out as a result.
@@ -43,6 +43,14 @@ pub(crate) enum Fired {
     Ended,
 }
 
+/// What a transaction is like.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kind {
+    pub(crate) is_invite: bool,
+    /// Its messages arrive, or the way is gone: nothing is said twice, and no copy is waited for.
+    pub(crate) is_reliable: bool,
+}
+
 /// When the next copy is due, and when all is over.
 #[derive(Debug, Clone, Copy, Default)]
 struct Clock {
@@ -59,6 +67,19 @@ impl Clock {
 
     fn rest(over: Instant) -> Self {
         Self { over: Some(over), ..Self::default() }
+    }
+
+    /// Until something comes back, with copies where those may help.
+    fn wait(now: Instant, timers: Timers, kind: Kind) -> Self {
+        match kind.is_reliable {
+            true => Self::rest(now + timers.patience()),
+            false => Self::repeat(now, timers),
+        }
+    }
+
+    /// For as long as copies may come.
+    fn linger(now: Instant, kind: Kind, time: Duration) -> Self {
+        Self::rest(if kind.is_reliable { now } else { now + time })
     }
 
     fn due(&self) -> Option<Instant> {
@@ -89,7 +110,7 @@ enum Asked {
 /// A request that we received (RFC 3261 sections 17.2.1 and 17.2.2).
 #[derive(Debug)]
 pub(crate) struct Server {
-    is_invite: bool,
+    kind: Kind,
     state: Asked,
     succeeded: bool,
     /// What was said last.
@@ -98,9 +119,9 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn new(is_invite: bool) -> Self {
+    pub(crate) fn new(kind: Kind) -> Self {
         let (state, clock) = (Asked::Open, Clock::default());
-        Self { is_invite, state, succeeded: false, said: None, clock }
+        Self { kind, state, succeeded: false, said: None, clock }
     }
 
     /// Takes a response of ours. True when it is to be sent: nothing follows a final one.
@@ -117,11 +138,13 @@ impl Server {
         self.said = Some(message.clone());
         if status >= 200 {
             self.succeeded = status < 300;
-            let (state, clock) = match self.is_invite {
-                // Timers G and H; a 2xx is repeated alike (section 13.3.1.4).
-                true => (Asked::Told, Clock::repeat(now, timers)),
+            let (state, clock) = match self.kind.is_invite {
+                // A 2xx is repeated whatever carries it (section 13.3.1.4).
+                true if self.succeeded => (Asked::Told, Clock::repeat(now, timers)),
+                // Timers G and H.
+                true => (Asked::Told, Clock::wait(now, timers, self.kind)),
                 // Timer J.
-                false => (Asked::Over, Clock::rest(now + timers.patience())),
+                false => (Asked::Over, Clock::linger(now, self.kind, timers.patience())),
             };
             (self.state, self.clock) = (state, clock);
         }
@@ -157,7 +180,7 @@ impl Server {
             self.state = Asked::Over;
             self.said = None;
             let rest = if self.succeeded { timers.patience() } else { timers.t4 };
-            self.clock = Clock::rest(now + rest);
+            self.clock = Clock::linger(now, self.kind, rest);
         }
     }
 
@@ -205,7 +228,7 @@ pub(crate) enum Heard {
 /// A request that we sent (RFC 3261 sections 17.1.1 and 17.1.2).
 #[derive(Debug)]
 pub(crate) struct Client {
-    is_invite: bool,
+    kind: Kind,
     state: Sent,
     /// The request; the ACK of a refusal once that came.
     message: Bytes,
@@ -214,9 +237,14 @@ pub(crate) struct Client {
 
 impl Client {
     /// The request was sent now.
-    pub(crate) fn new(now: Instant, timers: Timers, is_invite: bool, message: Bytes) -> Self {
+    pub(crate) fn new(now: Instant, timers: Timers, kind: Kind, message: Bytes) -> Self {
         // Timers A and B, E and F.
-        Self { is_invite, state: Sent::Calling, message, clock: Clock::repeat(now, timers) }
+        Self { kind, state: Sent::Calling, message, clock: Clock::wait(now, timers, kind) }
+    }
+
+    /// Nothing will come back.
+    pub(crate) fn in_vain(&mut self, now: Instant) {
+        self.clock = Clock::rest(now);
     }
 
     /// Whether a final response is waited for.
@@ -238,15 +266,15 @@ impl Client {
     pub(crate) fn response(&mut self, now: Instant, timers: Timers, status: u16) -> Heard {
         match (self.state, status) {
             (Sent::Over, _) => return Heard::Copy,
-            (_, ..200) if self.is_invite => {
+            (_, ..200) if self.kind.is_invite => {
                 // How long it may ring is decided by who called (timer C).
                 (self.state, self.clock) = (Sent::Proceeding, Clock::default());
             }
             (_, ..200) => self.state = Sent::Proceeding,
             _ => {
-                let rest = if self.is_invite { timers.patience() } else { timers.t4 };
+                let rest = if self.kind.is_invite { timers.patience() } else { timers.t4 };
                 // Timers D and K.
-                (self.state, self.clock) = (Sent::Over, Clock::rest(now + rest));
+                (self.state, self.clock) = (Sent::Over, Clock::linger(now, self.kind, rest));
             }
         }
         Heard::New
@@ -266,7 +294,7 @@ impl Client {
         if self.state == Sent::Proceeding {
             self.clock.interval = timers.t2;
         }
-        self.clock.next(now, (!self.is_invite).then_some(timers.t2));
+        self.clock.next(now, (!self.kind.is_invite).then_some(timers.t2));
         Fired::Again(self.message.clone())
     }
 }
@@ -276,6 +304,8 @@ mod tests {
     use super::*;
 
     const T1: Duration = Duration::from_millis(500);
+    const INVITE: Kind = Kind { is_invite: true, is_reliable: false };
+    const OTHER: Kind = Kind { is_invite: false, is_reliable: false };
 
     fn timers() -> Timers {
         Timers::new(T1)
@@ -315,7 +345,7 @@ mod tests {
     #[test]
     fn an_invite_is_repeated_at_growing_distance_and_given_up_after_64_t1() {
         let now = Instant::now();
-        let mut client = Client::new(now, timers(), true, bytes("INVITE"));
+        let mut client = Client::new(now, timers(), INVITE, bytes("INVITE"));
         let (copies, end, how) = play(now, &mut client, Client::due, Client::fire);
         assert_eq!(copies, [500, 1_500, 3_500, 7_500, 15_500, 31_500]);
         assert_eq!((end, how), (32_000, Fired::Unanswered));
@@ -324,11 +354,11 @@ mod tests {
     #[test]
     fn another_request_is_repeated_every_t2_at_most() {
         let now = Instant::now();
-        let mut client = Client::new(now, timers(), false, bytes("BYE"));
+        let mut client = Client::new(now, timers(), OTHER, bytes("BYE"));
         let (copies, end, how) = play(now, &mut client, Client::due, Client::fire);
         assert_eq!(copies[..5], [500, 1_500, 3_500, 7_500, 11_500]);
         assert_eq!((copies.len(), end, how), (10, 32_000, Fired::Unanswered));
-        let mut client = Client::new(now, timers(), false, bytes("BYE"));
+        let mut client = Client::new(now, timers(), OTHER, bytes("BYE"));
         assert_eq!(client.response(now, timers(), 100), Heard::New);
         assert!(matches!(client.fire(now + T1, timers()), Fired::Again(_)));
         assert_eq!(client.due(), Some(now + T1 + timers().t2), "something provisional came");
@@ -340,7 +370,7 @@ mod tests {
     #[test]
     fn a_ringing_invite_waits_and_a_refused_one_keeps_its_ack() {
         let now = Instant::now();
-        let mut client = Client::new(now, timers(), true, bytes("INVITE"));
+        let mut client = Client::new(now, timers(), INVITE, bytes("INVITE"));
         assert_eq!(client.response(now, timers(), 180), Heard::New);
         assert_eq!((client.due(), client.waits()), (None, true));
         assert_eq!(client.response(now, timers(), 486), Heard::New);
@@ -354,7 +384,7 @@ mod tests {
     fn the_answer_to_an_invite_is_repeated_until_its_ack() {
         for (status, rest) in [(200, T1 * 64), (486, timers().t4)] {
             let now = Instant::now();
-            let mut server = Server::new(true);
+            let mut server = Server::new(INVITE);
             assert!(server.respond(now, timers(), 100, &bytes("100")));
             assert_eq!((server.due(), server.copied()), (None, Some(bytes("100"))));
             assert!(server.respond(now, timers(), status, &bytes("final")));
@@ -376,11 +406,37 @@ mod tests {
     #[test]
     fn the_answer_to_another_request_is_kept_for_its_copies() {
         let now = Instant::now();
-        let mut server = Server::new(false);
+        let mut server = Server::new(OTHER);
         assert_eq!(server.copied(), None, "nothing was said yet");
         assert!(server.respond(now, timers(), 200, &bytes("200")));
         assert_eq!((server.waits(), server.copied()), (false, Some(bytes("200"))));
         let (copies, end, how) = play(now, &mut server, Server::due, Server::fire);
         assert_eq!((copies, end, how), (Vec::new(), 32_000, Fired::Ended));
+    }
+
+    #[test]
+    fn over_a_stream_nothing_is_said_twice_but_a_2xx() {
+        let now = Instant::now();
+        for is_invite in [true, false] {
+            let kind = Kind { is_invite, is_reliable: true };
+            let mut client = Client::new(now, timers(), kind, bytes("request"));
+            let (copies, end, how) = play(now, &mut client, Client::due, Client::fire);
+            assert_eq!((copies, end, how), (Vec::new(), 32_000, Fired::Unanswered));
+            let mut client = Client::new(now, timers(), kind, bytes("request"));
+            assert_eq!(client.response(now, timers(), 486), Heard::New);
+            assert_eq!(client.fire(now, timers()), Fired::Ended);
+        }
+        let kind = Kind { is_invite: true, is_reliable: true };
+        for (status, copies) in [(200, 10), (486, 0)] {
+            let mut server = Server::new(kind);
+            assert!(server.respond(now, timers(), status, &bytes("final")));
+            let (found, end, _) = play(now, &mut server, Server::due, Server::fire);
+            assert_eq!((found.len(), end), (copies, 32_000), "{status}");
+            server.acked(now, timers());
+            assert_eq!(server.fire(now, timers()), Fired::Ended);
+        }
+        let mut server = Server::new(Kind { is_invite: false, is_reliable: true });
+        assert!(server.respond(now, timers(), 200, &bytes("200")));
+        assert_eq!(server.fire(now, timers()), Fired::Ended);
     }
 }

@@ -6,7 +6,6 @@
 mod machine;
 
 use std::collections::{BTreeSet, HashMap};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,9 +17,10 @@ use tokio::time::Instant;
 use crate::addr;
 use crate::message::{Message, Method};
 use crate::via;
+use crate::way::Way;
 
 pub(crate) use machine::Heard;
-use machine::{Client, Fired, Server, Timers};
+use machine::{Client, Fired, Kind, Server, Timers};
 
 /// Names a transaction: method, branch and sent-by of one that was received (RFC 3261 section
 /// 17.2.3), method and branch of one of ours (section 17.1.3).
@@ -62,7 +62,7 @@ pub(crate) struct Owner {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Task {
     /// Send this again.
-    Send(Bytes, SocketAddr),
+    Send(Bytes, Way),
     /// A 2xx of ours was never acknowledged.
     NotAcked(Owner),
     /// An INVITE of ours was never answered.
@@ -78,7 +78,7 @@ enum Machine {
 #[derive(Debug)]
 struct Transaction {
     machine: Machine,
-    peer: SocketAddr,
+    peer: Way,
     owner: Option<Owner>,
     /// Its place in the list of deadlines.
     due: Option<Instant>,
@@ -90,6 +90,8 @@ pub(crate) struct Transactions {
     timers: Timers,
     all: HashMap<Key, Transaction>,
     deadlines: BTreeSet<(Instant, Key)>,
+    /// Those over streams.
+    streamed: BTreeSet<(Way, Key)>,
     /// How many wait for an answer or an ACK of the far side.
     waiting: usize,
 }
@@ -101,12 +103,20 @@ impl Transaction {
             Machine::Client(client) => client.waits(),
         }
     }
+
+    /// Whether either side waits for the other's final response.
+    fn is_pending(&self) -> bool {
+        match &self.machine {
+            Machine::Server(server) => server.is_open(),
+            Machine::Client(client) => client.waits(),
+        }
+    }
 }
 
 impl Transactions {
     pub(crate) fn new(t1: Duration) -> Self {
-        let (all, deadlines) = (HashMap::new(), BTreeSet::new());
-        Self { timers: Timers::new(t1), all, deadlines, waiting: 0 }
+        let (all, deadlines, streamed) = (HashMap::new(), BTreeSet::new(), BTreeSet::new());
+        Self { timers: Timers::new(t1), all, deadlines, streamed, waiting: 0 }
     }
 
     /// How many there are.
@@ -154,8 +164,11 @@ impl Transactions {
         Some(result)
     }
 
-    fn add(&mut self, key: &Key, machine: Machine, peer: SocketAddr, owner: Option<Owner>) {
+    fn add(&mut self, key: &Key, machine: Machine, peer: Way, owner: Option<Owner>) {
         self.remove(key);
+        if peer.is_stream() {
+            self.streamed.insert((peer, Arc::clone(key)));
+        }
         let new = Transaction { machine, peer, owner, due: None };
         self.waiting += usize::from(new.waits());
         self.all.insert(Arc::clone(key), new);
@@ -168,6 +181,9 @@ impl Transactions {
         if let Some(at) = gone.due {
             self.deadlines.remove(&(at, Arc::clone(key)));
         }
+        if gone.peer.is_stream() {
+            self.streamed.remove(&(gone.peer, Arc::clone(key)));
+        }
     }
 
     /// Begins a transaction with a request that came. Over `limits::SIP_TRANSACTIONS_MAX` it is not
@@ -176,13 +192,14 @@ impl Transactions {
         let room = self.all.len() < limits::SIP_TRANSACTIONS_MAX;
         if room {
             let is_invite = request.method() == Some(Method::Invite);
-            self.add(key, Machine::Server(Server::new(is_invite)), request.peer, None);
+            let server = Server::new(Kind { is_invite, is_reliable: request.peer.is_stream() });
+            self.add(key, Machine::Server(server), request.peer, None);
         }
         room
     }
 
     /// Where a transaction's messages go.
-    pub(crate) fn peer(&self, key: &Key) -> Option<SocketAddr> {
+    pub(crate) fn peer(&self, key: &Key) -> Option<Way> {
         self.all.get(key).map(|transaction| transaction.peer)
     }
 
@@ -194,7 +211,7 @@ impl Transactions {
     }
 
     /// Whether a request is a copy of one that came before, and what was said to that last.
-    pub(crate) fn copied(&self, key: &Key) -> Option<Option<(Bytes, SocketAddr)>> {
+    pub(crate) fn copied(&self, key: &Key) -> Option<Option<(Bytes, Way)>> {
         let transaction = self.all.get(key)?;
         let Machine::Server(server) = &transaction.machine else { return None };
         Some(server.copied().map(|said| (said, transaction.peer)))
@@ -263,11 +280,12 @@ impl Transactions {
         now: Instant,
         (method, branch): (Method, &str),
         message: Bytes,
-        peer: SocketAddr,
+        peer: Way,
         owner: Option<Owner>,
     ) -> Key {
         let key = sent(method, branch);
-        let client = Client::new(now, self.timers, method == Method::Invite, message);
+        let kind = Kind { is_invite: method == Method::Invite, is_reliable: peer.is_stream() };
+        let client = Client::new(now, self.timers, kind, message);
         self.add(&key, Machine::Client(client), peer, owner);
         key
     }
@@ -294,7 +312,7 @@ impl Transactions {
     }
 
     /// What was sent last in a transaction of ours, where to, and for whom.
-    pub(crate) fn last(&self, key: &Key) -> Option<(Bytes, SocketAddr, Option<Owner>)> {
+    pub(crate) fn last(&self, key: &Key) -> Option<(Bytes, Way, Option<Owner>)> {
         let transaction = self.all.get(key)?;
         let Machine::Client(client) = &transaction.machine else { return None };
         Some((client.message().clone(), transaction.peer, transaction.owner))
@@ -305,6 +323,26 @@ impl Transactions {
         if let Some(Transaction { machine: Machine::Client(client), .. }) = self.all.get_mut(key) {
             client.acknowledge(ack);
         }
+    }
+
+    /// What was sent in a transaction of ours went nowhere: nothing will come of it (RFC 3261,
+    /// section 17.1.4).
+    pub(crate) fn in_vain(&mut self, now: Instant, key: &Key) {
+        self.with(key, |transaction, _| match &mut transaction.machine {
+            Machine::Client(client) => client.in_vain(now),
+            Machine::Server(_) => {}
+        });
+    }
+
+    /// The way to a peer is gone: whose requests wait for an answer of it, or it for theirs.
+    pub(crate) fn lost(&mut self, way: Way) -> Vec<Owner> {
+        let first = (way, Key::from(""));
+        let over_it = self.streamed.range(first..).take_while(|(of, _)| *of == way);
+        let lost: Vec<Key> = over_it.map(|(_, key)| Arc::clone(key)).collect();
+        let owner = |key: &Key| self.all.get(key).filter(|of| of.is_pending())?.owner;
+        let owners = lost.iter().filter_map(owner).collect();
+        lost.iter().for_each(|key| self.remove(key));
+        owners
     }
 
     /// The next thing that is due, until `None`.

@@ -7,8 +7,8 @@ use crate::wire;
 
 const T1: Duration = Duration::from_millis(500);
 
-fn peer() -> SocketAddr {
-    "192.0.2.9:5060".parse().unwrap()
+fn peer() -> Way {
+    Way::udp("192.0.2.9:5060".parse().unwrap())
 }
 
 fn message(start: &str, via: &str, cseq: &str) -> Message {
@@ -111,4 +111,39 @@ fn responses_find_what_they_answer() {
     assert_eq!(all.fire(now + T1 * 64), Some(Task::NotAnswered(owner())));
     all.give_up(&key);
     assert_eq!((all.len(), all.waiting()), (0, 0));
+}
+
+#[test]
+fn what_is_asked_over_a_stream_ends_with_it() {
+    let (now, mut all) = (Instant::now(), Transactions::new(T1));
+    let stream = Way { transport: model::sip::Transport::Tcp, ..peer() };
+    let other = Way { address: "192.0.2.10:5060".parse().unwrap(), ..stream };
+    let mut send =
+        |branch, peer, owner| all.send(now, (Method::Invite, branch), bytes("INVITE"), peer, owner);
+    send("z9hG4bK1", stream, Some(owner()));
+    send("z9hG4bK2", stream, None);
+    let over = send("z9hG4bK3", stream, Some(owner()));
+    send("z9hG4bK4", other, Some(owner()));
+    send("z9hG4bK5", peer(), Some(owner()));
+    all.give_up(&over);
+    // A caller over the same stream who waits, and one who has been answered.
+    for (branch, is_answered) in [("z9hG4bK6", false), ("z9hG4bK7", true)] {
+        let caller = Message { peer: stream, ..request("INVITE", &format!("a;branch={branch}")) };
+        let key = asked(&caller, Method::Invite);
+        assert!(all.begin(&key, &caller));
+        all.belongs(&key, Owner { cseq: 8, ..owner() });
+        if is_answered {
+            assert!(all.respond(now, &key, 200, &bytes("200")));
+        }
+    }
+    let mut lost = all.lost(stream);
+    lost.sort_by_key(|owner| owner.cseq);
+    assert_eq!(lost, [owner(), Owner { cseq: 8, ..owner() }]);
+    assert_eq!((all.len(), all.waiting(), all.lost(stream)), (2, 2, vec![]));
+    assert_eq!(all.lost(other), [owner()]);
+    assert!(all.streamed.is_empty());
+    // One that went nowhere.
+    let key = all.send(now, (Method::Bye, "z9hG4bK8"), bytes("BYE"), stream, Some(owner()));
+    all.in_vain(now, &key);
+    assert_eq!((all.fire(now), all.len()), (Some(Task::NotAnswered(owner())), 1));
 }

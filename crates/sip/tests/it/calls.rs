@@ -38,6 +38,21 @@ fn assert_ended_once_and_last(events: &[SipEvent], legs: usize, wanted: LegCause
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_hundred_calls_that_the_caller_ends() {
+    hundred_calls("u1").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_same_over_one_connection() {
+    hundred_calls("t1").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_same_over_a_connection_for_each() {
+    hundred_calls("tn").await;
+}
+
+/// Over what sipp calls a transport.
+async fn hundred_calls(transport: &str) {
     if !have_sipp() {
         return;
     }
@@ -47,7 +62,21 @@ async fn a_hundred_calls_that_the_caller_ends() {
     let hub = answering(Arc::clone(&plane), events, |_, _| {});
     let sipp = Sipp::start(
         "sipp/uac_call.xml",
-        &[&peer, "-s", "100", "-m", "100", "-r", "50", "-d", "50"],
+        &[
+            &peer,
+            "-s",
+            "100",
+            "-m",
+            "100",
+            "-r",
+            "50",
+            "-d",
+            "50",
+            "-t",
+            transport,
+            "-max_socket",
+            "500",
+        ],
     );
     sipp.finish().await.assert_clean(100);
     until_idle(&plane).await;

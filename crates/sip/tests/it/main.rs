@@ -12,6 +12,7 @@ mod peer;
 mod refresh;
 mod registrar;
 mod session;
+mod streams;
 mod support;
 mod torture;
 mod ways;

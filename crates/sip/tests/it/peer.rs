@@ -3,7 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use tokio::net::UdpSocket;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpStream, UdpSocket};
+use tokio::sync::Mutex;
 
 use crate::support::PATIENCE;
 
@@ -11,9 +13,15 @@ pub(crate) const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4
     m=audio 6000 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n";
 
 pub(crate) struct Peer {
-    socket: UdpSocket,
+    wire: Wire,
     pub(crate) plane: SocketAddr,
     pub(crate) address: SocketAddr,
+}
+
+enum Wire {
+    Datagrams(UdpSocket),
+    /// What is sent is cut into pieces of this size.
+    Stream(Mutex<(TcpStream, Vec<u8>)>, usize),
 }
 
 /// A received message.
@@ -58,7 +66,27 @@ impl Peer {
     pub(crate) async fn at(own: IpAddr, plane: SocketAddr) -> Self {
         let socket = UdpSocket::bind((own, 0)).await.unwrap();
         let address = socket.local_addr().unwrap();
-        Self { socket, plane, address }
+        Self { wire: Wire::Datagrams(socket), plane, address }
+    }
+
+    /// A peer with a connection; what it sends goes out in pieces of `size`.
+    pub(crate) async fn connected(plane: SocketAddr, size: usize) -> Self {
+        let stream = TcpStream::connect(plane).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let address = stream.local_addr().unwrap();
+        Self { wire: Wire::Stream(Mutex::new((stream, Vec::new())), size), plane, address }
+    }
+
+    fn transport(&self) -> &'static str {
+        match self.wire {
+            Wire::Datagrams(_) => "UDP",
+            Wire::Stream(..) => "TCP",
+        }
+    }
+
+    /// What a Via of this peer begins with.
+    pub(crate) fn via(&self) -> String {
+        format!("SIP/2.0/{} {}", self.transport(), self.address)
     }
 
     pub(crate) async fn send(&self, text: &str) {
@@ -66,15 +94,56 @@ impl Peer {
     }
 
     pub(crate) async fn send_bytes(&self, bytes: &[u8]) {
-        self.socket.send_to(bytes, self.plane).await.unwrap();
+        match &self.wire {
+            Wire::Datagrams(socket) => _ = socket.send_to(bytes, self.plane).await.unwrap(),
+            Wire::Stream(stream, size) => {
+                let mut stream = stream.lock().await;
+                for piece in bytes.chunks(*size) {
+                    // The plane may have heard enough.
+                    if stream.0.write_all(piece).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
     }
 
     /// The next message, or `None` when nothing comes in time.
     pub(crate) async fn hear_within(&self, wait: Duration) -> Option<Message> {
+        tokio::time::timeout(wait, self.next()).await.ok()?
+    }
+
+    /// `None` when the connection is over.
+    async fn next(&self) -> Option<Message> {
         let mut buf = vec![0; 65_536];
-        let read = tokio::time::timeout(wait, self.socket.recv_from(&mut buf)).await.ok()?;
-        let (length, _) = read.unwrap();
-        Some(Message(String::from_utf8_lossy(&buf[..length]).into_owned()))
+        let stream = match &self.wire {
+            Wire::Datagrams(socket) => {
+                let (length, _) = socket.recv_from(&mut buf).await.unwrap();
+                return Some(Message(String::from_utf8_lossy(&buf[..length]).into_owned()));
+            }
+            Wire::Stream(stream, _) => stream,
+        };
+        let (stream, rest) = &mut *stream.lock().await;
+        loop {
+            let text = String::from_utf8_lossy(rest).into_owned();
+            if let Some((head, _)) = text.split_once("\r\n\r\n") {
+                let length = Message(head.to_owned()).header("Content-Length");
+                let end = head.len() + 4 + length.parse::<usize>().expect("every message has it");
+                if rest.len() >= end {
+                    rest.drain(..end);
+                    return Some(Message(text[..end].to_owned()));
+                }
+            }
+            match stream.read(&mut buf).await {
+                Ok(length) if length > 0 => rest.extend_from_slice(&buf[..length]),
+                _ => return None,
+            }
+        }
+    }
+
+    /// Waits until the plane has closed the connection.
+    pub(crate) async fn until_closed(&self) {
+        assert!(tokio::time::timeout(PATIENCE, self.next()).await.expect("an end").is_none());
     }
 
     pub(crate) async fn hear(&self) -> Message {
@@ -128,7 +197,11 @@ impl Peer {
 
     /// A Contact header line of this peer.
     pub(crate) fn contact(&self) -> String {
-        format!("Contact: <sip:peer@{}>\r\n", self.address)
+        let param = match self.wire {
+            Wire::Datagrams(_) => "",
+            Wire::Stream(..) => ";transport=tcp",
+        };
+        format!("Contact: <sip:peer@{}{param}>\r\n", self.address)
     }
 
     /// A call of this peer into the plane.
@@ -154,10 +227,10 @@ impl Call<'_> {
         body: &str,
     ) -> String {
         let Self { peer, id, to_tag } = self;
-        let (own, plane) = (peer.address, peer.plane);
+        let (own, via, plane) = (peer.address, peer.via(), peer.plane);
         let tag = if to_tag.is_empty() { String::new() } else { format!(";tag={to_tag}") };
         format!(
-            "{method} sip:100@{plane} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK{id}{branch}\r\n\
+            "{method} sip:100@{plane} SIP/2.0\r\nVia: {via};branch=z9hG4bK{id}{branch}\r\n\
              Max-Forwards: 70\r\nFrom: \"Ann\" <sip:200@{own}>;tag=a1\r\nTo: <sip:100@{plane}>{tag}\r\n\
              Call-ID: {id}\r\nCSeq: {cseq} {method}\r\nContact: <sip:200@{own}>\r\n{more}\
              Content-Length: {}\r\n\r\n{body}",

@@ -19,7 +19,7 @@ fn tenant() -> TenantId {
     TenantId::from_uuid(uuid::Uuid::from_u128(1))
 }
 
-fn device() -> DeviceId {
+pub(crate) fn device() -> DeviceId {
     DeviceId::from_uuid(uuid::Uuid::from_u128(2))
 }
 
@@ -27,14 +27,14 @@ fn sha256(text: &str) -> String {
     Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn phones(secret: &str) -> SipCommand {
+pub(crate) fn phones(secret: &str) -> SipCommand {
     let ha1 = Ha1::new(Digest::Sha256, sha256(&format!("{USER}:{REALM}:{secret}")));
     let account = PhoneAccount { device: device(), username: USER.parse().unwrap(), ha1 };
     SipCommand::Phones { tenant: tenant(), accounts: vec![account], contacts: vec![] }
 }
 
 /// At how many places the telephone can be rung from now on.
-async fn told(events: &mut Receiver<SipEvent>) -> usize {
+pub(crate) async fn told(events: &mut Receiver<SipEvent>) -> usize {
     match next(events).await {
         SipEvent::Registered { tenant: of, device: which, contacts } => {
             assert_eq!((of, which), (tenant(), device()));
@@ -45,9 +45,9 @@ async fn told(events: &mut Receiver<SipEvent>) -> usize {
 }
 
 fn register(peer: &Peer, cseq: u32, headers: &str) -> String {
-    let at = peer.address;
+    let via = peer.via();
     format!(
-        "REGISTER {URI} SIP/2.0\r\nVia: SIP/2.0/UDP {at};rport;branch=z9hG4bKr{cseq}\r\n\
+        "REGISTER {URI} SIP/2.0\r\nVia: {via};rport;branch=z9hG4bKr{cseq}\r\n\
          Max-Forwards: 70\r\nFrom: <sip:{USER}@house.example>;tag=me\r\n\
          To: <sip:{USER}@house.example>\r\nCall-ID: boot\r\nCSeq: {cseq} REGISTER\r\n{headers}\
          Content-Length: 0\r\n\r\n"
@@ -66,6 +66,14 @@ fn proof(challenge: &Message, secret: &str) -> String {
          uri=\"{URI}\", algorithm=SHA-256, cnonce=\"c0ffee\", qop=auth, nc=00000001, \
          response=\"{response}\"\r\n"
     )
+}
+
+/// A telephone that knows its secret registers.
+pub(crate) async fn registered(peer: &Peer) -> Message {
+    peer.send(&register(peer, 1, &peer.contact())).await;
+    let challenge = peer.status(401).await;
+    peer.send(&register(peer, 2, &(proof(&challenge, "right") + &peer.contact()))).await;
+    peer.status(200).await
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::config::Device;
-use model::sip::{Digest, PhoneContact};
+use model::sip::{Digest, PhoneContact, Transport};
 use model::{DeviceId, Span};
 use store::{Edit, Store, StoreError, TenantDb, fresh_id, phone_secret};
 
@@ -33,6 +33,7 @@ fn contact(left_s: u64) -> PhoneContact {
     PhoneContact {
         uri: "sip:a@192.0.2.7".into(),
         peer: "192.0.2.7:5060".parse().unwrap(),
+        transport: Transport::Tls,
         q: 1_000,
         left_s,
         instance: None,

@@ -143,14 +143,12 @@ impl Wire {
             return;
         };
         let (mut reader, mut writer) = tokio::io::split(stream);
-        let told = self.standing.clone();
-        let is_kept = || *told.borrow() == Standing::Kept;
         let ended = {
             let write = write(&mut writer, &mut self.outgoing, &self.waiting);
             tokio::pin!(write);
-            let own = (self.way, self.serial);
+            let (own, told) = ((self.way, self.serial), self.standing.clone());
             tokio::select! {
-                () = read(&mut reader, own, self.patience, &is_kept, &self.arrivals) => {
+                () = read(&mut reader, own, self.patience, told, &self.arrivals) => {
                     _ = self.arrivals.send(closed).await;
                     // The core lets go of it when it has said the last.
                     timeout(WRITE_TIME, write).await.is_ok()
@@ -158,7 +156,7 @@ impl Wire {
                 written = &mut write => {
                     _ = self.arrivals.send(closed).await;
                     // A stranger who had to make room gets no more of our time.
-                    written && is_kept()
+                    written && *self.standing.borrow() == Standing::Kept
                 }
             }
         };
@@ -174,26 +172,36 @@ async fn gone(standing: &mut watch::Receiver<Standing>) {
 }
 
 /// Until there is nothing more to read, or nothing that can be. A message has its time from its
-/// first byte on; as long as nobody was recognised, all of them together have it.
+/// first byte on; as long as nobody is recognised, all of them together have it.
 async fn read(
     reader: &mut (impl AsyncRead + Unpin),
     (way, serial): (Way, Serial),
     patience: Duration,
-    is_kept: &impl Fn() -> bool,
+    mut standing: watch::Receiver<Standing>,
     arrivals: &mpsc::Sender<Arrival>,
 ) {
     let (mut framer, mut buffer) = (Framer::default(), vec![0; READ_BYTES]);
     let mut begun = Instant::now();
     loop {
-        let rests = |framer: &Framer| is_kept() && !framer.is_amid();
-        let most = if rests(&framer) { REST } else { patience };
-        let length = match timeout_at(begun + most, reader.read(&mut buffer)).await {
-            Ok(Ok(length)) if length > 0 => length,
-            // It was recognised meanwhile.
-            Err(_) if rests(&framer) && most < REST => continue,
-            Ok(_) | Err(_) => return,
+        let rests = *standing.borrow_and_update() == Standing::Kept && !framer.is_amid();
+        let most = if rests { REST } else { patience };
+        let length = tokio::select! {
+            read = timeout_at(begun + most, reader.read(&mut buffer)) => match read {
+                Ok(Ok(length)) if length > 0 => length,
+                Ok(_) | Err(_) => return,
+            },
+            changed = standing.changed() => {
+                if changed.is_err() {
+                    // The core has let go, and whoever writes sees to the end.
+                    std::future::pending::<()>().await;
+                }
+                if !framer.is_amid() {
+                    begun = Instant::now();
+                }
+                continue;
+            }
         };
-        if rests(&framer) {
+        if rests {
             begun = Instant::now();
         }
         framer.push(&buffer[..length]);
@@ -205,7 +213,7 @@ async fn read(
             if arrivals.send(Arrival::Message(way, serial, message)).await.is_err() || is_last {
                 return;
             }
-            if is_kept() {
+            if *standing.borrow() == Standing::Kept {
                 begun = Instant::now();
             }
         }

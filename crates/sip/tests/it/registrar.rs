@@ -70,9 +70,14 @@ fn proof(challenge: &Message, secret: &str) -> String {
 
 /// A telephone that knows its secret registers.
 pub(crate) async fn registered(peer: &Peer) -> Message {
-    peer.send(&register(peer, 1, &peer.contact())).await;
+    registers(peer, 1, &peer.contact()).await
+}
+
+/// The same with the numbers `cseq` and the next, and with a contact of its own.
+pub(crate) async fn registers(peer: &Peer, cseq: u32, contact: &str) -> Message {
+    peer.send(&register(peer, cseq, contact)).await;
     let challenge = peer.status(401).await;
-    peer.send(&register(peer, 2, &(proof(&challenge, "right") + &peer.contact()))).await;
+    peer.send(&register(peer, cseq + 1, &(proof(&challenge, "right") + contact))).await;
     peer.status(200).await
 }
 

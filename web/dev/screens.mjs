@@ -3,9 +3,8 @@
  * (`screens/` beside the repository's `web/`, which git ignores). `LANGS`, `THEMES`, `WIDTHS` narrow the set.
  */
 import { mkdir } from 'node:fs/promises';
-import { FROZEN, launch, settle, visitor } from './browser.mjs';
+import { launch, Window } from './browser.mjs';
 import { SCREENS } from './catalogue.mjs';
-import { start } from './mock/server.mjs';
 
 const out = process.env.SCREENS_OUT ?? new URL('../../screens/', import.meta.url).pathname;
 const list = (name, all) => (process.env[name] ? process.env[name].split(',') : all);
@@ -14,24 +13,18 @@ await mkdir(out, { recursive: true });
 
 const browser = await launch();
 let failed = 0;
-for (const screen of SCREENS.filter((one) => one.name.match(filter))) {
-  for (const lang of list('LANGS', ['en', 'fa'])) for (const theme of list('THEMES', ['light', 'dark'])) for (const width of list('WIDTHS', ['1440', '390'])) {
-    const mock = await start({ frozen: FROZEN, setup: screen.setup ?? false });
-    const { context, page, problems } = await visitor(browser, mock.url, { scene: screen.scene, silent: screen.silent, denied: screen.denied, lang, theme, width });
-    try {
-      await settle(page, screen, mock);
+for (const lang of list('LANGS', ['en', 'fa'])) for (const theme of list('THEMES', ['light', 'dark'])) for (const width of list('WIDTHS', ['1440', '390'])) {
+  const window = new Window(browser, { lang, theme, width: Number(width) });
+  for (const screen of SCREENS.filter((one) => one.name.match(filter))) {
+    const problems = await window.show(screen, async (page) => {
       await page.waitForTimeout(150);
       await page.screenshot({ path: `${out}/${screen.name}-${lang}-${theme}-${width}.png` });
-    } catch (error) {
-      problems.push(String(error));
-    }
-    if (problems.length > 0) {
-      failed += 1;
-      console.log(`${screen.name} ${lang} ${theme} ${width}: ${problems.join(' | ').slice(0, 500)}`);
-    }
-    await context.close();
-    await mock.close();
+    });
+    if (problems.length === 0) continue;
+    failed += 1;
+    console.log(`${screen.name} ${lang} ${theme} ${width}: ${problems.join(' | ').slice(0, 500)}`);
   }
+  await window.close();
 }
 await browser.close();
 console.log(failed === 0 ? 'all screens drawn' : `${failed} with problems`);

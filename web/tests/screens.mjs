@@ -5,9 +5,8 @@
  */
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { FROZEN, launch, settle, visitor } from '../dev/browser.mjs';
+import { launch, Window } from '../dev/browser.mjs';
 import { SCREENS } from '../dev/catalogue.mjs';
-import { start } from '../dev/mock/server.mjs';
 
 const AXE = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const CI = [{ lang: 'en', theme: 'light', width: 1440 }, { lang: 'fa', theme: 'dark', width: 390 }];
@@ -51,30 +50,28 @@ async function audit(page) {
 /** Pages that are open at once; a page mostly waits, for fonts and for the network to be still. */
 const PAGES = Number(process.env.PAGES ?? 4);
 const browser = await launch();
-const work = SCREENS.filter((one) => one.name.match(filter)).flatMap((screen) => (process.env.EFFORT === 'full' ? FULL : CI).map((view) => ({ screen, view })));
+const VIEWS = process.env.EFFORT === 'full' ? FULL : CI;
+const work = new Map(VIEWS.map((view) => [view, SCREENS.filter((one) => one.name.match(filter))]));
 let passed = 0;
 let failed = 0;
 
-async function check({ screen, view }) {
-  const mock = await start({ frozen: FROZEN, setup: screen.setup ?? false });
-  const { context, page, problems } = await visitor(browser, mock.url, { scene: screen.scene, silent: screen.silent, denied: screen.denied, ...view });
-  try {
-    await settle(page, screen, mock);
-    problems.push(...(await page.evaluate(inspect, view.lang)), ...(await audit(page)));
-  } catch (error) {
-    problems.push(String(error));
-  }
+async function check(window, { screen, view }) {
+  const problems = await window.show(screen, async (page) => [...(await page.evaluate(inspect, view.lang)), ...(await audit(page))]);
   if (problems.length === 0) passed += 1;
   else {
     failed += 1;
     console.log(`FAILED ${screen.name} ${view.lang} ${view.theme} ${view.width}\n  ${problems.join('\n  ').slice(0, 1500)}`);
   }
-  await context.close();
-  await mock.close();
 }
 
+/** Takes screens of one view after the other, in one window each, until none is left. */
 async function take() {
-  for (let next = work.shift(); next; next = work.shift()) await check(next);
+  for (const view of VIEWS) {
+    const window = new Window(browser, view);
+    const own = work.get(view);
+    for (let screen = own.shift(); screen; screen = own.shift()) await check(window, { screen, view });
+    await window.close();
+  }
 }
 
 await Promise.all(Array.from({ length: PAGES }, take));

@@ -10,6 +10,8 @@ import { parse } from './scenes.mjs';
 
 const BUILD = new URL('../../build/', import.meta.url).pathname;
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.woff2': 'font/woff2', '.json': 'application/json' };
+/** As the product: the names of these files change with what is in them. */
+const IMMUTABLE = 'public, max-age=31536000, immutable';
 export const POLICY = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self' blob:; font-src 'self'; connect-src 'self'; object-src 'none'; base-uri 'self'; frame-ancestors 'none'";
 
 async function page(path, response) {
@@ -17,7 +19,7 @@ async function page(path, response) {
   const known = extname(path) !== '' && file.startsWith(BUILD);
   try {
     const body = await readFile(known ? file : join(BUILD, 'index.html'));
-    response.writeHead(200, { 'content-type': TYPES[known ? extname(path) : '.html'] ?? 'application/octet-stream', 'content-security-policy': POLICY, 'cache-control': 'no-store' });
+    response.writeHead(200, { 'content-type': TYPES[known ? extname(path) : '.html'] ?? 'application/octet-stream', 'content-security-policy': POLICY, 'cache-control': path.startsWith('/_app/immutable/') ? IMMUTABLE : 'no-store' });
     response.end(body);
   } catch {
     response.writeHead(404).end();
@@ -111,6 +113,14 @@ export async function start({ port = 0, frozen = null, setup = false, times = {}
     },
     /** Somebody lifts the telephone that rings. */
     lift: (name) => seat(name).floor.answered(),
+    /** Everybody has left and nothing has happened yet: for the next who comes. */
+    fresh(next) {
+      wss.clients.forEach((socket) => socket.terminate());
+      seats.clear();
+      sockets.clear();
+      delete wss.shouldHandle;
+      setup = next.setup;
+    },
     close: () => new Promise((resolve) => { wss.clients.forEach((socket) => socket.terminate()); server.closeAllConnections(); server.close(resolve); })
   };
 }

@@ -17,12 +17,13 @@ use model::domain::Domain;
 use model::id::{AgentId, TenantId};
 use model::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use store::{ConfigDraft, Ctx, Edit, Store, Tenant, User};
+use store::{ConfigDraft, Ctx, Edit, HouseKey, Store, Tenant, User};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::settings::Settings;
 use crate::{keys, tenants};
 
 const SOCKET_FILE: &str = "control.sock";
@@ -162,7 +163,12 @@ async fn write_line(stream: &mut UnixStream, what: &impl Serialize) -> anyhow::R
 ///
 /// # Errors
 /// Why it was not done.
-pub(crate) async fn ask(dir: &Path, request: Request, now: Timestamp) -> anyhow::Result<String> {
+pub(crate) async fn ask(
+    settings: &Settings,
+    request: Request,
+    now: Timestamp,
+) -> anyhow::Result<String> {
+    let dir = &settings.data.dir;
     if !dir.exists() {
         bail!("there is no data folder {}; name it with --data", dir.display());
     }
@@ -172,7 +178,8 @@ pub(crate) async fn ask(dir: &Path, request: Request, now: Timestamp) -> anyhow:
         Err(error)
             if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) =>
         {
-            let store = Store::open(dir).await?;
+            let key = HouseKey::load_or_create(&settings.key_file())?;
+            let store = Store::open(dir, &key).await?;
             let done = carry_out(request, &store, None, now).await;
             store.close().await;
             return done;

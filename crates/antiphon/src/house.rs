@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
-use hub::{HouseKey, Hub, Ports};
+use hub::{Hub, Ports};
 use media::MediaHandle;
 use model::time::Timestamp;
 use sip::{SipConfig, SipHandle, SipTls};
-use store::{SetupToken, Store};
+use store::{HouseKey, SetupToken, Store};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
@@ -80,7 +80,7 @@ impl House {
         store::make_private_folder(dir)
             .with_context(|| format!("the data folder {} cannot be made", dir.display()))?;
         let key = HouseKey::load_or_create(&settings.key_file())?;
-        let store = Store::open(dir).await?;
+        let store = Store::open(dir, &key).await?;
         // Whatever may be wrong with the settings shows before anybody can call.
         let proxies = proxies(settings)?;
         let sip_config = SipConfig { tls: sip_tls(settings)?, ..sip_config(settings)? };

@@ -4,11 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
-use hub::HouseKey;
 use model::domain::Domain;
 use model::limits::PASSWORD_CHARS_MIN;
 use model::time::Timestamp;
-use store::{Damaged, Restored, StoreError};
+use store::{Damaged, HouseKey, Restored, StoreError};
 
 use crate::cli::{Role, TenantArgs};
 use crate::control::{self, Request};
@@ -57,7 +56,7 @@ pub(crate) async fn add_user(settings: Settings, new: NewUser) -> anyhow::Result
     let password = password().await?;
     let NewUser { mail, name, role, tenant, queues } = new;
     let request = Request::AddUser { mail, name, role: role.into(), tenant, password, queues };
-    say(&control::ask(&settings.data.dir, request, now()).await?);
+    say(&control::ask(&settings, request, now()).await?);
     Ok(())
 }
 
@@ -70,7 +69,7 @@ pub(crate) async fn create_key(
     days: u32,
 ) -> anyhow::Result<()> {
     let request = Request::CreateKey { name, role: role.into(), tenant, days };
-    say(&control::ask(&settings.data.dir, request, now()).await?);
+    say(&control::ask(&settings, request, now()).await?);
     tell(&format!("it is good for {days} days; `api-key list` says until when"));
     Ok(())
 }
@@ -91,7 +90,7 @@ pub(crate) async fn revoke_key(
     name: String,
 ) -> anyhow::Result<()> {
     let request = Request::RevokeKey { name, tenant };
-    say(&control::ask(&settings.data.dir, request, now()).await?);
+    say(&control::ask(&settings, request, now()).await?);
     Ok(())
 }
 
@@ -101,7 +100,7 @@ pub(crate) async fn add_tenant(settings: Settings, add: TenantArgs) -> anyhow::R
     let TenantArgs { name, zone, language, domain, mail, admin } = add;
     let password = password().await?;
     let new = NewTenant { name, zone, language, domain, mail, admin, password };
-    say(&control::ask(&settings.data.dir, Request::AddTenant(new), now()).await?);
+    say(&control::ask(&settings, Request::AddTenant(new), now()).await?);
     Ok(())
 }
 
@@ -112,7 +111,7 @@ pub(crate) async fn set_domain(
     domain: Option<Domain>,
 ) -> anyhow::Result<()> {
     let request = Request::SetDomain { tenant, domain };
-    say(&control::ask(&settings.data.dir, request, now()).await?);
+    say(&control::ask(&settings, request, now()).await?);
     Ok(())
 }
 
@@ -130,7 +129,7 @@ async fn list<Row>(settings: Settings, request: Request, json: bool) -> anyhow::
 where
     Row: std::fmt::Display + serde::de::DeserializeOwned,
 {
-    let answer = control::ask(&settings.data.dir, request, now()).await?;
+    let answer = control::ask(&settings, request, now()).await?;
     if json {
         say(&answer);
         return Ok(());

@@ -21,8 +21,7 @@ use model::id::TenantId;
 use model::time::{Span, Timestamp};
 use model::{Input, Output, limits};
 use serde::{Deserialize, Serialize};
-
-use crate::key::HouseKey;
+use store::HouseKey;
 
 pub use read::FlightError;
 pub(crate) use read::{chunks, read};

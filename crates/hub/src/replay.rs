@@ -7,10 +7,10 @@ use model::id::TenantId;
 use model::time::Timestamp;
 use model::{Input, Output};
 use serde::Serialize;
+use store::HouseKey;
 
 use crate::caught::Caught;
 use crate::flight::{self, FlightError, Step};
-use crate::key::HouseKey;
 
 /// What a replay found.
 #[derive(Debug, Serialize)]

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use model::{AgentId, CallId, Event, Recorded, Timestamp};
-use store::{Actor, FloorBatch, NewTenant, Store, StoreError, fresh_id};
+use store::{Actor, FloorBatch, HouseKey, NewTenant, Store, StoreError, fresh_id};
 
 const BATCHES: u64 = 20_000;
 const EVENTS_PER_BATCH: u64 = 10;
@@ -21,7 +21,7 @@ async fn main() -> Result<(), StoreError> {
         let name = format!("antiphon-journal-{}", std::process::id());
         std::env::temp_dir().join(name).to_string_lossy().into_owned()
     });
-    let store = Store::open(folder.as_ref()).await?;
+    let store = Store::open(folder.as_ref(), &HouseKey::generate()).await?;
     let at = Timestamp::from_micros(1_790_000_000_000_000);
     let new = NewTenant {
         name: "Example".to_owned(),

@@ -365,13 +365,13 @@ mod tests {
     use super::*;
     use crate::journal::{CALL_EVENTS, CONTACT_EVENTS, LAST_SEQ};
     use crate::tenant::Ctx;
-    use crate::{Actor, ConfigDraft, NewTenant, Store};
+    use crate::{Actor, ConfigDraft, HouseKey, NewTenant, Store};
 
     /// A search must not read every call of the house: it begins at the number, or stops early.
     #[tokio::test]
     async fn a_search_walks_an_index() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path()).await.unwrap();
+        let store = Store::open(dir.path(), &HouseKey::generate()).await.unwrap();
         let db = store.system(crate::id::fresh_id(Timestamp::default()));
         let filter = CallFilter { caller_prefix: Some("+30210".into()), ..CallFilter::default() };
         let select = format!("EXPLAIN QUERY PLAN {SELECT_LISTED}");
@@ -415,7 +415,7 @@ mod tests {
     #[tokio::test]
     async fn what_a_start_reads_does_not_grow_with_history() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path()).await.unwrap();
+        let store = Store::open(dir.path(), &HouseKey::generate()).await.unwrap();
         let new = NewTenant {
             name: "Test".to_owned(),
             zone: "UTC".to_owned(),

@@ -16,6 +16,7 @@ mod error;
 mod floor;
 mod id;
 mod journal;
+mod key;
 mod migrate;
 mod phone;
 mod secret;
@@ -34,6 +35,7 @@ pub use config::{ConfigDraft, ConfigVersion, Edit, Edited, FlowDraft, NewTenant,
 pub use error::StoreError;
 pub use floor::{CallRow, FloorBatch, FloorLane, FloorRow, RecordingRow};
 pub use id::fresh_id;
+pub use key::{FileKey, HouseKey, KeyError, TAG_BYTES};
 pub use phone::phone_secret;
 pub use secret::{API_KEY_PREFIX, PasswordHash, Token, TokenDigest};
 pub use session::{

@@ -1,7 +1,8 @@
 //! The secrets of telephones that register with the house.
 //!
-//! Invariant: the secret itself is shown once and kept nowhere; a username is nobody else's in the
-//! whole house, because the SIP plane knows no tenants before it knows who asks.
+//! Invariant: the secret itself is shown once and kept nowhere, and what is kept of it is sealed
+//! with the house key; a username is nobody else's in the whole house, because the SIP plane knows
+//! no tenants before it knows who asks.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +10,13 @@ use md5::Md5;
 use model::sip::{Digest, Ha1, PhoneAccount, PhoneContact, REALM};
 use model::{DeviceId, DialString, Timestamp};
 use sha2::{Digest as _, Sha256};
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use crate::error::StoreError;
+use crate::key::{RowKey, SEALED};
 use crate::secret::{Token, hex, random_bytes};
 use crate::tenant::TenantDb;
-use crate::text::Columns;
+use crate::text::{Columns, word};
 
 /// Digits of a username: they can be typed on a telephone, and two of them meet hardly ever.
 const NAME_DIGITS: usize = 10;
@@ -32,7 +35,8 @@ pub fn phone_secret(
 }
 
 impl TenantDb {
-    /// The telephones that have a secret, as the SIP plane knows them.
+    /// The telephones that have a secret, as the SIP plane knows them. What was sealed with another
+    /// house key is told in the log and left out: such a telephone cannot register.
     ///
     /// # Errors
     /// Faults of the database; damaged rows.
@@ -42,15 +46,19 @@ impl TenantDb {
                 .bind(self.id())
                 .fetch_all(self.readers())
                 .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(PhoneAccount {
-                    device: row.parsed("device_id")?,
-                    username: row.parsed("username")?,
-                    ha1: Ha1::new(row.word("digest")?, row.text("ha1")?),
-                })
-            })
-            .collect()
+        let mut accounts = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let kept = account(row)?;
+            match opened(&self.store.inner.phone_key, &self.id(), &kept) {
+                Some(account) => accounts.push(account),
+                None => tracing::error!(
+                    tenant = self.id(), username = %kept.username,
+                    "a telephone cannot register: its secret was sealed with another house key; put \
+                     that key back (data.key_file), or give the telephone another secret"
+                ),
+            }
+        }
+        Ok(accounts)
     }
 
     /// Where telephones were when it was kept, with the time they have left now.
@@ -134,6 +142,57 @@ impl TenantDb {
             .await?;
         rows.iter().map(|row| Ok((row.parsed("device_id")?, row.parsed("username")?))).collect()
     }
+}
+
+/// What stands in the row of a telephone. It opens in this row alone.
+pub(crate) fn sealed(key: &RowKey, tenant: &str, account: &PhoneAccount) -> String {
+    key.seal(&place(tenant, account), account.ha1.hex())
+}
+
+/// The account of a row as it is kept; `None` with another key than it was sealed with.
+fn opened(key: &RowKey, tenant: &str, kept: &PhoneAccount) -> Option<PhoneAccount> {
+    let hex = key.open(&place(tenant, kept), kept.ha1.hex())?;
+    Some(PhoneAccount { ha1: Ha1::new(kept.ha1.digest(), hex), ..kept.clone() })
+}
+
+fn place(tenant: &str, account: &PhoneAccount) -> String {
+    let PhoneAccount { device, username, ha1 } = account;
+    format!("{tenant} {device} {username} {}", word(&ha1.digest()))
+}
+
+/// A row with what stands in it in place of the digest.
+fn account(row: &SqliteRow) -> Result<PhoneAccount, StoreError> {
+    Ok(PhoneAccount {
+        device: row.parsed("device_id")?,
+        username: row.parsed("username")?,
+        ha1: Ha1::new(row.word("digest")?, row.text("ha1")?),
+    })
+}
+
+/// Seals what earlier builds kept readable.
+pub(crate) async fn seal_all(conn: &mut SqliteConnection, key: &RowKey) -> Result<(), StoreError> {
+    let tenants: Vec<String> =
+        sqlx::query_scalar("SELECT id FROM tenant ORDER BY id").fetch_all(&mut *conn).await?;
+    for tenant in tenants {
+        let rows = sqlx::query(
+            "SELECT device_id, username, digest, ha1 FROM phone
+             WHERE tenant_id = $1 AND ha1 NOT LIKE $2",
+        )
+        .bind(&tenant)
+        .bind(format!("{SEALED}%"))
+        .fetch_all(&mut *conn)
+        .await?;
+        for row in &rows {
+            let account = account(row)?;
+            sqlx::query("UPDATE phone SET ha1 = $1 WHERE tenant_id = $2 AND device_id = $3")
+                .bind(sealed(key, &tenant, &account))
+                .bind(&tenant)
+                .bind(account.device.to_string())
+                .execute(&mut *conn)
+                .await?;
+        }
+    }
+    Ok(())
 }
 
 /// What is kept of a secret (RFC 7616 section 3.4.2).

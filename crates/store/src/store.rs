@@ -12,7 +12,9 @@ use crate::blob::{make_private_folder, warn_when_open_to_others};
 use crate::connect;
 use crate::error::StoreError;
 use crate::floor::FloorLane;
+use crate::key::{HouseKey, RowKey};
 use crate::migrate;
+use crate::phone;
 use crate::tenant::{Ctx, TenantDb};
 use crate::writer::{Figures, Writer};
 
@@ -44,6 +46,8 @@ pub(crate) struct Inner {
     /// Held from reading a draft until it is committed: edits never overtake each other.
     pub(crate) editing: tokio::sync::Mutex<()>,
     pub(crate) passwords: tokio::sync::Semaphore,
+    /// Seals what is kept of the secrets of telephones.
+    pub(crate) phone_key: Arc<RowKey>,
     lock: File,
 }
 
@@ -55,11 +59,12 @@ impl std::fmt::Debug for Store {
 
 impl Store {
     /// Opens a data folder, making it when it does not exist, and brings its schema up to date.
+    /// With another key than it was written with, telephones need another secret each.
     ///
     /// # Errors
     /// [`StoreError::NewerSchema`] and [`StoreError::Unsafe`] name what is wrong with the file;
     /// [`StoreError::Conflict`] when another process has the folder.
-    pub async fn open(dir: &Path) -> Result<Self, StoreError> {
+    pub async fn open(dir: &Path, key: &HouseKey) -> Result<Self, StoreError> {
         for folder in [dir, &dir.join(BLOBS_DIR), &dir.join(RECORDINGS_DIR)] {
             make_private_folder(folder)?;
         }
@@ -68,6 +73,8 @@ impl Store {
         let file = dir.join(DATABASE_FILE);
         let mut conn = connect::writer(&file).await?;
         migrate::migrate(&mut conn, &file).await?;
+        let phone_key = Arc::new(key.of_rows("phone"));
+        phone::seal_all(&mut conn, &phone_key).await?;
         let readers = connect::readers(&file, connect::READERS).await?;
         let doors = connect::readers(&file, connect::DOORS).await?;
         crate::blob::sync_dir(dir)?;
@@ -81,6 +88,7 @@ impl Store {
                 configs: Mutex::default(),
                 editing: tokio::sync::Mutex::default(),
                 passwords: tokio::sync::Semaphore::new(PASSWORDS_AT_ONCE),
+                phone_key,
                 lock,
             }),
         })
@@ -164,7 +172,7 @@ mod tests {
     use crate::tenant::Actor;
 
     async fn founded(dir: &Path) -> (Store, TenantId) {
-        let store = Store::open(dir).await.unwrap();
+        let store = Store::open(dir, &HouseKey::generate()).await.unwrap();
         let new = NewTenant {
             name: "Example".into(),
             zone: "UTC".into(),
@@ -236,7 +244,7 @@ mod tests {
         store.stopped().await;
         store.close().await;
         drop(store);
-        let again = Store::open(dir.path()).await.unwrap();
+        let again = Store::open(dir.path(), &HouseKey::generate()).await.unwrap();
         again.floor().commit(batch(tenant, 1, 1)).await.unwrap();
     }
 
@@ -270,7 +278,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let dir = tempfile::tempdir().unwrap();
         let data = dir.path().join("data");
-        let store = Store::open(&data).await.unwrap();
+        let store = Store::open(&data, &HouseKey::generate()).await.unwrap();
         let backup = dir.path().join("backup");
         crate::backup(&data, &backup, Timestamp::default()).await.unwrap();
         let restored = dir.path().join("restored");
@@ -285,11 +293,11 @@ mod tests {
     #[tokio::test]
     async fn one_process_has_the_folder() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path()).await.unwrap();
-        let second = Store::open(dir.path()).await;
+        let store = Store::open(dir.path(), &HouseKey::generate()).await.unwrap();
+        let second = Store::open(dir.path(), &HouseKey::generate()).await;
         assert!(matches!(second, Err(StoreError::Folder { .. })), "{second:?}");
         store.close().await;
-        Store::open(dir.path()).await.unwrap().close().await;
+        Store::open(dir.path(), &HouseKey::generate()).await.unwrap().close().await;
         drop(store);
     }
 }

@@ -20,6 +20,10 @@ fn settings(dir: &std::path::Path) -> Settings {
     settings
 }
 
+async fn ask(dir: &std::path::Path, request: Request, now: Timestamp) -> anyhow::Result<String> {
+    control::ask(&settings(dir), request, now).await
+}
+
 fn new_user() -> Request {
     Request::AddUser {
         mail: "second@example.com".to_owned(),
@@ -54,7 +58,7 @@ async fn a_house_takes_commands_while_it_runs_and_stops_whole() {
     let socket = std::fs::metadata(data.join("control.sock")).expect("a socket");
     assert_eq!(socket.permissions().mode() & 0o777, 0o600);
     let now = house.hub.now();
-    let said = control::ask(&data, new_user(), now).await.expect("done by the house");
+    let said = ask(&data, new_user(), now).await.expect("done by the house");
     assert!(said.contains("takes no calls"), "{said}");
     for (mail, name, password, says) in [
         ("nobody", "Second", "a long enough password", "mail address"),
@@ -65,17 +69,17 @@ async fn a_house_takes_commands_while_it_runs_and_stops_whole() {
         let (mail, name, password) = (mail.to_owned(), name.to_owned(), password.to_owned());
         let role = store::Role::Supervisor;
         let bad = Request::AddUser { mail, name, role, tenant: None, password, queues: vec![] };
-        let refused = control::ask(&data, bad, now).await.expect_err(says).to_string();
+        let refused = ask(&data, bad, now).await.expect_err(says).to_string();
         assert!(refused.contains(says), "{refused}");
     }
-    let none = control::ask(&data, new_agent("a@example.com", &["Nowhere"]), now).await;
+    let none = ask(&data, new_agent("a@example.com", &["Nowhere"]), now).await;
     let none = none.expect_err("no such queue").to_string();
     assert!(none.contains("Nowhere") && none.contains("Sales"), "{none}");
-    let said = control::ask(&data, new_agent("a@example.com", &["Sales"]), now).await;
+    let said = ask(&data, new_agent("a@example.com", &["Sales"]), now).await;
     assert!(said.expect("made").contains("takes calls of Sales"));
-    let said = control::ask(&data, new_agent("b@example.com", &[]), now).await.expect("made");
+    let said = ask(&data, new_agent("b@example.com", &[]), now).await.expect("made");
     assert!(said.contains("serves no queue yet"), "of several none is guessed: {said}");
-    let twice = control::ask(&data, new_user(), now).await.expect_err("the same mail");
+    let twice = ask(&data, new_user(), now).await.expect_err("the same mail");
     assert!(twice.to_string().contains("mail"), "{twice}");
     let db = house.store.tenant(Ctx::system(founded.tenant));
     let users = db.users().await.expect("users");
@@ -102,7 +106,7 @@ async fn a_house_takes_commands_while_it_runs_and_stops_whole() {
         tenant: Some(founded.tenant.to_string()),
         days: 1,
     };
-    let key = control::ask(&data, key, now).await.expect("done on the folder");
+    let key = ask(&data, key, now).await.expect("done on the folder");
     assert!(key.starts_with(store::API_KEY_PREFIX));
     keys_are_listed_and_taken_back(&data, founded.tenant, now).await;
 }
@@ -115,7 +119,7 @@ async fn keys_are_listed_and_taken_back(
     let tenant = Some(tenant.to_string());
     let list = async || {
         let request = Request::ListKeys { tenant: tenant.clone() };
-        let listed = control::ask(data, request, now).await;
+        let listed = ask(data, request, now).await;
         let listed = listed.unwrap_or_else(|error| panic!("{error:#}"));
         serde_json::from_str::<Vec<serde_json::Value>>(&listed).expect("a list")
     };
@@ -123,9 +127,9 @@ async fn keys_are_listed_and_taken_back(
     let script = before.iter().find(|key| key["name"] == "script").expect("listed");
     assert_eq!((&script["role"], &script["expired"]), (&"administrator".into(), &false.into()));
     let revoke = |name: &str| Request::RevokeKey { name: name.to_owned(), tenant: tenant.clone() };
-    let none = control::ask(data, revoke("other"), now).await.expect_err("no such key");
+    let none = ask(data, revoke("other"), now).await.expect_err("no such key");
     assert!(none.to_string().contains("script"), "{none}");
-    control::ask(data, revoke("script"), now).await.expect("taken back");
+    ask(data, revoke("script"), now).await.expect("taken back");
     assert!(list().await.iter().all(|key| key["name"] != "script"));
 }
 
@@ -134,7 +138,7 @@ async fn twins_beside(data: &std::path::Path, first: model::TenantId, now: Times
     let rows = |answer: String| -> Vec<serde_json::Value> {
         serde_json::from_str(&answer).expect("a list")
     };
-    let listed = control::ask(data, Request::ListTenants, now).await.expect("a list");
+    let listed = ask(data, Request::ListTenants, now).await.expect("a list");
     let name = rows(listed)[0]["name"].as_str().expect("a name").to_owned();
     let new = |domain: &str| {
         Request::AddTenant(tenants::NewTenant {
@@ -147,24 +151,24 @@ async fn twins_beside(data: &std::path::Path, first: model::TenantId, now: Times
             password: "a long enough password".to_owned(),
         })
     };
-    let twin = control::ask(data, new("Twin.example"), now).await.expect("made");
-    let taken = control::ask(data, new("twin.example"), now).await.expect_err("taken");
+    let twin = ask(data, new("Twin.example"), now).await.expect("made");
+    let taken = ask(data, new("twin.example"), now).await.expect_err("taken");
     assert!(taken.to_string().contains("domain"), "{taken}");
     let set = |tenant: Option<String>, domain: &str| Request::SetDomain {
         tenant,
         domain: domain.parse().ok(),
     };
-    let both = control::ask(data, set(Some(name.clone()), "one.example"), now).await;
+    let both = ask(data, set(Some(name.clone()), "one.example"), now).await;
     let both = both.expect_err("two of this name").to_string();
     assert!(both.contains(&twin) && both.contains(&first.to_string()), "{both}");
-    let stolen = control::ask(data, set(Some(first.to_string()), "twin.example"), now).await;
+    let stolen = ask(data, set(Some(first.to_string()), "twin.example"), now).await;
     stolen.expect_err("the twin's domain");
     let own = set(Some(first.to_string()), "one.example");
-    control::ask(data, own, now).await.expect("its own domain");
-    let listed = control::ask(data, Request::ListTenants, now).await.expect("a list");
+    ask(data, own, now).await.expect("its own domain");
+    let listed = ask(data, Request::ListTenants, now).await.expect("a list");
     let domains: Vec<_> = rows(listed).iter().map(|row| row["domain"].clone()).collect();
     assert_eq!(domains, ["one.example", "twin.example"]);
-    let numbers = control::ask(data, Request::ListNumbers, now).await.expect("a list");
+    let numbers = ask(data, Request::ListNumbers, now).await.expect("a list");
     let numbers = rows(numbers);
     assert_eq!(
         (&numbers[0]["dialled"], &numbers[0]["without_domain"]),

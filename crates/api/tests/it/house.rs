@@ -24,7 +24,8 @@ use model::{
 };
 use serde_json::Value;
 use store::{
-    Actor, ConfigDraft, FlowDraft, NewTenant, Role, SetupToken, Store, Token, User, fresh_id,
+    Actor, ConfigDraft, FlowDraft, HouseKey, NewTenant, Role, SetupToken, Store, Token, User,
+    fresh_id,
 };
 use tokio::sync::broadcast;
 use tower::ServiceExt;
@@ -242,7 +243,7 @@ impl Reply {
 impl House {
     pub(crate) async fn open() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path()).await.unwrap();
+        let store = Store::open(dir.path(), &HouseKey::generate()).await.unwrap();
         let floor = Arc::new(PlayedFloor::new());
         let (setup, token) = SetupToken::make(NOW);
         let app = api::app(Parts {

@@ -10,10 +10,9 @@ use model::id::{AgentId, CallId, LegId};
 use model::input::Command;
 use model::refusal::Refusal;
 use model::{DialString, TenantConfig};
-use store::{Actor, ConfigDraft, NewTenant};
+use store::{Actor, ConfigDraft, HouseKey, NewTenant};
 
 use super::*;
-use crate::key::HouseKey;
 use crate::mailbox::{Mailbox, mailbox};
 
 /// A wait that is over in the instant in which it begins.
@@ -89,7 +88,7 @@ fn config(tenant: TenantId, mint: &mut IdMint) -> TenantConfig {
 impl Bench {
     async fn new(faults: &[(Fault, &str)]) -> Self {
         let dir = tempfile::tempdir().expect("temporary folder");
-        let store = Store::open(dir.path()).await.expect("a record");
+        let store = Store::open(dir.path(), &HouseKey::generate()).await.expect("a record");
         let new = NewTenant {
             name: "Test".to_owned(),
             zone: "UTC".to_owned(),

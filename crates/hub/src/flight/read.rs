@@ -5,9 +5,9 @@ use std::io::{self, Read as _};
 use std::path::Path;
 
 use model::limits;
+use store::{HouseKey, TAG_BYTES};
 
 use super::{Header, MAGIC, Step};
-use crate::key::{HouseKey, TAG_BYTES};
 
 /// Why a segment cannot be replayed.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +56,7 @@ pub(crate) fn chunks(path: &Path, key: &HouseKey) -> Result<Vec<Vec<u8>>, Flight
     if magic != MAGIC {
         return Err(FlightError::NotFlightLog);
     }
-    let mut key = key.derive(&salt, "flight");
+    let mut key = key.of_file(&salt, "flight");
     let mut chunks = Vec::new();
     while let Some(mut data) = next_chunk(&mut file)? {
         let n = u64::try_from(chunks.len()).unwrap_or(u64::MAX);

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use model::limits;
 use model::time::Timestamp;
+use store::{FileKey, HouseKey};
 
 use super::{EXTENSION, MAGIC};
-use crate::key::{FileKey, HouseKey};
 
 pub(super) struct Segment {
     file: File,
@@ -32,7 +32,7 @@ impl Segment {
         getrandom::fill(&mut salt).map_err(io::Error::other)?;
         file.write_all(MAGIC)?;
         file.write_all(&salt)?;
-        let (key, chunk) = (key.derive(&salt, "flight"), header.to_vec());
+        let (key, chunk) = (key.of_file(&salt, "flight"), header.to_vec());
         let mut segment = Self { file, key, chunk, steps: 0 };
         segment.write_chunk()?;
         Ok(segment)

@@ -1,11 +1,11 @@
 //! A house on a temporary folder whose planes are two channels.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use hub::{HouseKey, Hub, Parts, Ports};
+use hub::{Hub, Parts, Ports};
 use model::Domain;
 use model::config::{Agent, Clip, Device, Prompt, Queue, Strategy};
 use model::effect::Fact;
@@ -18,7 +18,7 @@ use model::sip::{Caller, SipCommand, SipEvent};
 use model::time::Timestamp;
 use model::view::AgentView;
 use store::{
-    Actor, CallRow, ConfigDraft, Ctx, Edit, FloorBatch, FloorRow, FlowDraft, NewTenant,
+    Actor, CallRow, ConfigDraft, Ctx, Edit, FloorBatch, FloorRow, FlowDraft, HouseKey, NewTenant,
     RecordingRow, Role, Store, StoreError, User,
 };
 use tokio::sync::mpsc;
@@ -61,10 +61,19 @@ pub(crate) struct House {
     faulty: Arc<AtomicUsize>,
 }
 
+/// The key of the house in a folder.
+fn key(dir: &Path) -> HouseKey {
+    HouseKey::load_or_create(&dir.join("house.key")).expect("a key")
+}
+
+async fn open(dir: &Path) -> Store {
+    Store::open(dir, &key(dir)).await.expect("the record opens")
+}
+
 impl House {
     pub(crate) async fn start() -> Self {
         let dir = tempfile::tempdir().expect("temporary folder");
-        let store = Store::open(dir.path()).await.expect("a record");
+        let store = open(dir.path()).await;
         let tenant = found(&store, None).await;
         Self::run(dir, store, tenant).await
     }
@@ -73,7 +82,7 @@ impl House {
     /// `one.example` and `two.example`. The first is the one that is looked at.
     pub(crate) async fn twins() -> (Self, [TenantId; 2]) {
         let dir = tempfile::tempdir().expect("temporary folder");
-        let store = Store::open(dir.path()).await.expect("a record");
+        let store = open(dir.path()).await;
         let one = found(&store, "one.example".parse().ok()).await;
         let two = found(&store, "two.example".parse().ok()).await;
         (Self::run(dir, store, one).await, [one, two])
@@ -119,7 +128,7 @@ impl House {
             }),
             media: Arc::new(move |command| to_media.send(command).is_ok()),
         };
-        let key = HouseKey::load_or_create(&dir.path().join("house.key")).expect("a key");
+        let key = key(dir.path());
         let hub = Hub::start(Parts {
             store: store.clone(),
             data_dir: dir.path().to_owned(),
@@ -180,7 +189,7 @@ impl House {
     /// the first is closed, nothing is said.
     pub(crate) async fn crash_and_start(self) -> Self {
         let dir = self.crashed();
-        let store = Store::open(dir.path()).await.expect("the record opens again");
+        let store = open(dir.path()).await;
         Self::run(dir, store, self.tenant).await
     }
 
@@ -190,7 +199,7 @@ impl House {
         let file = dir.path().join(path);
         std::fs::create_dir_all(file.parent().expect("a folder")).expect("made");
         std::fs::write(file, bytes).expect("written");
-        let store = Store::open(dir.path()).await.expect("the record opens again");
+        let store = open(dir.path()).await;
         Self::run(dir, store, self.tenant).await
     }
 
@@ -248,7 +257,7 @@ impl House {
         hub.stop().await;
         drop(hub);
         store.close().await;
-        let key = HouseKey::load_or_create(&dir.path().join("house.key")).expect("the key");
+        let key = key(dir.path());
         let read = || {
             let files = std::fs::read_dir(&folder).into_iter().flatten().flatten();
             let mut files: Vec<PathBuf> = files.map(|file| file.path()).collect();

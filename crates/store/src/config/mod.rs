@@ -12,7 +12,7 @@ use model::config::TenantConfig;
 use model::{DialString, Domain, FlowId, TenantId, Timestamp};
 
 use crate::error::StoreError;
-use crate::store::Store;
+use crate::store::{Inner, Store};
 use crate::tenant::{Actor, Ctx, TenantDb};
 use crate::text::Columns;
 
@@ -101,12 +101,12 @@ impl Store {
         let value = edit(&mut after)?;
         after.config.n = 1;
         let write = write::Write::between(&before, &after, &actor, "set up", at)?;
-        let writer = &self.inner.writer;
+        let (writer, phone_key) = (&self.inner.writer, self.inner.phone_key.clone());
         writer
             .run(move |conn| {
                 Box::pin(async move {
                     write.make_tenant(conn, first_only, domain.as_ref()).await?;
-                    write.apply(conn).await
+                    write.apply(conn, &phone_key).await
                 })
             })
             .await?;
@@ -184,8 +184,11 @@ impl TenantDb {
         after.config.n = current + 1;
         let write =
             write::Write::between(&before, &after, &self.ctx.actor, &edit.summary, edit.at)?;
-        let writer = &self.store.inner.writer;
-        writer.run(move |conn| Box::pin(async move { write.apply(conn).await })).await?;
+        let Inner { writer, phone_key, .. } = &*self.store.inner;
+        let phone_key = phone_key.clone();
+        writer
+            .run(move |conn| Box::pin(async move { write.apply(conn, &phone_key).await }))
+            .await?;
         Ok(Edited { config: self.store.remember(after.config), value })
     }
 

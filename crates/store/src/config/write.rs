@@ -9,6 +9,8 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::draft::{ConfigDraft, FlowDraft};
 use crate::error::StoreError;
+use crate::key::RowKey;
+use crate::phone;
 use crate::secret::PasswordHash;
 use crate::tenant::Actor;
 use crate::text::{Columns, word};
@@ -127,10 +129,14 @@ impl Write {
     }
 
     /// All changes and the snapshot, inside the caller's transaction.
-    pub(super) async fn apply(&self, conn: &mut SqliteConnection) -> Result<(), StoreError> {
+    pub(super) async fn apply(
+        &self,
+        conn: &mut SqliteConnection,
+        key: &RowKey,
+    ) -> Result<(), StoreError> {
         self.take_place(conn).await?;
         self.write_users(conn).await?;
-        self.write_phones(conn).await?;
+        self.write_phones(conn, key).await?;
         self.write_items(conn).await?;
         self.write_flows(conn).await?;
         sqlx::query(
@@ -210,7 +216,11 @@ impl Write {
         Ok(())
     }
 
-    async fn write_phones(&self, conn: &mut SqliteConnection) -> Result<(), StoreError> {
+    async fn write_phones(
+        &self,
+        conn: &mut SqliteConnection,
+        key: &RowKey,
+    ) -> Result<(), StoreError> {
         // With another secret a telephone is nowhere, also after a restart.
         let renewed = self.phone_secrets.iter().map(|phone| phone.device);
         for device in self.phones_gone.iter().copied().chain(renewed) {
@@ -225,7 +235,8 @@ impl Write {
                     .await?;
             }
         }
-        for PhoneAccount { device, username, ha1 } in &self.phone_secrets {
+        for account in &self.phone_secrets {
+            let PhoneAccount { device, username, ha1 } = account;
             sqlx::query(
                 "INSERT INTO phone (tenant_id, device_id, username, digest, ha1, made_at)
                  VALUES ($1, $2, $3, $4, $5, $6)",
@@ -234,7 +245,7 @@ impl Write {
             .bind(device.to_string())
             .bind(username.as_str())
             .bind(word(&ha1.digest()))
-            .bind(ha1.hex())
+            .bind(phone::sealed(key, &self.tenant, account))
             .bind(self.at)
             .execute(&mut *conn)
             .await?;

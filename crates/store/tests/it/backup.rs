@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use model::Span;
-use store::{Damaged, Manifest, Store, StoreError, restore};
+use store::{Damaged, HouseKey, Manifest, Store, StoreError, restore};
 
 use crate::house::{self, NOW};
 
@@ -19,7 +19,7 @@ async fn whole(backup: &Path, target: &Path) -> Result<Manifest, StoreError> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_under_load_is_restored_whole() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(&dir.path().join("data")).await.unwrap();
+    let store = Store::open(&dir.path().join("data"), &HouseKey::generate()).await.unwrap();
     let house = house::found(&store, "100").await.unwrap();
     let tenant = house.tenant;
     let clip = store.system(tenant).put_blob(vec![7; 100_000], NOW).await.unwrap();
@@ -64,7 +64,7 @@ async fn a_backup_under_load_is_restored_whole() {
     let target = dir.path().join("restored");
     assert_eq!(whole(&backup, &target).await.unwrap(), manifest);
     assert!(matches!(whole(&backup, &target).await, Err(StoreError::Folder { .. })));
-    let again = Store::open(&target).await.unwrap();
+    let again = Store::open(&target, &HouseKey::generate()).await.unwrap();
     let db = again.system(tenant);
     let last = db.last_seq().await.unwrap();
     assert!(last >= before && last <= kept.load(Ordering::SeqCst));
@@ -76,7 +76,7 @@ async fn a_backup_under_load_is_restored_whole() {
 #[tokio::test]
 async fn a_tampered_backup_is_refused_and_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(&dir.path().join("data")).await.unwrap();
+    let store = Store::open(&dir.path().join("data"), &HouseKey::generate()).await.unwrap();
     let house = house::found(&store, "100").await.unwrap();
     store.system(house.tenant).put_blob(vec![7; 1_000], NOW).await.unwrap();
     let backup = dir.path().join("backup");
@@ -115,13 +115,13 @@ async fn refused(backup: &Path, target: &Path) {
 async fn a_house_at_rest_is_backed_up_too_and_what_is_missing_is_not_made() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
-    let store = Store::open(&data).await.unwrap();
+    let store = Store::open(&data, &HouseKey::generate()).await.unwrap();
     let house = house::found(&store, "100").await.unwrap();
     store.close().await;
     drop(store);
     store::backup(&data, &dir.path().join("backup"), NOW).await.unwrap();
     whole(&dir.path().join("backup"), &dir.path().join("restored")).await.unwrap();
-    let again = Store::open(&dir.path().join("restored")).await.unwrap();
+    let again = Store::open(&dir.path().join("restored"), &HouseKey::generate()).await.unwrap();
     assert_eq!(again.tenants().await.unwrap()[0].id, house.tenant);
 
     let nowhere = dir.path().join("nowhere");
@@ -132,7 +132,7 @@ async fn a_house_at_rest_is_backed_up_too_and_what_is_missing_is_not_made() {
 #[tokio::test]
 async fn damaged_recordings_can_be_left_out_and_nothing_else() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(&dir.path().join("data")).await.unwrap();
+    let store = Store::open(&dir.path().join("data"), &HouseKey::generate()).await.unwrap();
     let house = house::found(&store, "100").await.unwrap();
     let clip = store.system(house.tenant).put_blob(vec![7; 1_000], NOW).await.unwrap();
     let calls = dir.path().join("data/recordings/a/2026-01-01");
@@ -153,7 +153,10 @@ async fn damaged_recordings_can_be_left_out_and_nothing_else() {
     let left_out: Vec<_> = restored.left_out.iter().map(|(path, _)| path.clone()).collect();
     assert_eq!(left_out, [recording("changed"), recording("missing")]);
     assert!(target.join(recording("good")).exists() && !target.join(recording("changed")).exists());
-    assert_eq!(Store::open(&target).await.unwrap().tenants().await.unwrap().len(), 1);
+    assert_eq!(
+        Store::open(&target, &HouseKey::generate()).await.unwrap().tenants().await.unwrap().len(),
+        1
+    );
 
     for whole in [format!("blobs/{clip}"), "antiphon.db".to_owned()] {
         let file = backup.join(&whole);

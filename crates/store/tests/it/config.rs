@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use model::Span;
-use store::{Actor, Edit, FlowDraft, NewTenant, Store, StoreError, fresh_id};
+use store::{Actor, Edit, FlowDraft, HouseKey, NewTenant, Store, StoreError, fresh_id};
 
 use crate::house::{self, NOW};
 
@@ -14,7 +14,7 @@ fn edit(expected: Option<u64>) -> Edit {
 #[tokio::test]
 async fn each_edit_is_a_version_and_the_old_one_stays() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path()).await.unwrap();
+    let store = Store::open(dir.path(), &HouseKey::generate()).await.unwrap();
     let house = house::found(&store, "100").await.unwrap();
     let db = store.system(house.tenant);
     let first = db.config().await.unwrap();
@@ -45,14 +45,14 @@ async fn each_edit_is_a_version_and_the_old_one_stays() {
 
     store.close().await;
     drop((db, store));
-    let again = Store::open(dir.path()).await.unwrap();
+    let again = Store::open(dir.path(), &HouseKey::generate()).await.unwrap();
     assert_eq!(again.system(house.tenant).config().await.unwrap().n, 12);
 }
 
 #[tokio::test]
 async fn a_refused_edit_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path()).await.unwrap();
+    let store = Store::open(dir.path(), &HouseKey::generate()).await.unwrap();
     let house = house::found(&store, "100").await.unwrap();
     let db = store.system(house.tenant);
     let before = db.draft().await.unwrap();
@@ -96,7 +96,7 @@ async fn a_refused_edit_changes_nothing() {
 #[tokio::test]
 async fn a_flow_is_drafted_published_and_its_versions_kept() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path()).await.unwrap();
+    let store = Store::open(dir.path(), &HouseKey::generate()).await.unwrap();
     let house = house::found(&store, "100").await.unwrap();
     let db = store.system(house.tenant);
     let mut document = house::hang_up();
@@ -122,7 +122,7 @@ async fn a_flow_is_drafted_published_and_its_versions_kept() {
 #[tokio::test]
 async fn a_new_password_ends_the_sessions() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path()).await.unwrap();
+    let store = Store::open(dir.path(), &HouseKey::generate()).await.unwrap();
     let house = house::found(&store, "100").await.unwrap();
     let db = store.system(house.tenant);
     let user = model::UserId::of_agent(house.agent);

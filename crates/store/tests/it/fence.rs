@@ -5,13 +5,13 @@ use std::sync::Arc;
 use model::{DialString, Domain, Event, FlowId, Span, TenantId, UserId, limits};
 use store::{
     Actor, CallFilter, CallbackFilter, ConfigDraft, Ctx, Edit, FloorBatch, FloorRow, FlowDraft,
-    NewTenant, Role, Store, StoreError, TokenDigest, fresh_id,
+    HouseKey, NewTenant, Role, Store, StoreError, TokenDigest, fresh_id,
 };
 
 use crate::house::{self, House, NOW, PASSWORD};
 
 async fn twins(dir: &std::path::Path) -> (Store, House, House) {
-    let store = Store::open(dir).await.unwrap();
+    let store = Store::open(dir, &HouseKey::generate()).await.unwrap();
     let (a, b) =
         (house::found(&store, "100").await.unwrap(), house::found(&store, "100").await.unwrap());
     (store, a, b)
@@ -243,7 +243,7 @@ fn every_statement_names_the_tenant() {
 #[tokio::test]
 async fn who_is_in_many_companies_gets_into_each_by_its_name() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path()).await.unwrap();
+    let store = Store::open(dir.path(), &HouseKey::generate()).await.unwrap();
     let many = limits::SIGN_IN_CANDIDATES_MAX + 2;
     let mut tenants = Vec::new();
     for n in 0..many {

@@ -5,7 +5,8 @@ use model::event::{AgentState, CallOutcome, OfferOutcome};
 use model::sip::LegCause;
 use model::{AgentId, CallId, Event, Recorded, RecordingId, Span};
 use store::{
-    CallFilter, CallPlace, FloorBatch, FloorRow, RecordingRow, Store, StoreError, fresh_id,
+    CallFilter, CallPlace, FloorBatch, FloorRow, HouseKey, RecordingRow, Store, StoreError,
+    fresh_id,
 };
 
 use crate::house::{self, NOW};
@@ -13,7 +14,7 @@ use crate::house::{self, NOW};
 #[tokio::test]
 async fn a_call_comes_back_as_it_was_written() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path()).await.unwrap();
+    let store = Store::open(dir.path(), &HouseKey::generate()).await.unwrap();
     let house = house::found(&store, "100").await.unwrap();
     let db = store.system(house.tenant);
     let (call, mut first) = house::arrival(&house, 1, NOW, "+302105550142");
@@ -88,7 +89,7 @@ async fn a_call_comes_back_as_it_was_written() {
 #[tokio::test]
 async fn groups_of_every_size_come_back_whole() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path()).await.unwrap();
+    let store = Store::open(dir.path(), &HouseKey::generate()).await.unwrap();
     let house = house::found(&store, "100").await.unwrap();
     let mut seq = 1;
     let mut sent = Vec::new();
@@ -132,7 +133,7 @@ async fn groups_of_every_size_come_back_whole() {
 #[tokio::test]
 async fn the_contacts_of_an_agent() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path()).await.unwrap();
+    let store = Store::open(dir.path(), &HouseKey::generate()).await.unwrap();
     let house = house::found(&store, "100").await.unwrap();
     let other: AgentId = fresh_id(NOW);
     let calls: [CallId; 6] = std::array::from_fn(|_| fresh_id(NOW));
@@ -184,7 +185,7 @@ async fn the_contacts_of_an_agent() {
 #[tokio::test]
 async fn one_bad_batch_costs_the_others_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path()).await.unwrap();
+    let store = Store::open(dir.path(), &HouseKey::generate()).await.unwrap();
     let house = house::found(&store, "100").await.unwrap();
     let floor = store.floor();
     let state = |seq| {
@@ -212,7 +213,7 @@ async fn one_bad_batch_costs_the_others_nothing() {
 #[tokio::test]
 async fn a_batch_of_many_statements_is_kept_whole_or_not_at_all() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path()).await.unwrap();
+    let store = Store::open(dir.path(), &HouseKey::generate()).await.unwrap();
     let house = house::found(&store, "100").await.unwrap();
     let mut whole = FloorBatch { tenant: house.tenant, events: Vec::new(), rows: Vec::new() };
     for seq in 1..=600 {
@@ -236,7 +237,7 @@ async fn a_batch_of_many_statements_is_kept_whole_or_not_at_all() {
 #[tokio::test]
 async fn the_list_is_filtered_and_paged() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path()).await.unwrap();
+    let store = Store::open(dir.path(), &HouseKey::generate()).await.unwrap();
     let house = house::found(&store, "100").await.unwrap();
     let db = store.system(house.tenant);
     let mut made = Vec::new();

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use model::{Event, Span};
-use store::{FloorBatch, Store};
+use store::{FloorBatch, HouseKey, Store};
 
 use crate::house::{self, NOW};
 
@@ -18,7 +18,7 @@ fn child_writes_until_it_is_killed() {
     let Some(dir) = std::env::var_os(DIR) else { return };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let store = Store::open(dir.as_ref()).await.unwrap();
+        let store = Store::open(dir.as_ref(), &HouseKey::generate()).await.unwrap();
         let house = match store.tenants().await.unwrap().first() {
             Some(tenant) => tenant.id,
             None => house::found(&store, "100").await.unwrap().tenant,
@@ -51,7 +51,7 @@ async fn nothing_acknowledged_is_lost_by_kill_nine() {
     let dir = tempfile::tempdir().unwrap();
     for round in 0..rounds {
         let last = run_and_kill(dir.path(), 40 + 31 * (round % 7));
-        let store = Store::open(dir.path()).await.unwrap();
+        let store = Store::open(dir.path(), &HouseKey::generate()).await.unwrap();
         let tenant = store.tenants().await.unwrap()[0].id;
         let db = store.system(tenant);
         let seq = db.last_seq().await.unwrap();

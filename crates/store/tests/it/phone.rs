@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use model::config::Device;
 use model::sip::{Digest, PhoneContact, Transport};
 use model::{DeviceId, Span};
-use store::{Edit, Store, StoreError, TenantDb, fresh_id, phone_secret};
+use sqlx::Connection as _;
+use sqlx::sqlite::SqliteConnection;
+use store::{Edit, HouseKey, Store, StoreError, TenantDb, fresh_id, phone_secret};
 
 use crate::house::{self, House, NOW};
 
@@ -45,7 +47,7 @@ fn contact(left_s: u64) -> PhoneContact {
 #[tokio::test]
 async fn a_telephone_keeps_its_name_and_goes_with_its_agent() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path()).await.unwrap();
+    let store = Store::open(dir.path(), &HouseKey::generate()).await.unwrap();
     let house = house::found(&store, "100").await.unwrap();
     let other = house::found(&store, "200").await.unwrap();
     let (db, theirs) = (store.system(house.tenant), store.system(other.tenant));
@@ -90,9 +92,58 @@ async fn a_telephone_keeps_its_name_and_goes_with_its_agent() {
 }
 
 #[tokio::test]
+async fn a_digest_lies_sealed_and_opens_with_its_key_at_its_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = format!("sqlite://{}", dir.path().join("antiphon.db").display());
+    let key = HouseKey::generate();
+    let store = Store::open(dir.path(), &key).await.unwrap();
+    let house = house::found(&store, "100").await.unwrap();
+    let name = phone(&store.system(house.tenant), &house, fresh_id(NOW)).await.unwrap();
+    let [account] = &store.system(house.tenant).phones().await.unwrap()[..] else { panic!("one") };
+    let plain = account.ha1.hex().to_owned();
+    store.close().await;
+    let rows = || async {
+        let mut conn = SqliteConnection::connect(&file).await.unwrap();
+        sqlx::query_scalar::<_, String>("SELECT ha1 FROM phone").fetch_all(&mut conn).await.unwrap()
+    };
+    let [sealed] = &rows().await[..] else { panic!("one") };
+    assert!(sealed.starts_with("sealed:") && !sealed.contains(&plain), "{sealed}");
+
+    let again = Store::open(dir.path(), &key).await.unwrap();
+    let kept = again.system(house.tenant).phones().await.unwrap();
+    assert_eq!(kept, std::slice::from_ref(account), "after a restart");
+    again.close().await;
+
+    let strange = Store::open(dir.path(), &HouseKey::generate()).await.unwrap();
+    let db = strange.system(house.tenant);
+    assert_eq!(db.phones().await.unwrap(), [], "with another key it cannot register");
+    let names = db.phone_names().await.unwrap();
+    assert_eq!(names.values().map(ToString::to_string).collect::<Vec<_>>(), [name]);
+    strange.close().await;
+
+    // Whoever can write into the file gains nothing by giving a telephone another's secret.
+    let mut conn = SqliteConnection::connect(&file).await.unwrap();
+    sqlx::query("UPDATE phone SET username = '9999999999'").execute(&mut conn).await.unwrap();
+    let moved = Store::open(dir.path(), &key).await.unwrap();
+    assert_eq!(moved.system(house.tenant).phones().await.unwrap(), []);
+    moved.close().await;
+
+    // A row of a build that did not seal.
+    let update = "UPDATE phone SET ha1 = $1, username = $2";
+    let query = sqlx::query(update).bind(&plain).bind(account.username.as_str());
+    query.execute(&mut conn).await.unwrap();
+    conn.close().await.unwrap();
+    let upgraded = Store::open(dir.path(), &key).await.unwrap();
+    let kept = upgraded.system(house.tenant).phones().await.unwrap();
+    assert_eq!(kept, std::slice::from_ref(account));
+    upgraded.close().await;
+    assert!(rows().await[0].starts_with("sealed:"));
+}
+
+#[tokio::test]
 async fn where_telephones_are_is_kept_with_the_time_they_have_left() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path()).await.unwrap();
+    let store = Store::open(dir.path(), &HouseKey::generate()).await.unwrap();
     let house = house::found(&store, "100").await.unwrap();
     let other = house::found(&store, "200").await.unwrap();
     let db = store.system(house.tenant);

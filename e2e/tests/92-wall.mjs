@@ -20,6 +20,11 @@ const MAKES = ['put /api/v1/numbers/{dialled}', 'put /api/v1/prompts/{name}/{lan
 /** What is sent; whoever adds an address that takes an id says it here. */
 const BODIES = {
   'post /api/v1/callbacks/{call}/done': undefined,
+  'post /api/v1/calls/{call}/conference': undefined,
+  'post /api/v1/calls/{call}/conference/end': undefined,
+  'post /api/v1/calls/{call}/consult': { colleague: randomUUID() },
+  'post /api/v1/calls/{call}/consult/end': undefined,
+  'post /api/v1/calls/{call}/consult/hand-over': undefined,
   'post /api/v1/calls/{call}/hangup': undefined,
   'post /api/v1/calls/{call}/hold': undefined,
   'post /api/v1/calls/{call}/resume': undefined,
@@ -37,7 +42,7 @@ const BODIES = {
 };
 
 /** In this order an owner can do all of it, so that nothing is gone before it was asked for. */
-const ORDER = ['get', 'decline', 'accept', 'hold', 'resume', 'note', 'transfer', 'hangup', 'extend', 'wrap-up', 'put', 'post', 'delete'];
+const ORDER = ['get', 'decline', 'accept', 'hold', 'resume', 'note', 'transfer', 'consult', 'conference', 'end', 'hand-over', 'hangup', 'extend', 'wrap-up', 'put', 'post', 'delete'];
 const rank = ({ method, path }) => ORDER.findIndex((word) => word === method || path.endsWith(`/${word}`));
 
 /** Every address that takes an id, from the program's own description. */
@@ -131,7 +136,7 @@ async function wall(stage, say) {
     if (route.path.startsWith('/api/v1/callbacks/')) continue;
     const owner = route.path.includes('/offers/') ? theirs.rings.person : route.admin || route.method === 'get' ? twin : theirs.talks.person;
     const { status, code } = await answer(owner, route, theirs.ids);
-    const good = route.method === 'get' ? status === 200 : status < 300 || (status === 409 && code !== undefined) || (route.path.endsWith('/transfer') && code === 'unknown_choice');
+    const good = route.method === 'get' ? status === 200 : status < 300 || (status === 409 && code !== undefined) || (/\/(transfer|consult)$/.test(route.path) && code === 'unknown_choice');
     assert(good, `${route.key} for its owner: ${status} ${code}`);
   }
   await Promise.all([...ours.callers, ...theirs.callers].map((caller) => caller.bye()));

@@ -5,6 +5,7 @@ import { start } from '../dev/mock/server.mjs';
 import { account } from './desk/account.mjs';
 import { admin } from './desk/admin.mjs';
 import { call } from './desk/call.mjs';
+import { consult } from './desk/consult.mjs';
 import { hold } from './desk/hold.mjs';
 import { house } from './desk/house.mjs';
 import { keyboard } from './desk/keyboard.mjs';
@@ -16,7 +17,7 @@ import { setup } from './desk/setup.mjs';
 
 const STATE_MS = 15_000;
 const browser = await launch();
-const tests = Object.entries({ call, keyboard, account, lost, hold, admin, lists, setup, house, missed, phone, secret }).filter(([name]) => name.includes(process.argv[2] ?? ''));
+const tests = Object.entries({ call, consult, keyboard, account, lost, hold, admin, lists, setup, house, missed, phone, secret }).filter(([name]) => name.includes(process.argv[2] ?? ''));
 let passed = 0;
 
 async function run(name, test) {
@@ -52,7 +53,7 @@ async function run(name, test) {
 }
 
 /** Tests mostly wait for the clock of the mock; they know nothing of each other. */
-const AT_ONCE = 3;
+const AT_ONCE = 4;
 const left = [...tests];
 async function take() {
   for (let next = left.shift(); next; next = left.shift()) await run(...next);

@@ -184,7 +184,9 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let status = match refusal {
             Refusal::NotFound => StatusCode::NOT_FOUND,
-            Refusal::OfferGone | Refusal::WrongState | Refusal::NoDevice => StatusCode::CONFLICT,
+            Refusal::OfferGone | Refusal::WrongState | Refusal::NoDevice | Refusal::NotFree => {
+                StatusCode::CONFLICT
+            }
             Refusal::UnknownChoice => StatusCode::UNPROCESSABLE_ENTITY,
             Refusal::Overloaded | Refusal::NotSaved => StatusCode::SERVICE_UNAVAILABLE,
         };

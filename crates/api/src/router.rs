@@ -16,8 +16,8 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::guard::SESSION_COOKIE;
 use crate::routes::{
-    agent, callbacks, calls, company, desk, flows, history, lists, me, numbers, phones, prompts,
-    queues, recordings, session, setup, system, users,
+    agent, callbacks, calls, company, consult, desk, flows, history, lists, me, numbers, phones,
+    prompts, queues, recordings, session, setup, system, users,
 };
 use crate::{idempotency, layer, pages, ws};
 
@@ -50,6 +50,12 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(agent::hold))
         .routes(routes!(agent::resume))
         .routes(routes!(agent::transfer))
+        .routes(routes!(consult::list))
+        .routes(routes!(consult::begin))
+        .routes(routes!(consult::end))
+        .routes(routes!(consult::hand_over))
+        .routes(routes!(consult::confer))
+        .routes(routes!(consult::part))
         .routes(routes!(agent::hangup))
         .routes(routes!(agent::wrap_up))
         .routes(routes!(agent::extend_wrap_up))

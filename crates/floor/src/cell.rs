@@ -35,6 +35,8 @@ pub(crate) enum LegOwner {
     Offer(OfferId),
     /// An agent's telephone that talks.
     Talk(CallId),
+    /// The telephone of a colleague who was asked in, ringing or talking.
+    Consult(CallId),
     /// The page of an agent.
     Page(AgentId),
 }
@@ -160,10 +162,10 @@ impl Cell {
     #[must_use]
     pub fn call_of_leg(&self, leg: LegId) -> Option<CallId> {
         match *self.legs.get(&leg)? {
-            LegOwner::Customer(call) | LegOwner::Talk(call) => Some(call),
+            LegOwner::Customer(call) | LegOwner::Talk(call) | LegOwner::Consult(call) => Some(call),
             LegOwner::Offer(offer) => self.offers.get(&offer).map(|offer| offer.call),
             LegOwner::Page(agent) => match self.lease_of(agent) {
-                Some(&Lease::Talk(call)) => Some(call),
+                Some(&(Lease::Talk(call) | Lease::Consult(call))) => Some(call),
                 _ => None,
             },
         }
@@ -247,9 +249,9 @@ impl Cell {
             Reason::Exclusion(entry, _) | Reason::LongestWait(entry) => {
                 self.entries.get(&entry).copied()
             }
-            Reason::Flow(call) | Reason::CallAge(call) => Some(call),
+            Reason::Flow(call) | Reason::CallAge(call) | Reason::Consult(call) => Some(call),
             Reason::DeviceGrace(agent) => match self.lease_of(agent) {
-                Some(&Lease::Talk(call)) => Some(call),
+                Some(&(Lease::Talk(call) | Lease::Consult(call))) => Some(call),
                 _ => None,
             },
             // The customer is gone; the agent can still finish the wrap-up by hand.
@@ -268,6 +270,7 @@ impl Cell {
                 }
             }
             Reason::Flow(call) => self.flow_timer(call),
+            Reason::Consult(call) => self.consult_rang_out(call),
             Reason::DeviceGrace(agent) => self.device_grace_over(agent),
             Reason::WrapUp(agent) => self.end_wrap_up(agent, None, None),
             Reason::CallAge(call) => self.end_call(call, LegCause::InternalError, By::House),

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a refused command has changed nothing.
 
-use model::event::{DeclineReason, OfferOutcome};
+use model::event::{ConsultOutcome, DeclineReason, OfferOutcome};
 use model::input::Command;
 use model::{AgentId, OfferId, Refusal};
 
@@ -27,6 +27,11 @@ impl Cell {
             Command::Hold { call } => self.hold(agent, call),
             Command::Resume { call } => self.resume(agent, call),
             Command::Transfer { call, queue } => self.transfer(agent, call, queue),
+            Command::Consult { call, colleague } => self.consult(agent, call, colleague),
+            Command::Conference { call } => self.confer(agent, call, true),
+            Command::EndConference { call } => self.confer(agent, call, false),
+            Command::HandOver { call } => self.hand_over_by(agent, call),
+            Command::EndConsult { call } => self.leave_consult(agent, call),
             Command::Hangup { call } => self.hang_up(agent, call),
             Command::ExtendWrapUp { call, by_ms } => self.extend_wrap_up(agent, call, by_ms),
             Command::WrapUp { call, disposition, resolved, note } => {
@@ -42,17 +47,35 @@ impl Cell {
         {
             return Ok(());
         }
-        let offer = self.own_offer(agent, id)?;
-        if offer.leg.is_some() {
+        let asked = self.asked_into(agent).filter(|(_, consult)| consult.id == id);
+        let consult = asked.map(|(call, consult)| (call, consult.joined, consult.dialled));
+        let dialled = match consult {
+            Some((_, Some(_), _)) => return Ok(()),
+            Some((_, None, dialled)) => dialled,
+            None => self.own_offer(agent, id)?.leg,
+        };
+        if dialled.is_some() {
             // A SIP telephone is answered by lifting it.
             return Err(Refusal::WrongState);
         }
         let page = self.agents.get(&agent).and_then(|slot| slot.page).ok_or(Refusal::NoDevice)?;
-        self.accept_offer(id, page);
+        match consult {
+            Some((call, ..)) => self.join_consult(call, page),
+            None => self.accept_offer(id, page),
+        }
         Ok(())
     }
 
     fn decline(&mut self, agent: AgentId, id: OfferId, reason: &str) -> Result<(), Refusal> {
+        if let Some((call, consult)) = self.asked_into(agent)
+            && consult.id == id
+        {
+            if consult.joined.is_some() {
+                return Err(Refusal::OfferGone);
+            }
+            self.end_consult(call, ConsultOutcome::Declined);
+            return Ok(());
+        }
         self.own_offer(agent, id)?;
         let reason = DeclineReason::of_code(reason);
         self.offers.entry(id).and_modify(|offer| offer.declined = reason);

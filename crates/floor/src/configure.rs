@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::event::OfferOutcome;
+use model::event::{ConsultOutcome, OfferOutcome};
 use model::{AgentId, CallId, OfferId, TenantConfig};
 
 use crate::agent::{AgentSlot, Intent, Standing};
@@ -66,6 +66,13 @@ impl Cell {
             self.offers.iter().filter(|(_, offer)| !self.fits(offer)).map(|(id, _)| *id).collect();
         for offer in misfits {
             self.end_offer(offer, OfferOutcome::Withdrawn);
+        }
+        let asks_nobody = |call: &CallId| {
+            let ringing = self.consult_of(*call).filter(|consult| consult.joined.is_none());
+            ringing.is_some_and(|consult| !self.config.agents.contains_key(&consult.colleague))
+        };
+        for call in self.calls.keys().copied().filter(asks_nobody).collect::<Vec<_>>() {
+            self.end_consult(call, ConsultOutcome::Withdrawn);
         }
     }
 

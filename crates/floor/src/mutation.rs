@@ -47,11 +47,13 @@ pub enum Mutation {
     ForgottenLeg,
     /// Who misses an offer is unready, and that is not saved for the next start.
     UnsavedIntent,
+    /// The end of a consultation leaves the colleague's lease in place.
+    StuckColleague,
 }
 
 impl Mutation {
     /// Every fault, in a fixed order.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::LostRingTimer,
         Self::LostWrapUpTimer,
         Self::DoubleOffer,
@@ -71,6 +73,7 @@ impl Mutation {
         Self::ForgottenTimer,
         Self::ForgottenLeg,
         Self::UnsavedIntent,
+        Self::StuckColleague,
     ];
 }
 

@@ -53,7 +53,7 @@ impl Cell {
             agent,
             ready_since,
         });
-        let leg = self.ring_telephone(place.call, agent, id);
+        let leg = self.ring_telephone(place.call, agent, LegOwner::Offer(id));
         let offer = Offer {
             call: place.call,
             entry: place.entry,
@@ -74,11 +74,16 @@ impl Cell {
     }
 
     /// Dials the agent's telephone where it is a SIP one.
-    fn ring_telephone(&mut self, call: CallId, agent: AgentId, offer: OfferId) -> Option<LegId> {
+    pub(crate) fn ring_telephone(
+        &mut self,
+        call: CallId,
+        agent: AgentId,
+        owner: LegOwner,
+    ) -> Option<LegId> {
         let callee = self.config.agents.get(&agent)?.device.callee()?;
         let leg: LegId = self.mint.mint(self.now);
         let caller = self.calls.get(&call).and_then(|call| call.caller.clone());
-        self.legs.insert(leg, LegOwner::Offer(offer));
+        self.legs.insert(leg, owner);
         self.effect(Effect::Dial { leg, callee, caller });
         Some(leg)
     }
@@ -106,10 +111,15 @@ impl Cell {
     /// waiting caller after the other.
     fn could_not_ring(&mut self, id: OfferId) {
         let Some(offer) = self.close_offer(id, OfferOutcome::NotRung) else { return };
-        let until = self.now + Span::from_millis(limits::AGENT_REST_MS);
-        self.resting.insert(offer.agent);
-        self.timers.set(until, Reason::Rest(offer.agent));
+        self.rest(offer.agent);
         self.wait_again(id, &offer, false);
+    }
+
+    /// Offers the agent nothing for a moment.
+    pub(crate) fn rest(&mut self, agent: AgentId) {
+        let until = self.now + Span::from_millis(limits::AGENT_REST_MS);
+        self.resting.insert(agent);
+        self.timers.set(until, Reason::Rest(agent));
     }
 
     /// The rest of an agent is over.
@@ -133,10 +143,7 @@ impl Cell {
     /// Takes the offer out of everything that knows it and says how it ended.
     pub(crate) fn close_offer(&mut self, id: OfferId, outcome: OfferOutcome) -> Option<Offer> {
         let offer = self.offers.remove(&id)?;
-        if self.offers_gone.len() >= limits::OFFERS_REMEMBERED_MAX {
-            self.offers_gone.pop_front();
-        }
-        self.offers_gone.push_back(id);
+        self.remember_offer(id);
         self.timers.clear(Reason::Ring(id));
         let (call, agent, reason) = (offer.call, offer.agent, offer.declined);
         self.event(Event::OfferEnded { call, offer: id, agent, outcome, reason });
@@ -153,6 +160,14 @@ impl Cell {
         Some(offer)
     }
 
+    /// Whoever is late for an offer is told that it is gone, and not that there never was one.
+    pub(crate) fn remember_offer(&mut self, id: OfferId) {
+        if self.offers_gone.len() >= limits::OFFERS_REMEMBERED_MAX {
+            self.offers_gone.pop_front();
+        }
+        self.offers_gone.push_back(id);
+    }
+
     /// The agent's telephone answered, or the agent clicked.
     pub(crate) fn accept_offer(&mut self, id: OfferId, leg: LegId) {
         let Some(offer) = self.close_offer(id, OfferOutcome::Accepted) else { return };
@@ -161,18 +176,10 @@ impl Cell {
 
     /// The leg that rang for an offer is over before it was taken.
     pub(crate) fn offer_leg_ended(&mut self, id: OfferId, cause: LegCause) {
-        let outcome = match cause {
-            LegCause::NoAnswer | LegCause::Cancelled => OfferOutcome::NoAnswer,
-            LegCause::Busy | LegCause::Declined | LegCause::FarHangup | LegCause::Hangup => {
-                OfferOutcome::Declined
-            }
-            LegCause::Unreachable
-            | LegCause::NoAck
-            | LegCause::MediaTimeout
-            | LegCause::Refused => OfferOutcome::DeviceLost,
-            LegCause::InternalError | LegCause::NodeFailure => return self.could_not_ring(id),
-        };
-        self.end_offer(id, outcome);
+        match ring_outcome(cause) {
+            OfferOutcome::NotRung => self.could_not_ring(id),
+            outcome => self.end_offer(id, outcome),
+        }
     }
 
     /// Who did not take what rang, or whose telephone failed, is not rung again until ready anew,
@@ -207,5 +214,19 @@ impl Cell {
         {
             self.changed.free_entries.insert(entry);
         }
+    }
+}
+
+/// What became of a telephone that rang, by the end of its leg.
+pub(crate) fn ring_outcome(cause: LegCause) -> OfferOutcome {
+    match cause {
+        LegCause::NoAnswer | LegCause::Cancelled => OfferOutcome::NoAnswer,
+        LegCause::Busy | LegCause::Declined | LegCause::FarHangup | LegCause::Hangup => {
+            OfferOutcome::Declined
+        }
+        LegCause::Unreachable | LegCause::NoAck | LegCause::MediaTimeout | LegCause::Refused => {
+            OfferOutcome::DeviceLost
+        }
+        LegCause::InternalError | LegCause::NodeFailure => OfferOutcome::NotRung,
     }
 }

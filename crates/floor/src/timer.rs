@@ -21,6 +21,8 @@ pub enum Reason {
     LongestWait(QueueEntryId),
     /// A caller is late with a key, or the media plane with the end of a play-out.
     Flow(CallId),
+    /// A colleague who is asked in has rung for long enough.
+    Consult(CallId),
     /// The page of the talking agent did not come back.
     DeviceGrace(AgentId),
     /// The wrap-up is over.

@@ -2,10 +2,11 @@
 //!
 //! Invariant: reading a view changes nothing.
 
-use model::view::{AgentView, CallView, OfferView, QueueView, WrapUpView};
-use model::{AgentId, QueueId};
+use model::view::{AgentView, CallView, ConsultView, OfferView, QueueView, WrapUpView};
+use model::{AgentId, CallId, QueueId};
 
 use crate::agent::{Lease, WrapUp};
+use crate::call::{Consult, Joined};
 use crate::cell::Cell;
 use crate::offer::Offer;
 
@@ -31,6 +32,10 @@ impl Cell {
                 view.offer = offer.and_then(|offer| self.offer_view(*id, offer));
             }
             Some(Lease::Talk(call)) => view.call = self.call_view(*call),
+            Some(Lease::Consult(call)) if self.is_joined(*call) => {
+                view.call = self.colleague_view(*call);
+            }
+            Some(Lease::Consult(call)) => view.offer = self.asked_view(*call),
             Some(Lease::WrapUp(wrap_up)) => view.wrap_up = Some(wrap_up_view(wrap_up)),
             None => {}
         }
@@ -59,10 +64,26 @@ impl Cell {
             until: offer.until,
             ready_since: offer.ready_since,
             eligible: offer.eligible,
+            asked_by: None,
         })
     }
 
-    fn call_view(&self, call: model::CallId) -> Option<CallView> {
+    /// What a colleague who is asked in sees.
+    fn asked_view(&self, call: CallId) -> Option<OfferView> {
+        let talk = self.talk(call)?;
+        let consult = talk.consult.as_deref()?;
+        Some(OfferView {
+            offer: consult.id,
+            contact: self.contact_view(call)?,
+            offered_at: consult.began_at,
+            until: consult.until,
+            ready_since: consult.began_at,
+            eligible: 1,
+            asked_by: Some(talk.agent),
+        })
+    }
+
+    fn call_view(&self, call: CallId) -> Option<CallView> {
         let talk = self.talk(call)?;
         Some(CallView {
             contact: self.contact_view(call)?,
@@ -70,7 +91,26 @@ impl Cell {
             leg: talk.leg,
             hold_since: talk.hold_since,
             recording: self.calls.get(&call)?.recording.is_some(),
+            consult: talk.consult.as_deref().map(|consult| consult_view(talk.agent, consult)),
+            consult_missed: talk.consult_missed,
         })
+    }
+
+    /// The conversation as the colleague has it.
+    fn colleague_view(&self, call: CallId) -> Option<CallView> {
+        let joined = self.consult_of(call)?.joined?;
+        let view = self.call_view(call)?;
+        let Joined { leg, at: connected_at, .. } = joined;
+        Some(CallView { leg, connected_at, hold_since: None, consult_missed: None, ..view })
+    }
+}
+
+fn consult_view(agent: AgentId, consult: &Consult) -> ConsultView {
+    ConsultView {
+        agent,
+        colleague: consult.colleague,
+        joined_at: consult.joined.map(|joined| joined.at),
+        conference: consult.joined.is_some_and(|joined| joined.conference),
     }
 }
 

@@ -3,8 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::event::{AgentState, CallOutcome, Event, OfferOutcome, QueueOutcome, Recorded};
-use model::id::{AgentId, LegId, OfferId, PartyId, QueueEntryId, QueueId, RecordingId, TenantId};
+use model::event::{
+    AgentState, CallOutcome, ConsultOutcome, Event, OfferOutcome, QueueOutcome, Recorded,
+};
+use model::id::{
+    AgentId, CallId, LegId, OfferId, PartyId, QueueEntryId, QueueId, RecordingId, TenantId,
+};
 use model::sip::LegCause;
 use model::time::Timestamp;
 use report::CallRecord;
@@ -17,11 +21,27 @@ struct Open {
     offers: BTreeMap<OfferId, AgentId>,
     talks: BTreeMap<AgentId, (QueueId, LegId)>,
     holds: BTreeSet<AgentId>,
+    consults: BTreeMap<OfferId, OpenConsult>,
     wraps: BTreeMap<AgentId, QueueId>,
     recordings: BTreeSet<RecordingId>,
 }
 
+/// A colleague who rings or was there.
+#[derive(Debug, Clone, Copy)]
+struct OpenConsult {
+    agent: AgentId,
+    colleague: AgentId,
+    joined: bool,
+    conference: bool,
+}
+
 impl Open {
+    fn consult(&mut self, consult: OfferId, change: impl FnOnce(&mut OpenConsult)) {
+        if let Some(open) = self.consults.get_mut(&consult) {
+            change(open);
+        }
+    }
+
     fn apply(&mut self, recorded: &Recorded) {
         match &recorded.event {
             Event::Queued { entry, queue, .. } => self.wait = Some((*entry, *queue, recorded.at)),
@@ -37,6 +57,21 @@ impl Open {
             }
             Event::Disconnected { agent, .. } => {
                 self.talks.remove(agent);
+            }
+            Event::ConsultStarted { consult, agent, colleague, .. } => {
+                let (agent, colleague) = (*agent, *colleague);
+                let open = OpenConsult { agent, colleague, joined: false, conference: false };
+                self.consults.insert(*consult, open);
+            }
+            Event::ConsultJoined { consult, .. } => self.consult(*consult, |c| c.joined = true),
+            Event::ConferenceStarted { consult, .. } => {
+                self.consult(*consult, |c| c.conference = true);
+            }
+            Event::ConferenceEnded { consult, .. } => {
+                self.consult(*consult, |c| c.conference = false);
+            }
+            Event::ConsultEnded { consult, .. } => {
+                self.consults.remove(consult);
             }
             Event::HoldStarted { agent, .. } => {
                 self.holds.insert(*agent);
@@ -93,6 +128,16 @@ impl Closing {
         self.events.push(Recorded { tenant, seq, at, config, event });
     }
 
+    fn end_consults(&mut self, call: CallId, open: BTreeMap<OfferId, OpenConsult>) {
+        for (consult, OpenConsult { agent, colleague, joined, conference }) in open {
+            if conference {
+                self.event(Event::ConferenceEnded { call, consult });
+            }
+            let outcome = if joined { ConsultOutcome::Over } else { ConsultOutcome::Withdrawn };
+            self.event(Event::ConsultEnded { call, consult, agent, colleague, outcome });
+        }
+    }
+
     /// Closes one call whose customer was still here, from its row and its events.
     pub(crate) fn call(&mut self, row: &CallRow, events: &[Recorded]) {
         let mut open = Open::default();
@@ -109,6 +154,7 @@ impl Closing {
             self.event(Event::QueueLeft { call, entry, queue, outcome, waited_us });
             self.call_back(row.call, row.party, queue, row.waiting_since.unwrap_or(since));
         }
+        self.end_consults(call, open.consults);
         for agent in open.holds {
             self.event(Event::HoldEnded { call, agent });
         }
@@ -137,7 +183,7 @@ impl Closing {
         self.close_row(row, events, first);
     }
 
-    fn end_wrap_ups(&mut self, call: model::CallId, wraps: BTreeMap<AgentId, QueueId>) {
+    fn end_wrap_ups(&mut self, call: CallId, wraps: BTreeMap<AgentId, QueueId>) {
         for (agent, queue) in wraps {
             let (disposition, resolved) = (None, None);
             self.event(Event::WrapUpEnded { call, queue, agent, disposition, resolved });
@@ -146,7 +192,7 @@ impl Closing {
 
     fn call_back(
         &mut self,
-        call: model::CallId,
+        call: CallId,
         party: PartyId,
         queue: QueueId,
         waiting_since: Timestamp,

@@ -85,6 +85,22 @@ pub enum Event {
     Disconnected { call: CallId, queue: QueueId, agent: AgentId, leg: LegId, cause: LegCause },
     /// The agent sent the customer from one queue to another; `Disconnected` and `Queued` follow.
     Transferred { call: CallId, agent: AgentId, queue: QueueId, to: QueueId },
+    /// The agent asked a colleague in, whose telephone rings.
+    ConsultStarted { call: CallId, consult: OfferId, agent: AgentId, colleague: AgentId },
+    /// The colleague took it: the two talk alone.
+    ConsultJoined { call: CallId, consult: OfferId, colleague: AgentId, leg: LegId },
+    /// The customer was let in: all three talk.
+    ConferenceStarted { call: CallId, consult: OfferId },
+    /// The customer hears music again, or the consultation is over.
+    ConferenceEnded { call: CallId, consult: OfferId },
+    /// The consultation is over. Exactly one per `ConsultStarted`.
+    ConsultEnded {
+        call: CallId,
+        consult: OfferId,
+        agent: AgentId,
+        colleague: AgentId,
+        outcome: ConsultOutcome,
+    },
     /// The customer was put on hold.
     HoldStarted { call: CallId, agent: AgentId },
     /// Hold ended, by the agent or with the conversation.
@@ -144,6 +160,11 @@ impl Event {
             | Self::Connected { call, .. }
             | Self::Disconnected { call, .. }
             | Self::Transferred { call, .. }
+            | Self::ConsultStarted { call, .. }
+            | Self::ConsultJoined { call, .. }
+            | Self::ConferenceStarted { call, .. }
+            | Self::ConferenceEnded { call, .. }
+            | Self::ConsultEnded { call, .. }
             | Self::HoldStarted { call, .. }
             | Self::HoldEnded { call, .. }
             | Self::AgentLost { call, .. }
@@ -209,6 +230,26 @@ pub enum OfferOutcome {
     DeviceLost,
     /// The house could not ring the telephone: no room, or a fault. Nobody missed anything.
     NotRung,
+}
+
+/// How a consultation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConsultOutcome {
+    /// The colleague does not want to talk.
+    Declined,
+    /// The ring time passed.
+    NoAnswer,
+    /// The agent or the call was over before the colleague answered.
+    Withdrawn,
+    /// The colleague's telephone was lost or could not be reached.
+    DeviceLost,
+    /// The house could not ring the telephone: no room, or a fault. Nobody missed anything.
+    NotRung,
+    /// The two had talked, and one of them or the call ended it.
+    Over,
+    /// The customer was left to the colleague.
+    HandedOver,
 }
 
 /// Why an agent gave an offer back.

@@ -171,7 +171,35 @@ pub enum Command {
         /// Where to.
         queue: QueueId,
     },
-    /// End the call for both.
+    /// Ask a colleague in: their telephone rings, and the customer hears music.
+    Consult {
+        /// The call.
+        call: CallId,
+        /// The colleague.
+        colleague: AgentId,
+    },
+    /// All three talk.
+    Conference {
+        /// The call.
+        call: CallId,
+    },
+    /// Talk with the colleague alone again; the customer hears music.
+    EndConference {
+        /// The call.
+        call: CallId,
+    },
+    /// Leave the customer to the colleague, with all that is known of them, and wrap up.
+    HandOver {
+        /// The call.
+        call: CallId,
+    },
+    /// Let the colleague go, or stop ringing them, and talk to the customer again. As the
+    /// colleague, leave.
+    EndConsult {
+        /// The call.
+        call: CallId,
+    },
+    /// End the call for all; as a colleague who was asked in, leave it.
     Hangup {
         /// The call.
         call: CallId,

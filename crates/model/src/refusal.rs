@@ -18,6 +18,9 @@ pub enum Refusal {
     /// The agent's telephone is not connected.
     #[error("the telephone of this agent is not connected")]
     NoDevice,
+    /// The colleague takes no call at the moment.
+    #[error("this colleague is not free")]
+    NotFree,
     /// A named disposition, break reason or queue is not in the configuration.
     #[error("the configuration does not have this choice")]
     UnknownChoice,
@@ -38,6 +41,7 @@ impl Refusal {
             Self::OfferGone => "offer_gone",
             Self::WrongState => "wrong_state",
             Self::NoDevice => "no_device",
+            Self::NotFree => "not_free",
             Self::UnknownChoice => "unknown_choice",
             Self::Overloaded => "overloaded",
             Self::NotSaved => "not_saved",

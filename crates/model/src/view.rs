@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::effect::Fact;
-use crate::event::{AgentState, Consent};
+use crate::event::{AgentState, Consent, ConsultOutcome};
 use crate::id::{AgentId, CallId, LegId, OfferId, PartyId, QueueId};
 use crate::number::DialString;
 use crate::time::Timestamp;
@@ -44,6 +44,8 @@ pub struct OfferView {
     pub ready_since: Timestamp,
     /// How many agents were eligible.
     pub eligible: u32,
+    /// The colleague who asks one in; the customer is theirs.
+    pub asked_by: Option<AgentId>,
 }
 
 /// Who is on the contact and what is known.
@@ -82,6 +84,32 @@ pub struct CallView {
     pub hold_since: Option<Timestamp>,
     /// Whether it is being recorded now.
     pub recording: bool,
+    /// The consultation that rings or runs.
+    pub consult: Option<ConsultView>,
+    /// How the last one led nowhere, until the next.
+    pub consult_missed: Option<ConsultMissed>,
+}
+
+/// A consultation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsultView {
+    /// Whose customer it is.
+    pub agent: AgentId,
+    /// Who was asked in.
+    pub colleague: AgentId,
+    /// Since when the two talk; not yet while it rings.
+    pub joined_at: Option<Timestamp>,
+    /// Whether the customer hears and speaks too.
+    pub conference: bool,
+}
+
+/// A consultation that came to nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsultMissed {
+    /// Who was asked.
+    pub colleague: AgentId,
+    /// What became of it.
+    pub outcome: ConsultOutcome,
 }
 
 /// A wrap-up.

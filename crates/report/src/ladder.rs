@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use model::event::{Consent, Event, OfferOutcome, QueueOutcome, Recorded};
-use model::id::{AgentId, QueueId, RecordingId};
+use model::event::{Consent, ConsultOutcome, Event, OfferOutcome, QueueOutcome, Recorded};
+use model::id::{AgentId, OfferId, QueueId, RecordingId};
 use model::sip::LegCause;
 use model::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -72,6 +72,8 @@ pub enum SegmentKind {
     Waiting(QueueId),
     /// The agent's telephone rang.
     Offered,
+    /// A colleague who was asked in talked with the agent alone.
+    Consult,
     /// Agent and customer talked.
     Talking,
     /// The customer was on hold.
@@ -90,6 +92,8 @@ pub enum Detail {
     Queue(QueueOutcome),
     /// An offer.
     Offer(OfferOutcome),
+    /// A consultation.
+    Consult(ConsultOutcome),
     /// A leg.
     Leg(LegCause),
     /// The result chosen in a wrap-up.
@@ -133,6 +137,8 @@ pub enum MarkKind {
     CallbackListed(QueueId),
     /// The agent sent the caller to this queue.
     Transferred(QueueId),
+    /// The agent left the caller to this colleague.
+    HandedOver(AgentId),
 }
 
 /// Draws the call that the first `CallStarted` of `events` begins; events of other calls and of
@@ -147,6 +153,7 @@ pub fn ladder<'a>(events: impl IntoIterator<Item = &'a Recorded>) -> Option<Ladd
     for recorded in events {
         if recorded.tenant == first.tenant && recorded.event.call() == call {
             pen.draw_course(recorded.at, &recorded.event);
+            pen.draw_colleague(recorded.at, &recorded.event);
             pen.draw_agent(recorded.at, &recorded.event);
             pen.draw_mark(recorded.at, &recorded.event);
         }
@@ -159,12 +166,15 @@ struct Pen {
     lanes: BTreeMap<Actor, Vec<Segment>>,
     agents: Vec<AgentId>,
     talks: BTreeMap<AgentId, Talk>,
+    colleagues: BTreeMap<OfferId, AgentId>,
     marks: Vec<Mark>,
 }
 
 /// A lost page is drawn over hold, hold over talk.
 #[derive(Default, Clone, Copy)]
 struct Talk {
+    /// With the agent alone.
+    consult: bool,
     hold: bool,
     lost: bool,
 }
@@ -184,7 +194,8 @@ impl Pen {
     /// the same instant, is not drawn: how it ended is told of the segment before it.
     fn close(&mut self, actor: Actor, at: Timestamp, detail: Option<Detail>) {
         let Some(lane) = self.lanes.get_mut(&actor) else { return };
-        let empty_talk = |s: &Segment| s.kind == SegmentKind::Talking && s.start_at == at;
+        let is_talk = |s: &Segment| matches!(s.kind, SegmentKind::Talking | SegmentKind::Consult);
+        let empty_talk = |s: &Segment| is_talk(s) && s.start_at == at;
         if lane.len() > 1 && lane.last().is_some_and(empty_talk) {
             lane.pop();
             if let Some(before) = lane.last_mut() {
@@ -212,6 +223,7 @@ impl Pen {
         let kind = match self.talks.get(&agent) {
             Some(Talk { lost: true, .. }) => SegmentKind::Lost,
             Some(Talk { hold: true, .. }) => SegmentKind::Hold,
+            Some(Talk { consult: true, .. }) => SegmentKind::Consult,
             Some(_) => SegmentKind::Talking,
             None => return,
         };
@@ -240,6 +252,35 @@ impl Pen {
                 self.close(Actor::Customer, at, Some(Detail::Leg(*cause)));
             }
             _ => {}
+        }
+    }
+
+    /// The lane of a colleague who was asked in.
+    fn draw_colleague(&mut self, at: Timestamp, event: &Event) {
+        match event {
+            Event::ConsultStarted { consult, colleague, .. } => {
+                self.colleagues.insert(*consult, *colleague);
+                self.open(Actor::Agent(*colleague), SegmentKind::Offered, at);
+            }
+            Event::ConsultJoined { colleague, .. } => {
+                let taken = Detail::Offer(OfferOutcome::Accepted);
+                self.close(Actor::Agent(*colleague), at, Some(taken));
+                self.talks.insert(*colleague, Talk { consult: true, ..Talk::default() });
+                self.talk(*colleague, at);
+            }
+            Event::ConferenceStarted { consult, .. } => self.confer(*consult, at, true),
+            Event::ConferenceEnded { consult, .. } => self.confer(*consult, at, false),
+            Event::ConsultEnded { colleague, outcome, .. } => {
+                self.talks.remove(colleague);
+                self.close(Actor::Agent(*colleague), at, Some(Detail::Consult(*outcome)));
+            }
+            _ => {}
+        }
+    }
+
+    fn confer(&mut self, consult: OfferId, at: Timestamp, all: bool) {
+        if let Some(colleague) = self.colleagues.get(&consult).copied() {
+            self.change_talk(colleague, at, |talk| talk.consult = !all);
         }
     }
 
@@ -286,6 +327,9 @@ impl Pen {
             Event::WrapUpExtended { agent, .. } => MarkKind::WrapUpExtended(*agent),
             Event::CallbackListed { queue, .. } => MarkKind::CallbackListed(*queue),
             Event::Transferred { to, .. } => MarkKind::Transferred(*to),
+            Event::ConsultEnded { colleague, outcome: ConsultOutcome::HandedOver, .. } => {
+                MarkKind::HandedOver(*colleague)
+            }
             _ => return,
         };
         self.marks.push(Mark { at, kind });

@@ -82,6 +82,8 @@ pub struct People {
     pub hold: u64,
     /// Conversations from which the customer is sent to a queue.
     pub transfer: u64,
+    /// Conversations in which a colleague is asked in.
+    pub consult: u64,
     /// Breaks and sign-outs, per turn of being ready.
     pub pause: u64,
     /// Commands that make no sense, per minute and agent.
@@ -193,6 +195,7 @@ impl People {
             reload: 0,
             hold: 0,
             transfer: 0,
+            consult: 0,
             pause: 0,
             nonsense: 0,
         }
@@ -222,6 +225,7 @@ impl People {
             transfer: some(300),
             pause: some(300),
             nonsense: some(500),
+            consult: some(500),
         }
     }
 }

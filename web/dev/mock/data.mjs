@@ -44,6 +44,13 @@ export function queues(lang) {
   return [{ id: id('a1', 1), name: w.repairs }, { id: id('a1', 2), name: w.sales }, { id: id('a1', 3), name: w.complaints }];
 }
 
+/** Those who take calls, oneself first. */
+export function colleagues(lang, now) {
+  const w = words(lang);
+  const one = (n, name, state, since_s) => ({ id: id('e1', n), name, state, since: new Date(now - since_s * 1000).toISOString(), free: state === 'ready', queues: [w.repairs] });
+  return [one(1, w.rasa, 'talking', 252), one(2, w.navid, 'ready', 95), one(3, w.helen, 'break', 640), one(4, w.olga, 'talking', 31)];
+}
+
 export function me(lang, role, agent = true, company = { name: words(lang).company, zone: 'Europe/Athens', language: 'en' }) {
   const w = words(lang);
   return {

@@ -1,5 +1,5 @@
 /** A small living floor for `npm run mock`: offers come, ring out, are answered and wrapped up. */
-import { handledRow } from './data.mjs';
+import { colleagues, handledRow } from './data.mjs';
 import { agentState, offer, queueState, recordState } from './scenes.mjs';
 
 const iso = (ms) => new Date(ms).toISOString();
@@ -80,11 +80,13 @@ export class Floor {
       return this.change({ state: 'break', reason: null, offer: null });
     }
     if (act === 'hold' && call) return this.change({ state: 'hold', call: { ...call, hold_since: iso(now) } });
-    if (act === 'resume' && call) return this.change({ state: 'talking', call: { ...call, hold_since: null } });
-    if ((act === 'hangup' || act === 'transfer') && call) {
-      this.after(this.wrapUpS, () => this.wrapUpOver());
-      return this.change({ state: 'wrap_up', call: null, wrap_up: { contact: call.contact, since: iso(now), until: iso(now + this.wrapUpS * 1000), talk_s: (now - Date.parse(call.connected_at)) / 1000 } });
+    if (act === 'consult' && call) return this.consult(call, more, body);
+    if (act === 'conference' && call?.consult?.joined_at) {
+      const all = more !== 'end';
+      return this.change({ state: all ? 'talking' : 'hold', call: { ...call, hold_since: all ? null : iso(now), consult: { ...call.consult, conference: all } } });
     }
+    if (act === 'resume' && call) return this.change({ state: 'talking', call: { ...call, hold_since: null } });
+    if ((act === 'hangup' || act === 'transfer') && call) return this.part(call);
     if (act === 'wrap-up' && wrapUp) {
       if (more === 'extend') return this.change({ since: this.state.since, wrap_up: { ...wrapUp, until: iso(Date.parse(wrapUp.until) + body.seconds * 1000) } });
       this.wrapUpOver();
@@ -92,6 +94,30 @@ export class Floor {
       return null;
     }
     return { status: 409, code: 'wrong_state' };
+  }
+
+  /** The conversation is over for the agent. */
+  part(call) {
+    const now = this.clock();
+    this.after(this.wrapUpS, () => this.wrapUpOver());
+    return this.change({ state: 'wrap_up', call: null, wrap_up: { contact: call.contact, since: iso(now), until: iso(now + this.wrapUpS * 1000), talk_s: (now - Date.parse(call.connected_at)) / 1000 } });
+  }
+
+  /** A colleague who takes it at once, is gone again, or gets the customer. */
+  consult(call, more, body) {
+    const now = this.clock();
+    if (more === 'end') return this.change({ state: 'talking', call: { ...call, hold_since: null, consult: null } });
+    if (more === 'hand-over') return this.part(call);
+    const [agent, ...others] = colleagues(this.scene.lang, now).map(({ id, name, free }) => ({ id, name, free }));
+    const colleague = others.find(({ id, free }) => id === body.colleague && free);
+    if (!colleague) return { status: 409, code: 'not_free' };
+    const consult = { agent, colleague, joined_at: null, conference: false };
+    this.change({ state: 'hold', call: { ...call, hold_since: iso(now), consult, consult_missed: null } });
+    setTimeout(() => {
+      const { call: still } = this.state;
+      if (still?.consult) this.change({ call: { ...still, consult: { ...still.consult, joined_at: iso(this.clock()) } } });
+    }, 1_000);
+    return null;
   }
 
   topic(name) {

@@ -1,7 +1,7 @@
 /** The REST side of the mock: `(context) -> {status, body, headers}`. */
 import { wav, waveform } from './audio.mjs';
 import { faults } from './admin.mjs';
-import { breakReasons, callBacks, callDetail, callRow, dispositions, id, me, queues } from './data.mjs';
+import { breakReasons, callBacks, callDetail, callRow, colleagues, dispositions, id, me, queues } from './data.mjs';
 
 const ROWS = 10_000;
 const problem = (status, code, detail = '', extra = {}) => ({ status, type: 'application/problem+json', body: { type: 'about:blank', title: code, status, code, detail, request_id: 'req-7f3a', ...extra } });
@@ -190,6 +190,7 @@ export function answer(context) {
   if (scene.state === 'broken' && path !== '/desk') return problem(500, 'internal', 'The store did not answer.');
   if (scene.state === 'forbidden' && path !== '/desk') return problem(403, 'forbidden');
   if (path === '/desk') return desk(context);
+  if (path === '/colleagues') return ok({ items: colleagues(scene.lang, now).slice(1) });
   if (path === '/callbacks') return ok({ items: scene.state === 'empty' ? [] : callBacks(scene.lang, now), next_cursor: null });
   if (parts[0] === 'callbacks') return done;
   if (path === '/calls') return callList(context);

@@ -67,7 +67,7 @@ async fn command(app: &App, caller: &Caller, command: Command) -> Result<StatusC
 }
 
 /// A command about one call. Who takes no contacts hears that only of a call that they may see.
-async fn command_on(
+pub(super) async fn command_on(
     app: &App,
     caller: &Caller,
     call: CallId,
@@ -255,14 +255,18 @@ pub(crate) async fn put_note(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Fails unless somebody may see the call or talked on it: also the first of two agents has
-/// something to say, though the call counts as the second one's.
+/// Fails unless somebody may see the call or talked on it: also the first of two agents, or a
+/// colleague who was asked in, has something to say, though the call counts as the other's.
 async fn may_note(app: &App, caller: &Caller, call: CallId) -> Result<(), Problem> {
     let Err(hidden) = visible(app, caller, call).await else { return Ok(()) };
     let events = app.db(caller).call_events(call).await?;
     let own = caller.user.as_ref().map(|user| AgentId::of_user(user.id));
-    let talked =
-        |event: &Event| matches!(event, Event::Connected { agent, .. } if Some(*agent) == own);
+    let talked = |event: &Event| match event {
+        Event::Connected { agent, .. } | Event::ConsultJoined { colleague: agent, .. } => {
+            Some(*agent) == own
+        }
+        _ => false,
+    };
     if events.iter().any(|recorded| talked(&recorded.event)) { Ok(()) } else { Err(hidden) }
 }
 

@@ -366,6 +366,7 @@ fn segment_row(config: &TenantConfig, segment: report::ladder::Segment) -> Segme
         SegmentKind::Node(name) => (SegmentName::Node, name),
         SegmentKind::Waiting(queue) => (SegmentName::Waiting, queue_named(config, queue).name),
         SegmentKind::Offered => (SegmentName::Offered, String::new()),
+        SegmentKind::Consult => (SegmentName::Consult, String::new()),
         SegmentKind::Talking => (SegmentName::Talking, String::new()),
         SegmentKind::Hold => (SegmentName::Hold, String::new()),
         SegmentKind::Lost => (SegmentName::Lost, String::new()),
@@ -374,6 +375,7 @@ fn segment_row(config: &TenantConfig, segment: report::ladder::Segment) -> Segme
     let detail = segment.detail.map(|detail| match detail {
         Detail::Queue(outcome) => word(&outcome),
         Detail::Offer(outcome) => word(&outcome),
+        Detail::Consult(outcome) => word(&outcome),
         Detail::Leg(cause) => word(&cause),
         Detail::Disposition(code) => disposition(config, &code).label,
     });
@@ -399,6 +401,7 @@ fn mark_row(config: &TenantConfig, mark: report::ladder::Mark) -> MarkRow {
         MarkKind::CallbackListed(queue) => {
             (MarkName::CallbackListed, queue_named(config, queue).name)
         }
+        MarkKind::HandedOver(agent) => (MarkName::HandedOver, agent_named(config, agent).name),
         MarkKind::Transferred(queue) => (MarkName::Transferred, queue_named(config, queue).name),
     };
     MarkRow { at: At(mark.at), kind, label }

@@ -4,6 +4,7 @@ pub(crate) mod agent;
 pub(crate) mod callbacks;
 pub(crate) mod calls;
 pub(crate) mod company;
+pub(crate) mod consult;
 pub(crate) mod customer;
 pub(crate) mod desk;
 pub(crate) mod flows;

@@ -67,6 +67,7 @@ pub(crate) enum SegmentName {
     Hold,
     WrapUp,
     Lost,
+    Consult,
 }
 
 /// What a point in time is.
@@ -81,6 +82,7 @@ pub(crate) enum MarkName {
     WrapUpExtended,
     CallbackListed,
     Transferred,
+    HandedOver,
 }
 
 impl From<CallOutcome> for OutcomeName {

@@ -1,14 +1,17 @@
 //! Topics by name, who may watch them, and their state as a page reads it.
 
 use model::config::{Device, TenantConfig};
-use model::view::{AgentView, CallView, ContactView, OfferView, QueueView, RecordView, WrapUpView};
+use model::view::{
+    AgentView, CallView, ConsultMissed, ConsultView, ContactView, OfferView, QueueView, RecordView,
+    WrapUpView,
+};
 use model::{AgentId, QueueId, Topic};
 use serde::Serialize;
 use store::Role;
 
 use crate::at::{At, seconds};
 use crate::ports::TopicData;
-use crate::routes::named::{FactRow, Named, fact_row, queue_named, word};
+use crate::routes::named::{FactRow, Named, agent_named, fact_row, queue_named, word};
 
 /// The name of the topic about oneself.
 pub(crate) const ME: &str = "me";
@@ -77,6 +80,8 @@ struct OfferBody {
     until: At,
     ready_since: At,
     eligible: u32,
+    /// The colleague who asks; nobody when it is a customer of a queue.
+    asked_by: Option<Named>,
 }
 
 #[derive(Debug, Serialize)]
@@ -85,6 +90,25 @@ struct CallBody {
     connected_at: At,
     hold_since: Option<At>,
     recording: bool,
+    consult: Option<ConsultBody>,
+    consult_missed: Option<ConsultMissedBody>,
+}
+
+#[derive(Debug, Serialize)]
+struct ConsultBody {
+    /// Whose customer it is.
+    agent: Named,
+    /// Who was asked in.
+    colleague: Named,
+    /// Nothing while it rings.
+    joined_at: Option<At>,
+    conference: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct ConsultMissedBody {
+    colleague: Named,
+    outcome: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -164,6 +188,7 @@ fn offer(view: &OfferView, config: &TenantConfig) -> OfferBody {
         until: At(view.until),
         ready_since: At(view.ready_since),
         eligible: view.eligible,
+        asked_by: view.asked_by.map(|agent| agent_named(config, agent)),
     }
 }
 
@@ -173,6 +198,19 @@ fn call(view: &CallView, config: &TenantConfig) -> CallBody {
         connected_at: At(view.connected_at),
         hold_since: view.hold_since.map(At),
         recording: view.recording,
+        consult: view.consult.as_ref().map(|view| consult(view, config)),
+        consult_missed: view.consult_missed.map(|ConsultMissed { colleague, outcome }| {
+            ConsultMissedBody { colleague: agent_named(config, colleague), outcome: word(&outcome) }
+        }),
+    }
+}
+
+fn consult(view: &ConsultView, config: &TenantConfig) -> ConsultBody {
+    ConsultBody {
+        agent: agent_named(config, view.agent),
+        colleague: agent_named(config, view.colleague),
+        joined_at: view.joined_at.map(At),
+        conference: view.conference,
     }
 }
 

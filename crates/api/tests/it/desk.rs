@@ -22,6 +22,8 @@ async fn commands_arrive_as_they_were_meant() {
     let reason = json!({"reason": "lunch"});
     let wrap_up = json!({"disposition": "done", "resolved": true, "note": "Shipped."});
     let to = json!({"queue": company.queue.to_string()});
+    let colleague = AgentId::of_user(company.people["agent"]);
+    let with = json!({"colleague": colleague.to_string()});
     let none = serde_json::Value::Null;
     let calls = format!("/api/v1/calls/{call}");
     let offers = format!("/api/v1/offers/{offer}");
@@ -35,6 +37,11 @@ async fn commands_arrive_as_they_were_meant() {
         (format!("{calls}/hold"), &none, Command::Hold { call }),
         (format!("{calls}/resume"), &none, Command::Resume { call }),
         (format!("{calls}/transfer"), &to, Command::Transfer { call, queue: company.queue }),
+        (format!("{calls}/consult"), &with, Command::Consult { call, colleague }),
+        (format!("{calls}/consult/end"), &none, Command::EndConsult { call }),
+        (format!("{calls}/consult/hand-over"), &none, Command::HandOver { call }),
+        (format!("{calls}/conference"), &none, Command::Conference { call }),
+        (format!("{calls}/conference/end"), &none, Command::EndConference { call }),
         (format!("{calls}/hangup"), &none, Command::Hangup { call }),
         (
             format!("{calls}/wrap-up/extend"),

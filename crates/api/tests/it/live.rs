@@ -114,6 +114,8 @@ impl Live {
             leg: fresh_id(NOW),
             hold_since: None,
             recording: false,
+            consult: None,
+            consult_missed: None,
         };
         let view = AgentView { call: Some(call), ..self.agent_view(AgentState::Talking, true) };
         self.publish_view(seq, view);

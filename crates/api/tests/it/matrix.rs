@@ -50,6 +50,7 @@ fn table() -> Vec<Row> {
     let none = || Value::Null;
     let wrap_up = json!({"disposition": "done", "resolved": true});
     let transfer = json!({"queue": "0193b100-0000-7000-8000-000000000001"});
+    let consult = json!({"colleague": "0193b100-0000-7000-8000-000000000001"});
     let mut rows = vec![
         row("get", "/api/v1/setup", Anybody, Nothing, none()),
         row("post", "/api/v1/setup", Anybody, Nothing, json!({})),
@@ -73,6 +74,12 @@ fn table() -> Vec<Row> {
         row("post", "/api/v1/calls/{call}/hold", Seat, Live, none()),
         row("post", "/api/v1/calls/{call}/resume", Seat, Live, none()),
         row("post", "/api/v1/calls/{call}/transfer", Seat, Live, transfer),
+        row("get", "/api/v1/colleagues", Signed, Nothing, none()),
+        row("post", "/api/v1/calls/{call}/consult", Seat, Live, consult),
+        row("post", "/api/v1/calls/{call}/consult/end", Seat, Live, none()),
+        row("post", "/api/v1/calls/{call}/consult/hand-over", Seat, Live, none()),
+        row("post", "/api/v1/calls/{call}/conference", Seat, Live, none()),
+        row("post", "/api/v1/calls/{call}/conference/end", Seat, Live, none()),
         row("post", "/api/v1/calls/{call}/hangup", Seat, Live, none()),
         row("post", "/api/v1/calls/{call}/wrap-up", Seat, Live, wrap_up),
         row("post", "/api/v1/calls/{call}/wrap-up/extend", Seat, Live, json!({"seconds": 5})),

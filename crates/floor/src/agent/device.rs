@@ -3,7 +3,8 @@
 //! Invariant: a page that is gone holds no offer, and holds a conversation for the grace at most.
 
 use model::config::Device;
-use model::event::OfferOutcome;
+use model::event::{ConsultOutcome, OfferOutcome};
+use model::sip::LegCause;
 use model::{AgentId, CallId, DeviceId, Event, LegId, Span, limits};
 
 use crate::agent::{AgentSlot, Lease};
@@ -29,11 +30,9 @@ impl Cell {
         self.legs.insert(leg, LegOwner::Page(agent));
         self.agents.entry(agent).and_modify(|slot| slot.page = Some(leg));
         self.event(Event::DeviceUp { agent, leg });
-        if let Some(call) = self.browser_conversation(agent)
-            && let Some(talk) = self.talk_mut(call)
-        {
-            talk.leg = leg;
-            talk.lost = false;
+        if let Some((call, talking, lost)) = self.page_seat(agent) {
+            *talking = leg;
+            *lost = false;
             self.timers.clear(Reason::DeviceGrace(agent));
             self.event(Event::AgentRegained { call, agent });
             self.changed.calls.insert(call);
@@ -64,10 +63,16 @@ impl Cell {
             return;
         }
         self.page_gone(agent, leg);
-        if let Some(&Lease::Offer(offer)) = self.lease_of(agent)
-            && self.offers.get(&offer).is_some_and(|offer| offer.leg.is_none())
-        {
-            self.end_offer(offer, OfferOutcome::DeviceLost);
+        match self.lease_of(agent) {
+            Some(&Lease::Offer(offer))
+                if self.offers.get(&offer).is_some_and(|offer| offer.leg.is_none()) =>
+            {
+                self.end_offer(offer, OfferOutcome::DeviceLost);
+            }
+            Some(&Lease::Consult(call)) if self.rings_at_page(call) => {
+                self.end_consult(call, ConsultOutcome::DeviceLost);
+            }
+            _ => {}
         }
         self.refresh_agent(agent);
     }
@@ -76,10 +81,8 @@ impl Cell {
         self.legs.remove(&leg);
         self.agents.entry(agent).and_modify(|slot| slot.page = None);
         self.event(Event::DeviceDown { agent, leg });
-        if let Some(call) = self.browser_conversation(agent)
-            && let Some(talk) = self.talk_mut(call)
-        {
-            talk.lost = true;
+        if let Some((call, _, lost)) = self.page_seat(agent) {
+            *lost = true;
             self.event(Event::AgentLost { call, agent });
             let until = self.now + Span::from_millis(limits::DEVICE_GRACE_MS);
             self.timers.set(until, Reason::DeviceGrace(agent));
@@ -87,15 +90,40 @@ impl Cell {
         }
     }
 
-    /// The call that the agent talks on through the page.
-    fn browser_conversation(&self, agent: AgentId) -> Option<CallId> {
-        let Some(&Lease::Talk(call)) = self.lease_of(agent) else { return None };
-        self.talk(call).is_some_and(|talk| !talk.dialled).then_some(call)
+    /// Where the agent talks through the page: the call, the leg, and whether the page is lost.
+    fn page_seat(&mut self, agent: AgentId) -> Option<(CallId, &mut LegId, &mut bool)> {
+        match *self.lease_of(agent)? {
+            Lease::Talk(call) => {
+                let talk = self.talk_mut(call).filter(|talk| !talk.dialled)?;
+                Some((call, &mut talk.leg, &mut talk.lost))
+            }
+            Lease::Consult(call) => {
+                let consult = self.consult_mut(call).filter(|c| c.dialled.is_none())?;
+                let joined = consult.joined.as_mut()?;
+                Some((call, &mut joined.leg, &mut joined.lost))
+            }
+            _ => None,
+        }
     }
 
-    /// The page did not come back: the customer goes to the old place, the agent is free.
+    fn rings_at_page(&self, call: CallId) -> bool {
+        self.consult_of(call).is_some_and(|c| c.joined.is_none() && c.dialled.is_none())
+    }
+
+    /// The page did not come back: the customer goes to the colleague who is there, otherwise to
+    /// the old place, and the agent is free.
     pub(crate) fn device_grace_over(&mut self, agent: AgentId) {
-        let Some(&Lease::Talk(call)) = self.lease_of(agent) else { return };
+        let call = match self.lease_of(agent) {
+            Some(&Lease::Talk(call)) => call,
+            Some(&Lease::Consult(call)) => {
+                self.end_consult(call, ConsultOutcome::DeviceLost);
+                return;
+            }
+            _ => return,
+        };
+        if self.hand_over(call, LegCause::MediaTimeout, false) {
+            return;
+        }
         if !self.mutated(Mutation::StuckAgent) {
             self.lease(agent, None);
         }

@@ -33,6 +33,8 @@ pub(crate) enum Intent {
 pub(crate) enum Lease {
     Offer(OfferId),
     Talk(CallId),
+    /// A colleague's call that the agent was asked into.
+    Consult(CallId),
     WrapUp(Box<WrapUp>),
 }
 
@@ -116,7 +118,8 @@ impl Cell {
         let state = match (&slot.lease, &slot.intent) {
             (Some(Lease::Offer(_)), _) => AgentState::Offered,
             (Some(Lease::Talk(call)), _) if self.is_on_hold(*call) => AgentState::Hold,
-            (Some(Lease::Talk(_)), _) => AgentState::Talking,
+            (Some(Lease::Consult(call)), _) if !self.is_joined(*call) => AgentState::Offered,
+            (Some(Lease::Talk(_) | Lease::Consult(_)), _) => AgentState::Talking,
             (Some(Lease::WrapUp(_)), _) => AgentState::WrapUp,
             (None, Intent::SignedOut) => AgentState::SignedOut,
             (None, Intent::Break(reason)) => return (AgentState::Break, reason.clone()),
@@ -132,10 +135,13 @@ impl Cell {
     pub(crate) fn refresh_agent(&mut self, agent: AgentId) {
         self.changed.agents.insert(agent);
         let reachable = self.is_reachable(agent);
+        let is_taken = match self.lease_of(agent) {
+            Some(Lease::Talk(_) | Lease::WrapUp(_)) => true,
+            Some(&Lease::Consult(call)) => self.is_joined(call),
+            Some(Lease::Offer(_)) | None => false,
+        };
         let Some(slot) = self.agents.get_mut(&agent) else { return };
-        let willing = slot.intent == Intent::Ready
-            && reachable
-            && !matches!(slot.lease, Some(Lease::Talk(_) | Lease::WrapUp(_)));
+        let willing = slot.intent == Intent::Ready && reachable && !is_taken;
         slot.ready_since = if willing { slot.ready_since.or(Some(self.now)) } else { None };
         let standing = match (&slot.lease, slot.ready_since) {
             (None, Some(since)) => Standing::Ready(since),

@@ -5,7 +5,7 @@
 use model::AgentId;
 use model::Refusal;
 use model::effect::{AgentIntent, Effect};
-use model::event::OfferOutcome;
+use model::event::{ConsultOutcome, OfferOutcome};
 
 use crate::agent::{Intent, Lease};
 use crate::cell::Cell;
@@ -24,8 +24,12 @@ impl Cell {
             return Ok(());
         }
         self.intend(agent, Intent::SignedOut);
-        if let Some(&Lease::Offer(offer)) = self.lease_of(agent) {
-            self.end_offer(offer, OfferOutcome::Declined);
+        match self.lease_of(agent) {
+            Some(&Lease::Offer(offer)) => self.end_offer(offer, OfferOutcome::Declined),
+            Some(&Lease::Consult(call)) if !self.is_joined(call) => {
+                self.end_consult(call, ConsultOutcome::Declined);
+            }
+            _ => {}
         }
         Ok(())
     }

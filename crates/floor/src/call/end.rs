@@ -39,6 +39,10 @@ impl Cell {
                 self.legs.remove(&leg);
                 self.talk_leg_ended(call, cause);
             }
+            Some(LegOwner::Consult(call)) => {
+                self.legs.remove(&leg);
+                self.consult_leg_ended(call, cause);
+            }
             Some(LegOwner::Page(agent)) => self.device_down(agent, leg),
             None => {}
         }
@@ -97,6 +101,7 @@ impl Cell {
     /// The conversation ends with the call, and wrap-up begins.
     fn part_by_end(&mut self, id: CallId, cause: LegCause) {
         let Some(contact) = self.contact_view(id) else { return };
+        self.end_consult_of(id);
         let Some(talk) = self.disconnect(id, cause) else { return };
         self.owe_callback(id, cause, talk.queue, self.now);
         self.begin_wrap_up(talk.agent, contact, self.now.since(talk.connected_at));

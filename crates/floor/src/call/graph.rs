@@ -4,9 +4,9 @@
 //! no path through the cell can forget to change it.
 
 use model::media::{Graph, Hears, RecordWish};
-use model::{CallId, Effect, QueueId};
+use model::{CallId, Effect, LegId, QueueId};
 
-use crate::call::{Call, Playing, Stage};
+use crate::call::{Call, Playing, Stage, Talk};
 use crate::cell::Cell;
 
 impl Cell {
@@ -24,7 +24,7 @@ impl Cell {
             call.graph = graph.clone();
             let rev = call.rev;
             self.effect(Effect::Media { call: id, rev, graph });
-            self.touch_agent_of(id);
+            self.touch_agents_of(id);
         }
     }
 
@@ -37,14 +37,15 @@ impl Cell {
             Stage::Waiting(wait) => {
                 hears(wait.playing.as_ref()).unwrap_or_else(|| self.music(call, wait.queue))
             }
-            Stage::Talking(talk) if talk.lost => self.music(call, talk.queue),
-            Stage::Talking(talk) if talk.hold_since.is_some() => {
-                graph.hears.insert(talk.leg, Hears::Silence);
-                self.music(call, talk.queue)
-            }
             Stage::Talking(talk) => {
-                graph.hears.insert(talk.leg, Hears::Legs(vec![call.leg]));
-                Hears::Legs(vec![talk.leg])
+                let together = together(call, talk);
+                for leg in &together {
+                    graph.hears.insert(*leg, others(*leg, &together));
+                }
+                match together.contains(&call.leg) {
+                    true => others(call.leg, &together),
+                    false => self.music(call, talk.queue),
+                }
             }
         };
         graph.hears.insert(call.leg, customer);
@@ -61,12 +62,28 @@ impl Cell {
         clip.map_or(Hears::Silence, |clip| Hears::Music(clip.clip))
     }
 
-    /// The agent's view names the call's media state.
-    fn touch_agent_of(&mut self, id: CallId) {
-        if let Some(agent) = self.talk(id).map(|talk| talk.agent) {
-            self.changed.agents.insert(agent);
-        }
+    /// The views of agent and colleague name the call's media state.
+    fn touch_agents_of(&mut self, id: CallId) {
+        let Some(talk) = self.talk(id) else { return };
+        let colleague = talk.consult.as_ref().map(|consult| consult.colleague);
+        let both = [Some(talk.agent), colleague];
+        self.changed.agents.extend(both.into_iter().flatten());
     }
+}
+
+/// Who hear each other in a conversation. A customer who is not among them hears music.
+fn together(call: &Call, talk: &Talk) -> Vec<LegId> {
+    let colleague = talk.consult.as_ref().and_then(|consult| consult.present());
+    let agent = (!talk.lost).then_some(talk.leg);
+    // A lost agent leaves the customer alone, unless somebody else is with them.
+    let is_heard = agent.is_some() || colleague.is_some_and(|joined| joined.conference);
+    let customer = (is_heard && talk.hold_since.is_none()).then_some(call.leg);
+    [customer, agent, colleague.map(|joined| joined.leg)].into_iter().flatten().collect()
+}
+
+fn others(leg: LegId, together: &[LegId]) -> Hears {
+    let others: Vec<_> = together.iter().copied().filter(|other| *other != leg).collect();
+    if others.is_empty() { Hears::Silence } else { Hears::Legs(others) }
 }
 
 fn hears(playing: Option<&Playing>) -> Option<Hears> {

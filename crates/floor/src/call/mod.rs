@@ -4,6 +4,7 @@
 //! long as it does.
 
 mod arrival;
+mod consult;
 mod end;
 mod graph;
 mod talk;
@@ -15,12 +16,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use model::effect::{Fact, KeyMode};
 use model::event::Consent;
 use model::media::{ClipId, Graph};
+use model::view::ConsultMissed;
 use model::{
     AgentId, CallId, DialString, FlowId, LegId, OfferId, PartyId, PlayId, QueueEntryId, QueueId,
     RecordingId, SecretId, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
+pub(crate) use crate::call::consult::{Consult, Joined};
 pub(crate) use crate::call::end::By;
 use crate::cell::Cell;
 use crate::queue::{Place, Skills};
@@ -166,13 +169,22 @@ pub(crate) struct Talk {
     pub(crate) holds: Holds,
     /// The page is gone and may come back.
     pub(crate) lost: bool,
+    /// The colleague who was asked in.
+    #[serde(default)]
+    pub(crate) consult: Option<Box<Consult>>,
+    /// How the last consultation led nowhere.
+    #[serde(default)]
+    pub(crate) consult_missed: Option<ConsultMissed>,
 }
 
-/// Where a conversation is held: by the agent's command, and at the agent's telephone.
+/// Why a customer hears music in a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Holds {
     pub(crate) by_command: bool,
     pub(crate) at_telephone: bool,
+    /// The agent asks a colleague, and the customer was not let in.
+    #[serde(default)]
+    pub(crate) in_consult: bool,
 }
 
 impl Cell {

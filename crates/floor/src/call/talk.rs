@@ -37,6 +37,8 @@ impl Cell {
             hold_since: None,
             holds: Holds::default(),
             lost: false,
+            consult: None,
+            consult_missed: None,
         };
         if let Some(call) = self.calls.get_mut(&call) {
             call.stage = Stage::Talking(Box::new(talk));
@@ -68,6 +70,7 @@ impl Cell {
 
     /// The talking agent is lost for good: the customer goes back to the old place in the queue.
     pub(crate) fn requeue(&mut self, id: CallId) {
+        self.end_consult_of(id);
         let Some(talk) = self.disconnect(id, LegCause::MediaTimeout) else { return };
         match self.demand_of(id) {
             Some(demand) => self.enqueue(id, demand, talk.queued_at),
@@ -101,10 +104,18 @@ impl Cell {
                 if !matches!(cause, LegCause::InternalError | LegCause::NodeFailure) {
                     self.did_not_answer(agent);
                 }
-                self.lease(agent, None);
-                self.requeue(call);
+                if !self.hand_over(call, cause, false) {
+                    self.lease(agent, None);
+                    self.requeue(call);
+                }
             }
-            _ => self.end_call(call, LegCause::Hangup, By::House),
+            // Whoever puts the telephone down with a colleague on the line leaves the customer to
+            // them, as everywhere.
+            _ => {
+                if !self.hand_over(call, cause, true) {
+                    self.end_call(call, LegCause::Hangup, By::House);
+                }
+            }
         }
     }
 
@@ -114,7 +125,7 @@ impl Cell {
         if talk.lost {
             return Err(Refusal::NoDevice);
         }
-        if std::mem::replace(&mut talk.holds.by_command, true) {
+        if talk.consult.is_some() || std::mem::replace(&mut talk.holds.by_command, true) {
             return Err(Refusal::WrongState);
         }
         self.holds_changed(call);
@@ -144,7 +155,7 @@ impl Cell {
     }
 
     /// Hold begins with the first who holds and ends with the last.
-    fn holds_changed(&mut self, call: CallId) {
+    pub(crate) fn holds_changed(&mut self, call: CallId) {
         let now = self.now;
         let Some(talk) = self.talk_mut(call) else { return };
         let (agent, holds) = (talk.agent, talk.holds != Holds::default());
@@ -162,8 +173,11 @@ impl Cell {
         });
     }
 
-    /// The agent ends the call for both.
+    /// The agent ends the call for all; a colleague who was asked in leaves it.
     pub(crate) fn hang_up(&mut self, agent: AgentId, call: CallId) -> Result<(), Refusal> {
+        if self.asked_into(agent).is_some_and(|(asked, _)| asked == call) {
+            return self.colleague_leaves(call);
+        }
         self.own_talk(agent, call)?;
         self.end_call(call, LegCause::Hangup, By::House);
         Ok(())

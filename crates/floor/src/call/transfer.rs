@@ -22,6 +22,9 @@ impl Cell {
         if talk.lost {
             return Err(Refusal::NoDevice);
         }
+        if talk.consult.is_some() {
+            return Err(Refusal::WrongState);
+        }
         let (queue, since) = (talk.queue, talk.connected_at);
         if !self.config.queues.contains_key(&to) {
             return Err(Refusal::UnknownChoice);

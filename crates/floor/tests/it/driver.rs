@@ -157,6 +157,15 @@ impl Driver {
                 let queue = known.unwrap_or_else(|| self.mint.mint(self.now));
                 Command::Transfer { call, queue }
             }
+            ("consult", [colleague]) => {
+                let known = self.world.agents.get(*colleague).copied();
+                let colleague = known.unwrap_or_else(|| self.mint.mint(self.now));
+                Command::Consult { call, colleague }
+            }
+            ("conference", _) => Command::Conference { call },
+            ("alone", _) => Command::EndConference { call },
+            ("hand-over", _) => Command::HandOver { call },
+            ("end-consult", _) => Command::EndConsult { call },
             ("extend", [seconds]) => {
                 Command::ExtendWrapUp { call, by_ms: seconds.parse::<i64>().unwrap() * 1_000 }
             }
@@ -193,6 +202,10 @@ impl Driver {
                 match &recorded.event {
                     Event::Offered { agent, offer, .. } => {
                         self.offers.insert(*agent, *offer);
+                    }
+                    Event::ConsultStarted { call, consult, colleague, .. } => {
+                        self.offers.insert(*colleague, *consult);
+                        self.calls.insert(*colleague, *call);
                     }
                     Event::Connected { agent, call, .. } => {
                         self.calls.insert(*agent, *call);

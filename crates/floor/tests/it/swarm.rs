@@ -41,6 +41,8 @@ struct Oracle {
     waiting: BTreeMap<QueueEntryId, Waiting>,
     offers: BTreeMap<OfferId, (AgentId, QueueEntryId)>,
     talks: BTreeMap<CallId, AgentId>,
+    /// Who was asked into which call.
+    consults: BTreeMap<OfferId, (AgentId, CallId)>,
     wrap_ups: BTreeMap<AgentId, CallId>,
     states: BTreeMap<AgentId, AgentState>,
     /// Since when an agent has been ready or offered without a break between.
@@ -52,6 +54,7 @@ struct Oracle {
 
 impl Oracle {
     fn take(&mut self, at: Timestamp, event: &Event) {
+        self.take_consult(event);
         match event.clone() {
             Event::CallStarted { call, .. } => assert!(self.calls.insert(call)),
             Event::CallEnded { call, .. } => {
@@ -80,6 +83,7 @@ impl Oracle {
                 assert!(self.offers.values().all(|(leased, _)| *leased != agent), "two offers");
                 assert!(self.talks.values().all(|talking| *talking != agent));
                 assert!(!self.wrap_ups.contains_key(&agent));
+                assert!(self.consults.values().all(|(asked, _)| *asked != agent));
                 self.offers.insert(offer, (agent, entry));
                 let waiting = self.waiting.get_mut(&entry).expect("only who waits is offered");
                 assert_eq!(waiting.offer.replace(offer), None, "offered twice");
@@ -95,9 +99,11 @@ impl Oracle {
                 }
             }
             Event::Connected { call, agent, .. } => {
+                assert!(self.consults.values().all(|(asked, _)| *asked != agent));
                 assert_eq!(self.talks.insert(call, agent), None);
             }
             Event::Disconnected { call, agent, .. } => {
+                assert!(self.consults.values().all(|(_, asked_into)| *asked_into != call));
                 assert_eq!(self.talks.remove(&call), Some(agent));
             }
             Event::WrapUpStarted { call, agent, .. } => {
@@ -115,6 +121,21 @@ impl Oracle {
                 } else {
                     self.ready_since.remove(&agent);
                 }
+            }
+            _ => {}
+        }
+    }
+
+    fn take_consult(&mut self, event: &Event) {
+        match event.clone() {
+            Event::ConsultStarted { call, consult, agent, colleague } => {
+                assert_eq!(self.talks.get(&call), Some(&agent));
+                assert_eq!(self.states.get(&colleague), Some(&AgentState::Ready));
+                assert!(self.consults.values().all(|(_, asked_into)| *asked_into != call));
+                self.consults.insert(consult, (colleague, call));
+            }
+            Event::ConsultEnded { consult, colleague, call, .. } => {
+                assert_eq!(self.consults.remove(&consult), Some((colleague, call)));
             }
             _ => {}
         }
@@ -298,8 +319,10 @@ impl Swarm {
         }
         assert_eq!(live.calls as usize, self.oracle.calls.len());
         assert_eq!(live.offers as usize, self.oracle.offers.len());
-        let leased =
-            self.oracle.offers.len() + self.oracle.talks.len() + self.oracle.wrap_ups.len();
+        let leased = self.oracle.offers.len()
+            + self.oracle.talks.len()
+            + self.oracle.consults.len()
+            + self.oracle.wrap_ups.len();
         assert_eq!(live.leased as usize, leased);
         for (agent, state) in &self.oracle.states {
             if let Some(view) = self.cell.agent_view(*agent) {
@@ -430,9 +453,13 @@ impl Swarm {
     fn command(&mut self, agent: AgentId) {
         let offers = &self.oracle.offers;
         let mine = offers.iter().find(|(_, (leased, _))| *leased == agent).map(|(id, _)| *id);
+        let asked = self.oracle.consults.iter().find(|(_, (asked, _))| *asked == agent);
+        let asked = asked.map(|(id, (_, call))| (*id, *call));
+        let mine = mine.or(asked.map(|(id, _)| id));
         let offer = mine.unwrap_or_else(|| self.mint.mint(self.now));
         let talk = self.oracle.talks.iter().find(|(_, a)| **a == agent).map(|(call, _)| *call);
         let call = talk
+            .or(asked.map(|(_, call)| call))
             .or_else(|| self.oracle.wrap_ups.get(&agent).copied())
             .unwrap_or_else(|| self.mint.mint(self.now));
         let command = match self.random.below(12) {
@@ -440,8 +467,20 @@ impl Swarm {
             1 if self.random.below(4) == 0 => Command::SignOut,
             2 if self.random.below(3) == 0 => Command::Break { reason: "lunch".into() },
             3 => Command::Decline { offer, reason: String::new() },
-            4 => Command::Hold { call },
-            5 => Command::Resume { call },
+            4 if self.random.below(2) == 0 => Command::Hold { call },
+            4 => {
+                let ready = self.oracle.states.iter();
+                let ready = ready.filter(|(_, state)| **state == AgentState::Ready);
+                let ready = ready.map(|(agent, _)| *agent).collect::<Vec<_>>();
+                Command::Consult { call, colleague: self.pick(ready).unwrap_or(agent) }
+            }
+            5 => match self.random.below(5) {
+                0 => Command::Conference { call },
+                1 => Command::EndConference { call },
+                2 => Command::HandOver { call },
+                3 => Command::EndConsult { call },
+                _ => Command::Resume { call },
+            },
             6 => Command::Hangup { call },
             7 => Command::WrapUp {
                 call,

@@ -102,6 +102,11 @@ fn call_of(cell: &Cell, input: &Input) -> Option<CallId> {
             Command::Hold { call }
             | Command::Resume { call }
             | Command::Transfer { call, .. }
+            | Command::Consult { call, .. }
+            | Command::Conference { call }
+            | Command::EndConference { call }
+            | Command::HandOver { call }
+            | Command::EndConsult { call }
             | Command::Hangup { call }
             | Command::ExtendWrapUp { call, .. }
             | Command::WrapUp { call, .. } => Some(*call),

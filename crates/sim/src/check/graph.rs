@@ -1,16 +1,16 @@
 //! Who hears whom: the graph in force of every call agrees with what the journal says of it.
 //!
-//! No leg hears itself or a leg of another call; who talks is heard both ways; who is on hold or
-//! waits hears nobody; a revision is the one before plus one; nothing plays after the end.
+//! No leg hears itself or a leg of another call; who talks is heard by all who talk with them; who
+//! is on hold or waits hears nobody; a revision is the one before plus one; nothing plays after
+//! the end.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::event::AgentState;
 use model::media::{Graph, Hears};
 use model::{CallId, Effect, LegId, limits};
 
 use super::{Check, Settled, Verdict, ensure};
-use crate::ledger::{Ledger, OpenTalk};
+use crate::ledger::{Ledger, OpenConsult, OpenTalk};
 
 #[derive(Debug, Default)]
 pub(super) struct WhoHearsWhom {
@@ -53,12 +53,8 @@ impl Check for WhoHearsWhom {
                 return Err(format!("{call:?} is over and has a graph"));
             };
             let talk = ledger.talks.iter().find(|(_, talk)| talk.call == *call);
-            heard(
-                *call,
-                open.leg,
-                graph,
-                talk.map(|(agent, talk)| (ledger.derived(*agent), talk)),
-            )?;
+            let consult = ledger.consult_in(*call);
+            heard(*call, open.leg, graph, talk.map(|(_, talk)| talk), consult)?;
         }
         for (agent, talk) in &ledger.talks {
             ensure(self.graphs.contains_key(&talk.call), || format!("{agent:?} talks unheard"))?;
@@ -76,6 +72,7 @@ impl WhoHearsWhom {
         let mut ours: BTreeSet<LegId> = BTreeSet::new();
         ours.extend(ledger.calls.get(&call).map(|open| open.leg));
         ours.extend(ledger.talks.values().filter(|talk| talk.call == call).map(|talk| talk.leg));
+        ours.extend(ledger.consult_in(call).and_then(|consult| consult.leg));
         for (leg, hears) in &graph.hears {
             ensure(ours.contains(leg), || format!("{call:?} steers a leg that is not its own"))?;
             match hears {
@@ -112,25 +109,31 @@ impl WhoHearsWhom {
     }
 }
 
-/// What customer and agent hear fits what they do.
+/// Who talks is heard by all who talk with them, and by nobody else.
 fn heard(
     call: CallId,
     customer: LegId,
     graph: &Graph,
-    talk: Option<(AgentState, &OpenTalk)>,
+    talk: Option<&OpenTalk>,
+    consult: Option<&OpenConsult>,
 ) -> Verdict {
-    let hears = |leg: LegId| match graph.hears.get(&leg) {
-        Some(Hears::Legs(legs)) => legs.as_slice(),
-        _ => &[],
-    };
-    match talk {
-        Some((AgentState::Talking, talk)) if talk.lost.is_none() => {
-            ensure(hears(customer) == [talk.leg], || format!("{call:?}: the agent is not heard"))?;
-            ensure(hears(talk.leg) == [customer], || format!("{call:?}: the customer is not heard"))
+    let agent = talk.filter(|talk| talk.lost.is_none()).map(|talk| talk.leg);
+    let colleague = consult.filter(|consult| consult.lost.is_none()).and_then(|c| c.leg);
+    let with_colleague = colleague.is_some() && consult.is_some_and(|c| c.conference);
+    let is_in = talk.is_some_and(|talk| !talk.hold) && (agent.is_some() || with_colleague);
+    let together: BTreeSet<LegId> =
+        [is_in.then_some(customer), agent, colleague].into_iter().flatten().collect();
+    for (leg, hears) in &graph.hears {
+        let heard: BTreeSet<LegId> = match hears {
+            Hears::Legs(legs) => legs.iter().copied().collect(),
+            _ => BTreeSet::new(),
+        };
+        let mut wanted = together.clone();
+        if !wanted.remove(leg) {
+            wanted.clear();
         }
-        _ => {
-            let alone = graph.hears.values().all(|hears| !matches!(hears, Hears::Legs(_)));
-            ensure(alone, || format!("{call:?}: somebody is heard who should not be"))
-        }
+        ensure(heard == wanted, || format!("{call:?}: {leg:?} hears {heard:?}, not {wanted:?}"))?;
     }
+    let all = together.iter().all(|leg| graph.hears.contains_key(leg));
+    ensure(all, || format!("{call:?}: somebody who talks hears nothing"))
 }

@@ -1,7 +1,7 @@
 //! An agent's one slot is leased at most once, a contact is offered to at most one agent, and what
 //! is offered still waits.
 
-use model::event::{Event, OfferOutcome, Recorded};
+use model::event::{AgentState, Event, OfferOutcome, Recorded};
 
 use super::{Check, Settled, Verdict, ensure};
 use crate::ledger::Ledger;
@@ -19,7 +19,8 @@ impl Check for OneOffer {
             Event::Offered { entry, agent, .. } => {
                 let free = before.offer_of(*agent).is_none()
                     && !before.talks.contains_key(agent)
-                    && !before.wraps.contains_key(agent);
+                    && !before.wraps.contains_key(agent)
+                    && before.asked_into(*agent).is_none();
                 ensure(free, || format!("{agent:?} is offered {entry:?} and is not free"))?;
                 let Some(wait) = before.waits.get(entry) else {
                     return Err(format!("{entry:?} is offered and does not wait"));
@@ -27,6 +28,17 @@ impl Check for OneOffer {
                 ensure(wait.offer.is_none(), || format!("{entry:?} is offered twice at once"))?;
                 ensure(before.fits(*agent, wait), || format!("{agent:?} cannot take {entry:?}"))?;
                 ensure(before.reachable(*agent), || format!("{agent:?} has no telephone"))
+            }
+            Event::ConsultStarted { call, agent, colleague, .. } => {
+                let free = before.derived(*colleague) == AgentState::Ready;
+                ensure(free, || format!("{colleague:?} is asked in and is not ready"))?;
+                let rests = before.rests_until(*colleague).is_some_and(|u| recorded.at < u);
+                ensure(!rests, || format!("{colleague:?} is asked in and rests"))?;
+                let talk = before.talks.get(agent);
+                let theirs = talk.is_some_and(|talk| talk.call == *call && talk.lost.is_none());
+                ensure(theirs, || format!("{agent:?} asks about a call of somebody else"))?;
+                let asked = before.consult_in(*call).is_some();
+                ensure(!asked, || format!("two are asked into {call:?} at once"))
             }
             Event::Connected { call, entry, agent, .. } => {
                 let rings = before.offers.values().any(|o| o.entry == *entry || o.agent == *agent);

@@ -14,6 +14,7 @@ pub(super) struct OneOutcome {
     calls: BTreeSet<CallId>,
     entries: BTreeSet<QueueEntryId>,
     offers: BTreeSet<OfferId>,
+    consults: BTreeSet<OfferId>,
     recordings: BTreeSet<RecordingId>,
     handled: BTreeSet<CallId>,
 }
@@ -38,6 +39,11 @@ impl Check for OneOutcome {
             let here = ledger.calls.contains_key(&talk.call);
             ensure(here, || format!("{agent:?} talks to a call that is over"))?;
         }
+        for (id, consult) in &ledger.consults {
+            let talk = ledger.talks.get(&consult.agent);
+            let here = talk.is_some_and(|talk| talk.call == consult.call);
+            ensure(here, || format!("{id:?} goes on without the agent who asked"))?;
+        }
         Ok(())
     }
 }
@@ -59,10 +65,24 @@ impl OneOutcome {
             }
             Event::Connected { call, agent, .. } => {
                 self.handled.insert(*call);
-                let busy = before.talks.contains_key(agent) || before.wraps.contains_key(agent);
+                let busy = before.talks.contains_key(agent)
+                    || before.wraps.contains_key(agent)
+                    || before.asked_into(*agent).is_some();
                 ensure(!busy, || format!("{agent:?} is connected and was not free"))?;
                 let shared = before.talks.values().any(|talk| talk.call == *call);
                 ensure(!shared, || format!("{call:?} has two agents"))
+            }
+            Event::ConsultStarted { consult, .. } => {
+                ensure(self.consults.insert(*consult), || format!("{consult:?} began twice"))
+            }
+            Event::ConsultJoined { consult, .. } => {
+                let rings = before.consults.get(consult).is_some_and(|c| c.leg.is_none());
+                ensure(rings, || format!("{consult:?} is taken and does not ring"))
+            }
+            Event::ConferenceStarted { consult, .. } => {
+                let alone = before.consults.get(consult);
+                let alone = alone.is_some_and(|c| c.leg.is_some() && !c.conference);
+                ensure(alone, || format!("{consult:?} lets the customer in out of place"))
             }
             Event::HoldStarted { agent, .. } => {
                 let talk = before.talks.get(agent);
@@ -106,7 +126,17 @@ impl OneOutcome {
             Event::OfferEnded { offer, .. } => {
                 ensure(before.offers.contains_key(offer), || format!("{offer:?} ended twice"))
             }
+            Event::ConferenceEnded { consult, .. } => {
+                let runs = before.consults.get(consult).is_some_and(|c| c.conference);
+                ensure(runs, || format!("{consult:?} parts three who are not"))
+            }
+            Event::ConsultEnded { consult, .. } => {
+                let runs = before.consults.get(consult).is_some_and(|c| !c.conference);
+                ensure(runs, || format!("{consult:?} ended and did not run"))
+            }
             Event::Disconnected { call, agent, .. } => {
+                let asked = before.consult_in(*call).is_some();
+                ensure(!asked, || format!("{agent:?} left {call:?} with a colleague on it"))?;
                 let talk = before.talks.get(agent);
                 ensure(talk.is_some_and(|t| t.call == *call && !t.hold), || {
                     format!("{agent:?} left {call:?} out of place")

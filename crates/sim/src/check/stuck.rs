@@ -42,6 +42,18 @@ impl Check for NothingStuck {
             ensure(now <= *until + slack, || format!("{agent:?} wraps up for ever"))?;
         }
         let grace = Span::from_millis(limits::DEVICE_GRACE_MS) + slack;
+        for (id, consult) in &ledger.consults {
+            let colleague = consult.colleague;
+            if consult.leg.is_none() {
+                let in_time = now <= consult.since + consult.ring + slack;
+                ensure(in_time, || format!("{id:?} rings on at {colleague:?}"))?;
+                ensure(consult.dialled || ledger.devices.contains_key(&colleague), || {
+                    format!("{id:?} rings at {colleague:?}, whose telephone is gone")
+                })?;
+            }
+            let lost = consult.lost.is_some_and(|since| now > since + grace);
+            ensure(!lost, || format!("{colleague:?} is lost and not given up"))?;
+        }
         for (agent, talk) in &ledger.talks {
             let lost = talk.lost.is_some_and(|since| now > since + grace);
             ensure(!lost, || format!("{agent:?} is lost and not given up"))?;
@@ -71,7 +83,9 @@ impl Check for StateFollows {
                 format!("{agent:?} is shown as {:?} and should be {derived:?}", view.state)
             })?;
             let shown = view.offer.as_ref().map(|offer| offer.offer);
-            let rings = ledger.offers.iter().find(|(_, o)| o.agent == *agent).map(|(id, _)| *id);
+            let asked = ledger.asked_into(*agent).filter(|(_, consult)| consult.leg.is_none());
+            let offer = ledger.offers.iter().find(|(_, o)| o.agent == *agent).map(|(id, _)| *id);
+            let rings = offer.or(asked.map(|(id, _)| id));
             ensure(shown == rings, || format!("{agent:?} is shown {shown:?}, rings {rings:?}"))?;
             ensure(view.device_up == ledger.reachable(*agent), || {
                 format!("{agent:?}: the telephone is shown as {}", view.device_up)

@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 
 use model::config::Device;
-use model::event::{Consent, Event, OfferOutcome, Recorded};
+use model::event::{Consent, ConsultOutcome, Event, OfferOutcome, Recorded};
 use model::flow::Node;
-use model::{AgentId, CallId, Span, Timestamp};
+use model::{AgentId, CallId, OfferId, Span, Timestamp, limits};
 
-use super::{Duty, Ledger, OpenCall, OpenOffer, OpenTalk, OpenWait, Wish};
+use super::{Duty, Ledger, OpenCall, OpenConsult, OpenOffer, OpenTalk, OpenWait, Wish};
 
 impl Ledger {
     /// Takes in what happened.
     pub fn apply(&mut self, recorded: &Recorded) {
         self.apply_call(&recorded.event);
         self.apply_wait(recorded);
+        self.apply_consult(recorded.at, &recorded.event);
         self.apply_agent(recorded.at, &recorded.event);
     }
 
@@ -122,6 +123,56 @@ impl Ledger {
         }
     }
 
+    fn apply_consult(&mut self, at: Timestamp, event: &Event) {
+        match event {
+            Event::ConsultStarted { call, consult, agent, colleague } => {
+                let queue = self.talks.get(agent).and_then(|t| self.config.queues.get(&t.queue));
+                let ring_ms = queue.map_or(limits::CONSULT_RING_MS, |queue| queue.ring_ms);
+                let open = OpenConsult {
+                    call: *call,
+                    agent: *agent,
+                    colleague: *colleague,
+                    since: at,
+                    ring: Span::from_millis(ring_ms),
+                    dialled: self.is_sip(*colleague),
+                    leg: None,
+                    conference: false,
+                    lost: None,
+                };
+                self.consults.insert(*consult, open);
+            }
+            Event::ConsultJoined { consult, leg, .. } => {
+                self.consult(*consult, |open| open.leg = Some(*leg));
+            }
+            Event::ConferenceStarted { consult, .. } => {
+                self.consult(*consult, |open| open.conference = true);
+            }
+            Event::ConferenceEnded { consult, .. } => {
+                self.consult(*consult, |open| open.conference = false);
+            }
+            Event::ConsultEnded { consult, colleague, outcome, .. } => {
+                let Some(open) = self.consults.remove(consult) else { return };
+                if open.leg.is_some() {
+                    self.renew(at, *colleague);
+                }
+                let is_lost = *outcome == ConsultOutcome::DeviceLost && open.dialled;
+                if *outcome == ConsultOutcome::NoAnswer || is_lost {
+                    self.miss(at, *colleague);
+                }
+                if *outcome == ConsultOutcome::NotRung {
+                    self.rests.insert(*colleague, at);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn consult(&mut self, consult: OfferId, change: impl FnOnce(&mut OpenConsult)) {
+        if let Some(open) = self.consults.get_mut(&consult) {
+            change(open);
+        }
+    }
+
     pub(super) fn miss(&mut self, at: Timestamp, agent: AgentId) {
         if let Some(duty) = self.duties.get_mut(&agent)
             && duty.wish == Wish::Ready
@@ -154,9 +205,10 @@ impl Ledger {
 
     fn apply_agent(&mut self, at: Timestamp, event: &Event) {
         match event {
-            Event::Connected { call, agent, leg, .. } => {
+            Event::Connected { call, queue, agent, leg, .. } => {
                 let dialled = self.devices.get(agent) != Some(leg);
-                let talk = OpenTalk { call: *call, leg: *leg, hold: false, lost: None, dialled };
+                let (call, queue, leg) = (*call, *queue, *leg);
+                let talk = OpenTalk { call, queue, leg, hold: false, lost: None, dialled };
                 self.talks.insert(*agent, talk);
             }
             Event::Disconnected { agent, .. } => {
@@ -165,12 +217,19 @@ impl Ledger {
             }
             Event::HoldStarted { agent, .. } => self.talk(*agent, |t| t.hold = true),
             Event::HoldEnded { agent, .. } => self.talk(*agent, |t| t.hold = false),
-            Event::AgentLost { agent, .. } => self.talk(*agent, |t| t.lost = Some(at)),
+            Event::AgentLost { agent, .. } => {
+                self.talk(*agent, |t| t.lost = Some(at));
+                self.colleague(*agent, |c| c.lost = Some(at));
+            }
             Event::AgentRegained { agent, .. } => {
                 let leg = self.devices.get(agent).copied();
                 self.talk(*agent, |t| {
                     t.lost = None;
                     t.leg = leg.unwrap_or(t.leg);
+                });
+                self.colleague(*agent, |c| {
+                    c.lost = None;
+                    c.leg = leg.or(c.leg);
                 });
             }
             Event::WrapUpStarted { call, agent, until, .. }
@@ -185,6 +244,13 @@ impl Ledger {
                 self.states.insert(*agent, (*state, at));
             }
             _ => {}
+        }
+    }
+
+    fn colleague(&mut self, agent: AgentId, change: impl FnOnce(&mut OpenConsult)) {
+        let open = self.consults.values_mut().find(|consult| consult.colleague == agent);
+        if let Some(open) = open {
+            change(open);
         }
     }
 

@@ -19,7 +19,7 @@ use model::{
     AgentId, CallId, DeviceId, FlowId, Input, LegId, OfferId, QueueEntryId, Span, Timestamp, limits,
 };
 
-pub(crate) use open::{Duty, OpenCall, OpenOffer, OpenTalk, OpenWait, Wish};
+pub(crate) use open::{Duty, OpenCall, OpenConsult, OpenOffer, OpenTalk, OpenWait, Wish};
 
 /// What is open now.
 #[derive(Debug, Clone)]
@@ -36,6 +36,8 @@ pub struct Ledger {
     pub offers: BTreeMap<OfferId, OpenOffer>,
     /// Conversations by agent.
     pub talks: BTreeMap<AgentId, OpenTalk>,
+    /// Consultations.
+    pub consults: BTreeMap<OfferId, OpenConsult>,
     /// Wrap-ups by agent: the call and when it ends by itself.
     pub wraps: BTreeMap<AgentId, (CallId, Timestamp)>,
     /// The state of every agent who ever had one, and since when.
@@ -65,6 +67,7 @@ impl Ledger {
             waits: BTreeMap::new(),
             offers: BTreeMap::new(),
             talks: BTreeMap::new(),
+            consults: BTreeMap::new(),
             wraps: BTreeMap::new(),
             states: BTreeMap::new(),
             devices: BTreeMap::new(),
@@ -95,7 +98,7 @@ impl Ledger {
         }
         // Who was away and is back begins anew, unless a contact had kept the old page in use.
         for agent in config.agents.keys().filter(|agent| !before.agents.contains_key(*agent)) {
-            if !self.talks.contains_key(agent) && !self.wraps.contains_key(agent) {
+            if !self.holds_contact(*agent) {
                 self.devices.remove(agent);
             }
         }
@@ -169,9 +172,26 @@ impl Ledger {
 
     /// Whoever is not configured any more still finishes what is held.
     fn is_known(&self, agent: AgentId) -> bool {
-        self.config.agents.contains_key(&agent)
-            || self.talks.contains_key(&agent)
+        self.config.agents.contains_key(&agent) || self.holds_contact(agent)
+    }
+
+    fn holds_contact(&self, agent: AgentId) -> bool {
+        self.talks.contains_key(&agent)
             || self.wraps.contains_key(&agent)
+            || self.asked_into(agent).is_some_and(|(_, consult)| consult.leg.is_some())
+    }
+
+    /// The consultation that an agent was asked into.
+    #[must_use]
+    pub fn asked_into(&self, agent: AgentId) -> Option<(OfferId, &OpenConsult)> {
+        let mut all = self.consults.iter();
+        all.find(|(_, consult)| consult.colleague == agent).map(|(id, consult)| (*id, consult))
+    }
+
+    /// The consultation in a call.
+    #[must_use]
+    pub fn consult_in(&self, call: CallId) -> Option<&OpenConsult> {
+        self.consults.values().find(|consult| consult.call == call)
     }
 
     fn renew(&mut self, now: Timestamp, agent: AgentId) {
@@ -196,6 +216,9 @@ impl Ledger {
     pub fn derived(&self, agent: AgentId) -> AgentState {
         if self.offer_of(agent).is_some() {
             return AgentState::Offered;
+        }
+        if let Some((_, consult)) = self.asked_into(agent) {
+            return if consult.leg.is_some() { AgentState::Talking } else { AgentState::Offered };
         }
         if let Some(talk) = self.talks.get(&agent) {
             return if talk.hold { AgentState::Hold } else { AgentState::Talking };
@@ -256,6 +279,7 @@ impl Ledger {
             && self.waits.is_empty()
             && self.offers.is_empty()
             && self.talks.is_empty()
+            && self.consults.is_empty()
             && self.wraps.is_empty()
     }
 }

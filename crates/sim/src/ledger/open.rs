@@ -65,11 +65,36 @@ pub struct OpenOffer {
     pub dialled: bool,
 }
 
+/// A consultation that rings or runs.
+#[derive(Debug, Clone, Copy)]
+pub struct OpenConsult {
+    /// In which call.
+    pub call: CallId,
+    /// Whose customer it is.
+    pub agent: AgentId,
+    /// Who was asked in.
+    pub colleague: AgentId,
+    /// Since when.
+    pub since: Timestamp,
+    /// The longest it may ring.
+    pub ring: Span,
+    /// Whether it rings at a SIP telephone instead of the page.
+    pub dialled: bool,
+    /// The colleague's leg, once they took it.
+    pub leg: Option<LegId>,
+    /// Whether the customer is let in.
+    pub conference: bool,
+    /// Since when the colleague's page is lost.
+    pub lost: Option<Timestamp>,
+}
+
 /// A conversation.
 #[derive(Debug, Clone, Copy)]
 pub struct OpenTalk {
     /// With whom.
     pub call: CallId,
+    /// Of which queue.
+    pub queue: QueueId,
     /// The agent's leg.
     pub leg: LegId,
     /// Whether the customer is on hold.

@@ -17,6 +17,8 @@ pub(super) enum Act {
     Command(Command),
     /// Clicks, while the customer perhaps leaves in the same instant.
     Take(OfferId, CallId),
+    /// Asks somebody in who is ready, or anybody.
+    Ask(CallId),
     /// Opens the page, in place of one that may be open.
     OpenPage,
     /// Closes the page.
@@ -84,6 +86,16 @@ impl World {
                     self.agenda.add(at, Happening::Does(agent, again));
                 }
                 self.command(agent, accept)
+            }
+            Act::Ask(call) => {
+                let all = self.config.agents.keys().copied();
+                let ready = all.filter(|id| self.ledger.derived(*id) == AgentState::Ready);
+                let ready: Vec<_> = ready.collect();
+                let nth = usize::try_from(self.random.below(ready.len() as u64)).unwrap_or(0);
+                let Some(colleague) = ready.get(nth).copied().or_else(|| self.some_agent()) else {
+                    return Ok(());
+                };
+                self.command(agent, Command::Consult { call, colleague })
             }
             Act::OpenPage => self.open_page(agent),
             Act::ClosePage => {
@@ -225,6 +237,10 @@ impl World {
             let act = Act::Command(Command::Transfer { call, queue });
             self.agenda.add(at, Happening::Does(agent, act));
         }
+        if self.chance(self.scenario.people.consult) {
+            let at = self.now + Span::from_micros(self.below(length.micros()));
+            self.agenda.add(at, Happening::Does(agent, Act::Ask(call)));
+        }
         let length_ms = length.millis();
         let people = &self.scenario.people;
         let (hold, close, reload) = (people.hold, people.close_tab, people.reload);
@@ -248,6 +264,44 @@ impl World {
         if self.is_browser(agent) && self.chance(reload) {
             self.plan(length_ms, agent, Act::OpenPage);
         }
+    }
+
+    /// The agent lets the customer in and out, hands over, or goes back, in any order.
+    pub(super) fn confers(&mut self, call: CallId, agent: AgentId) {
+        for _ in 0..3 {
+            let command = match self.random.below(6) {
+                0 | 1 => Command::Conference { call },
+                2 => Command::EndConference { call },
+                3 | 4 => Command::HandOver { call },
+                _ => Command::EndConsult { call },
+            };
+            self.plan(40_000, agent, Act::Command(command));
+        }
+    }
+
+    /// A colleague talks with the agent, and perhaps leaves first, or loses the page.
+    pub(super) fn joined(&mut self, call: CallId, colleague: AgentId, leg: LegId) {
+        let length_ms = self.exponential(self.scenario.people.talk_s).millis();
+        if self.desk_legs.contains_key(&leg) {
+            let cause = match self.random.below(4) {
+                0 => LegCause::InternalError,
+                1 => LegCause::MediaTimeout,
+                _ => LegCause::FarHangup,
+            };
+            self.plan(2 * length_ms, colleague, Act::PutDown(leg, cause));
+            return;
+        }
+        let (close, reload) = (self.scenario.people.close_tab, self.scenario.people.reload);
+        if self.chance(close) {
+            self.plan(length_ms, colleague, Act::ClosePage);
+        } else if self.chance(reload) {
+            self.plan(length_ms, colleague, Act::OpenPage);
+        }
+        let leave = match self.chance(500) {
+            true => Command::EndConsult { call },
+            false => Command::Hangup { call },
+        };
+        self.plan(2 * length_ms, colleague, Act::Command(leave));
     }
 
     pub(super) fn wraps_up(&mut self, call: CallId, agent: AgentId) {

@@ -104,7 +104,7 @@ impl World {
         self.feed(input)
     }
 
-    fn some_agent(&mut self) -> Option<AgentId> {
+    pub(super) fn some_agent(&mut self) -> Option<AgentId> {
         let count = self.config.agents.len() as u64;
         let nth = usize::try_from(self.random.below(count)).ok()?;
         self.config.agents.keys().nth(nth).copied()
@@ -133,7 +133,7 @@ impl World {
     pub(super) fn nonsense(&mut self) -> Result<(), Failure> {
         let Some(agent) = self.some_agent() else { return Ok(()) };
         let (call, offer) = (self.some_call(), self.some_offer());
-        let command = match self.random.below(17) {
+        let command = match self.random.below(22) {
             0 => Command::SignIn,
             1 => Command::SignOut,
             2 | 3 => Command::Ready,
@@ -153,6 +153,11 @@ impl World {
             },
             14 => return self.nonsense_report(call),
             15 => Command::Transfer { call, queue: self.some_queue() },
+            17 => Command::Consult { call, colleague: self.some_agent().unwrap_or(agent) },
+            18 => Command::Conference { call },
+            19 => Command::EndConference { call },
+            20 => Command::HandOver { call },
+            21 => Command::EndConsult { call },
             _ => return self.act(agent, Act::OpenPage),
         };
         self.command(agent, command)

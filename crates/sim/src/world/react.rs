@@ -37,6 +37,14 @@ impl World {
                 remember(&mut self.recent_offers, *offer);
                 self.offered(*call, *offer, *agent);
             }
+            Event::ConsultStarted { call, consult, agent, colleague } => {
+                remember(&mut self.recent_offers, *consult);
+                self.confers(*call, *agent);
+                self.offered(*call, *consult, *colleague);
+            }
+            Event::ConsultJoined { call, colleague, leg, .. } => {
+                self.joined(*call, *colleague, *leg);
+            }
             Event::Connected { call, agent, leg, .. } => self.connected(*call, *agent, *leg),
             Event::WrapUpStarted { call, agent, .. } => self.wraps_up(*call, *agent),
             Event::AgentState { agent, state, .. } => self.state_changed(*agent, *state),

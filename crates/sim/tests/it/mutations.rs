@@ -22,6 +22,7 @@ const MEANT: [(Mutation, &str); Mutation::ALL.len()] = [
     (Mutation::LostRingTimer, "nothing stuck"),
     (Mutation::LostWrapUpTimer, "nothing stuck"),
     (Mutation::StuckAgent, "state follows"),
+    (Mutation::StuckColleague, "state follows"),
     (Mutation::UnsavedIntent, "wish saved"),
     (Mutation::RecordedRefusal, "only with consent"),
     (Mutation::HeardOnHold, "who hears whom"),

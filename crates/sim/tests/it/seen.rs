@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::config::{Queue, TenantConfig};
 use model::effect::Effect;
 use model::event::{
-    AgentState, CallOutcome, Consent, DeclineReason, Event, OfferOutcome, QueueOutcome,
+    AgentState, CallOutcome, Consent, ConsultOutcome, DeclineReason, Event, OfferOutcome,
+    QueueOutcome,
 };
 use model::input::Command;
 use model::media::Hears;
@@ -37,16 +38,20 @@ macro_rules! vocabulary {
 
 vocabulary!(input, Input: Config Wake ClockJumped CallOffered LegUp LegEnded LegHeld Digit PlayEnded
     DeviceUp DeviceDown Phone WakeFailed TimerPutOff CallFailed Command SecretKey KeysHeld);
-vocabulary!(command, Command: SignIn SignOut Ready Break Accept Decline Hold Resume Transfer Hangup
+vocabulary!(command, Command: SignIn SignOut Ready Break Accept Decline Hold Resume Transfer Consult
+    Conference EndConference HandOver EndConsult Hangup
     ExtendWrapUp WrapUp);
 vocabulary!(leg_cause, LegCause: FarHangup Hangup Cancelled Busy NoAnswer Declined Unreachable NoAck
     MediaTimeout Refused InternalError NodeFailure);
 vocabulary!(event, Event: CallStarted CallAnswered NodeEntered Chosen Collected ConsentTaken
     LanguageSet Queued QueueLeft Offered OfferEnded Connected Disconnected HoldStarted HoldEnded
     AgentLost AgentRegained RecordingStarted RecordingEnded WrapUpStarted WrapUpExtended WrapUpEnded
-    CallEnded CallbackListed Transferred AgentState DeviceUp DeviceDown RecordGap ClockJumped);
+    CallEnded CallbackListed Transferred ConsultStarted ConsultJoined ConferenceStarted
+    ConferenceEnded ConsultEnded AgentState DeviceUp DeviceDown RecordGap ClockJumped);
 vocabulary!(queue_outcome, QueueOutcome: Answered Abandoned ShortAbandoned TimedOut Lost);
 vocabulary!(offer_outcome, OfferOutcome: Accepted Declined NoAnswer Withdrawn DeviceLost NotRung);
+vocabulary!(consult_outcome, ConsultOutcome: Declined NoAnswer Withdrawn DeviceLost NotRung Over
+    HandedOver);
 vocabulary!(decline_reason, DeclineReason: NotPrepared CannotHelp Technical Other);
 vocabulary!(call_outcome, CallOutcome: Handled Abandoned LeftInFlow FlowEnded Refused Failed);
 vocabulary!(agent_state, AgentState: SignedOut Break DidNotAnswer NoDevice Ready Offered Talking
@@ -55,8 +60,8 @@ vocabulary!(consent, Consent: Unasked Given Refused);
 vocabulary!(effect, Effect: Answer Refuse Dial Hangup Media MediaEnd SaveFact SaveIntent SaveNote
     ListCallback Reply Keys);
 vocabulary!(hears, Hears: Silence Legs Play Music);
-vocabulary!(refusal, Refusal: NotFound OfferGone WrongState NoDevice UnknownChoice Overloaded
-    NotSaved);
+vocabulary!(refusal, Refusal: NotFound OfferGone WrongState NoDevice NotFree UnknownChoice
+    Overloaded NotSaved);
 
 /// What a floor of these companies never hears or says.
 const ELSEWHERE: [&str; 7] = [
@@ -187,6 +192,7 @@ impl Seen {
                     self.word(decline_reason::name(reason));
                 }
             }
+            Event::ConsultEnded { outcome, .. } => self.word(consult_outcome::name(outcome)),
             Event::CallEnded { outcome, .. } => self.word(call_outcome::name(outcome)),
             Event::AgentState { state, .. } => self.word(agent_state::name(state)),
             Event::ConsentTaken { consent, .. } => self.word(consent::name(consent)),
@@ -214,6 +220,7 @@ impl Seen {
             event::ALL,
             queue_outcome::ALL,
             offer_outcome::ALL,
+            consult_outcome::ALL,
             decline_reason::ALL,
             call_outcome::ALL,
             agent_state::ALL,

@@ -196,6 +196,94 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/calls/{call}/conference": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets the customer in: all three talk. */
+        post: operations["post_calls_call_conference"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calls/{call}/conference/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Talks with the colleague alone again; the customer hears music. */
+        post: operations["post_calls_call_conference_end"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calls/{call}/consult": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Rings a colleague; the customer hears music from now on. */
+        post: operations["post_calls_call_consult"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calls/{call}/consult/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lets the colleague go, or stops ringing them: agent and customer talk again. As the colleague,
+         *     leaves.
+         */
+        post: operations["post_calls_call_consult_end"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calls/{call}/consult/hand-over": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Leaves the customer to the colleague, with all that is known of them, and begins the wrap-up. */
+        post: operations["post_calls_call_consult_hand_over"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/calls/{call}/hangup": {
         parameters: {
             query?: never;
@@ -343,6 +431,23 @@ export interface paths {
         put?: never;
         /** Takes more time to wrap up. */
         post: operations["post_calls_call_wrap_up_extend"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/colleagues": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The others who take contacts, and what they do now. */
+        get: operations["get_colleagues"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -987,6 +1092,25 @@ export interface components {
         Choices: {
             items: components["schemas"]["Choice"][];
         };
+        /** @description Somebody who takes contacts. */
+        Colleague: {
+            /** @description Whether they can be asked at this moment. */
+            free: boolean;
+            /** @description Their id. */
+            id: string;
+            /** @description Their name. */
+            name: string;
+            /** @description The queues they serve, by name. */
+            queues: string[];
+            since?: components["schemas"]["At"] | null;
+            /** @description What they do now, in the words of the live state. */
+            state: string;
+        };
+        /** @description Those whom an agent can ask. */
+        Colleagues: {
+            /** @description By name. */
+            items: components["schemas"]["Colleague"][];
+        };
         /** @description The company. */
         Company: {
             /** @description BCP 47 tag: what callers hear who chose no language, and the screens of somebody new. */
@@ -1029,6 +1153,11 @@ export interface components {
          * @enum {string}
          */
         ConsentName: "unasked" | "given" | "refused";
+        /** @description Who is asked in. */
+        ConsultBody: {
+            /** @description The id of a colleague. */
+            colleague: string;
+        };
         /** @description Who signs in. */
         Credentials: {
             mail: string;
@@ -1181,7 +1310,7 @@ export interface components {
          * @description What a point in time is.
          * @enum {string}
          */
-        MarkName: "chosen" | "collected" | "consent" | "recording_started" | "recording_ended" | "wrap_up_extended" | "callback_listed" | "transferred";
+        MarkName: "chosen" | "collected" | "consent" | "recording_started" | "recording_ended" | "wrap_up_extended" | "callback_listed" | "transferred" | "handed_over";
         /** @description A point in time. */
         MarkRow: {
             at: components["schemas"]["At"];
@@ -1623,7 +1752,7 @@ export interface components {
          * @description What a stretch of time is.
          * @enum {string}
          */
-        SegmentName: "ring" | "connected" | "node" | "waiting" | "offered" | "talking" | "hold" | "wrap_up" | "lost";
+        SegmentName: "ring" | "connected" | "node" | "waiting" | "offered" | "talking" | "hold" | "wrap_up" | "lost" | "consult";
         /** @description A stretch of time. */
         SegmentRow: {
             /** @description How it ended. */
@@ -2090,6 +2219,147 @@ export interface operations {
             };
         };
     };
+    post_calls_call_conference: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                call: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description wrong_state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_calls_call_conference_end: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                call: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description wrong_state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_calls_call_consult: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                call: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConsultBody"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description not_free, wrong_state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description unknown_choice */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_calls_call_consult_end: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                call: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description wrong_state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    post_calls_call_consult_hand_over: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                call: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description wrong_state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     post_calls_call_hangup: {
         parameters: {
             query?: never;
@@ -2322,6 +2592,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    get_colleagues: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Colleagues"];
+                };
             };
         };
     };

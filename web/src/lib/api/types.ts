@@ -22,6 +22,7 @@ export type Setup = Schemas['SetupBody'];
 export type Company = Schemas['Company'];
 export type Reach = Schemas['Reach'];
 export type DeskInfo = Schemas['Desk'];
+export type Colleague = With<Schemas['Colleague'], { state: AgentStateName }>;
 export type CallBack = Schemas['CallbackRow'];
 export type Fault = Schemas['Fault'];
 export type NumberRow = Schemas['NumberRow'];
@@ -78,13 +79,30 @@ export interface Offer {
   until: string;
   ready_since: string;
   eligible: number;
+  /** The colleague who asks one in. */
+  asked_by?: Named | null;
 }
+
+/** A colleague who was asked into a conversation. */
+export interface Consult {
+  /** Whose customer it is. */
+  agent: Named;
+  colleague: Named;
+  /** Absent while it rings. */
+  joined_at?: string | null;
+  conference: boolean;
+}
+
+export type ConsultOutcome = 'declined' | 'no_answer' | 'withdrawn' | 'device_lost' | 'not_rung' | 'over' | 'handed_over';
 
 export interface LiveCall {
   contact: Contact;
   connected_at: string;
   hold_since?: string | null;
   recording: boolean;
+  consult?: Consult | null;
+  /** How the last one led nowhere. */
+  consult_missed?: { colleague: Named; outcome: ConsultOutcome } | null;
 }
 
 export interface WrapUp {

@@ -6,10 +6,11 @@ import type { Step } from './ladder';
 const LANES: Record<LaneKind, () => string> = { customer: m.customer, flow: m.lane_flow, queue: m.queue, agent: m.agent };
 const KINDS: Record<SegmentKind, () => string> = {
   ring: m.seg_ring, connected: m.seg_connected, node: m.seg_node, waiting: m.seg_waiting, offered: m.seg_offered,
-  talking: m.seg_talking, hold: m.state_hold, wrap_up: m.state_wrap_up, lost: m.seg_lost
+  talking: m.seg_talking, hold: m.state_hold, wrap_up: m.state_wrap_up, lost: m.seg_lost, consult: m.seg_consult
 };
 const OFFERS: Record<string, () => string> = {
-  accepted: m.offer_accepted, declined: m.offer_declined, no_answer: m.offer_no_answer, withdrawn: m.offer_withdrawn, device_lost: m.offer_device_lost, not_rung: m.offer_not_rung, node_failure: m.offer_node_failure
+  accepted: m.offer_accepted, declined: m.offer_declined, no_answer: m.offer_no_answer, withdrawn: m.offer_withdrawn, device_lost: m.offer_device_lost, not_rung: m.offer_not_rung, node_failure: m.offer_node_failure,
+  over: m.offer_over, handed_over: m.offer_handed_over
 };
 
 export function laneWord(lane: LaneKind): string {
@@ -33,7 +34,8 @@ const MARKS: Record<string, (label: string, fact?: Fact) => string> = {
   recording_ended: () => m.step_recording_ended(),
   wrap_up_extended: (label) => m.step_wrap_up_extended({ name: label }),
   callback_listed: () => m.step_callback_listed(),
-  transferred: (queue) => m.step_transferred({ queue })
+  transferred: (queue) => m.step_transferred({ queue }),
+  handed_over: (name) => m.step_handed_over({ name })
 };
 
 /** What happened, in words. */

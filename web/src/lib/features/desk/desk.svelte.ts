@@ -12,7 +12,7 @@ import { HandIn } from './handin';
 
 export type Command =
   | 'sign-in' | 'sign-out' | 'ready' | 'break'
-  | 'accept' | 'decline' | 'hold' | 'resume' | 'transfer' | 'hangup' | 'wrap-up' | 'extend';
+  | 'accept' | 'decline' | 'hold' | 'resume' | 'transfer' | 'consult' | 'consult-end' | 'hand-over' | 'conference' | 'conference-end' | 'hangup' | 'wrap-up' | 'extend';
 
 class Desk {
   readonly info = new Resource<DeskInfo>(() => api.get<DeskInfo>('/desk'));
@@ -87,7 +87,8 @@ class Desk {
 
   async toggleHold(): Promise<void> {
     const call = this.me?.call;
-    if (!call) return;
+    // With a colleague on the line it is said who hears whom in other words.
+    if (!call || call.consult) return;
     const way = call.hold_since ? 'resume' : 'hold';
     await this.#run(way, `/calls/${call.contact.call}/${way}`);
   }
@@ -96,6 +97,38 @@ class Desk {
   async transfer(queue: string): Promise<void> {
     const call = this.me?.call;
     if (call) await this.#run('transfer', `/calls/${call.contact.call}/transfer`, { queue });
+  }
+
+  /** Whether one was asked into the call of a colleague. */
+  get isGuest(): boolean {
+    const consult = this.me?.call?.consult;
+    return Boolean(consult && consult.agent.id !== this.me?.agent);
+  }
+
+  /** Rings a colleague; the customer hears music. */
+  async consult(colleague: string): Promise<void> {
+    const call = this.me?.call;
+    if (call) await this.#run('consult', `/calls/${call.contact.call}/consult`, { colleague });
+  }
+
+  /** Back to the customer, without the colleague. */
+  async endConsult(): Promise<void> {
+    const call = this.me?.call;
+    if (call) await this.#run('consult-end', `/calls/${call.contact.call}/consult/end`);
+  }
+
+  /** Leaves the customer to the colleague. */
+  async handOver(): Promise<void> {
+    const call = this.me?.call;
+    if (call) await this.#run('hand-over', `/calls/${call.contact.call}/consult/hand-over`);
+  }
+
+  /** Lets the customer in, or talks with the colleague alone again. */
+  async toggleConference(): Promise<void> {
+    const call = this.me?.call;
+    if (!call?.consult) return;
+    const path = `/calls/${call.contact.call}/conference`;
+    await (call.consult.conference ? this.#run('conference-end', `${path}/end`) : this.#run('conference', path));
   }
 
   async hangUp(): Promise<void> {
@@ -154,7 +187,8 @@ function failedWord(command: Command): string {
   const words: Record<Command, () => string> = {
     'sign-in': m.failed_sign_in, 'sign-out': m.failed_sign_out, ready: m.failed_ready, break: m.failed_break,
     accept: m.failed_accept, decline: m.failed_decline, hold: m.failed_hold, resume: m.failed_resume,
-    transfer: m.failed_transfer,
+    transfer: m.failed_transfer, consult: m.failed_consult, 'consult-end': m.failed_consult_end, 'hand-over': m.failed_hand_over,
+    conference: m.failed_conference, 'conference-end': m.failed_conference,
     hangup: m.failed_hangup, 'wrap-up': m.failed_wrap_up, extend: m.failed_extend
   };
   return words[command]();

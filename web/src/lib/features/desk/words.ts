@@ -1,4 +1,4 @@
-import type { Fact } from '$lib/api';
+import type { Consult, ConsultOutcome, Fact, Named } from '$lib/api';
 import { fmt, language, m } from '$lib/i18n';
 
 /** The name of a language in the language of the screen. */
@@ -35,4 +35,20 @@ export function consentWord(consent: string): string {
 /** The same after a colon. */
 export function consentInside(consent: string): string {
   return consentWord(consent).toLocaleLowerCase(language.locale);
+}
+
+/** Who hears whom while a colleague rings or is on the line; `guest` is that colleague. */
+export function consultWord({ agent, colleague, joined_at, conference }: Consult, guest: boolean): string {
+  const name = guest ? agent.name : colleague.name;
+  if (!joined_at) return m.consult_rings({ name });
+  return conference ? m.consult_three({ name }) : m.consult_alone({ name });
+}
+
+const MISSED: Partial<Record<ConsultOutcome, (named: { name: string }) => string>> = {
+  declined: m.consult_declined, no_answer: m.consult_no_answer, device_lost: m.consult_device_lost, not_rung: m.consult_not_rung, over: m.consult_over
+};
+
+/** How it came that the colleague is not there. */
+export function missedWord({ colleague, outcome }: { colleague: Named; outcome: ConsultOutcome }): string {
+  return MISSED[outcome]?.({ name: colleague.name }) ?? m.state_hold();
 }

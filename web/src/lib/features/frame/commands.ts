@@ -24,6 +24,8 @@ import PhoneForwarded from '@lucide/svelte/icons/phone-forwarded';
 import PhoneMissed from '@lucide/svelte/icons/phone-missed';
 import Sun from '@lucide/svelte/icons/sun';
 import Timer from '@lucide/svelte/icons/timer';
+import Undo2 from '@lucide/svelte/icons/undo-2';
+import Users from '@lucide/svelte/icons/users';
 import { speaksHere } from './line';
 import { opened } from './opened.svelte';
 import { allPlaces, type Place } from './places';
@@ -57,12 +59,22 @@ function contactCommands(): CommandItem[] {
   if (me?.call) {
     const here = speaksHere();
     if (here) items.push({ id: 'mute', group, word: telephone.muted ? m.unmute() : m.mute(), icon: icon(Mic), kbd: 'M', run: () => telephone.setMuted(!telephone.muted) });
-    items.push({ id: 'hold', group, word: me.call.hold_since ? m.resume() : m.hold(), icon: icon(Pause), kbd: 'H', run: () => void desk.toggleHold() });
-    for (const { id, name } of desk.info.data?.transfer_queues ?? []) {
-      items.push({ id: `transfer-${id}`, group, word: `${m.transfer()}: ${name}`, icon: icon(PhoneForwarded), run: () => void desk.transfer(id) });
+    const consult = me.call.consult;
+    if (consult && !desk.isGuest) {
+      if (consult.joined_at) {
+        items.push({ id: 'conference', group, word: consult.conference ? m.colleague_alone() : m.all_three(), icon: icon(Users), run: () => void desk.toggleConference() });
+        items.push({ id: 'hand-over', group, word: m.hand_over(), icon: icon(PhoneForwarded), run: () => void desk.handOver() });
+      }
+      items.push({ id: 'consult-end', group, word: consult.conference ? m.let_colleague_go() : m.resume(), icon: icon(Undo2), run: () => void desk.endConsult() });
     }
-    if (here) items.push({ id: 'keypad', group, word: m.keypad(), icon: icon(Grip), run: () => (opened.keypad = true) });
-    items.push({ id: 'hangup', group, word: m.hang_up(), icon: icon(PhoneOff), run: () => void desk.hangUp() });
+    if (!consult) {
+      items.push({ id: 'hold', group, word: me.call.hold_since ? m.resume() : m.hold(), icon: icon(Pause), kbd: 'H', run: () => void desk.toggleHold() });
+      for (const { id, name } of desk.info.data?.transfer_queues ?? []) {
+        items.push({ id: `transfer-${id}`, group, word: `${m.transfer()}: ${name}`, icon: icon(PhoneForwarded), run: () => void desk.transfer(id) });
+      }
+    }
+    if (here && !consult) items.push({ id: 'keypad', group, word: m.keypad(), icon: icon(Grip), run: () => (opened.keypad = true) });
+    items.push({ id: 'hangup', group, word: desk.isGuest ? m.leave_call() : m.hang_up(), icon: icon(PhoneOff), run: () => void desk.hangUp() });
   }
   if (me?.wrap_up) {
     const { disposition, resolved } = drafts.of(me.wrap_up.contact.call);

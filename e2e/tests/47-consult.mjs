@@ -2,7 +2,7 @@
 // handed over, and what the record says.
 
 import assert from 'node:assert/strict';
-import { CODES, PERIOD_MS } from '../lib/voice.mjs';
+import { CODES, PERIOD_MS, speakerOf } from '../lib/voice.mjs';
 import { pause, until } from '../lib/wait.mjs';
 
 const TALK_MS = 3 * PERIOD_MS;
@@ -66,4 +66,52 @@ async function askedIn(stage, say) {
   assert.equal((await bob.today()).handled, 1);
 }
 
-export const tests = [{ name: 'a colleague is asked in and gets the customer', deadline_s: 90, run: askedIn }];
+async function fromThePage(stage, say) {
+  const house = await stage.house({ first: 'notice', wrap_up_ms: 120_000 });
+  const telephones = await stage.telephones('--chirp', String(CODES.other), '--talk', '60000ms');
+  const desk = await stage.agent();
+  const caller = stage.caller({ keys: '' });
+  await desk.offered(caller.number);
+  await desk.accept();
+  const bob = await stage.seat('Bob', telephones.addresses[0]);
+  await bob.ready();
+  await desk.hears(CODES.caller);
+
+  const key = (name) => desk.page.locator('.keys').getByRole('button', { name, exact: true });
+  await key('Transfer').click();
+  await desk.page.getByRole('menuitem', { name: /Bob/ }).click();
+  await bob.shows('talking');
+  await desk.shows('hold');
+  // The customer, who speaks on, is not heard once the colleague is.
+  const alone = await desk.hears(CODES.other, { from: Date.now() + PERIOD_MS });
+  assert(!alone.codes.map(speakerOf).includes(CODES.caller), `alone with him the page hears ${alone.codes}`);
+  await key('All three').click();
+  await desk.shows('talking');
+  const from = Date.now();
+  await desk.hears(CODES.caller, { from });
+  await desk.hears(CODES.other, { from });
+  await pause(TALK_MS);
+  // Of two at once the caller makes out one; in turn both.
+  await desk.mute(true);
+  await pause(TALK_MS);
+  const handedAt = Date.now();
+  await key('Hand over').click();
+  await desk.wrapUp();
+  assert.equal((await bob.shows('talking')).call.consult, null, 'the customer is his');
+  await pause(TALK_MS);
+  await bob.person.request('POST', `/api/v1/calls/${(await bob.shows('talking')).call.contact.call}/hangup`);
+
+  const diary = await caller.over();
+  say(`the caller hears ${diary.heard.filter((code) => code !== CODES.menu).join(' ')}`);
+  const [page, other] = [diary.startsOf(CODES.page), diary.startsOf(CODES.other)];
+  assert(diary.startsOf(CODES.music).some((at) => at > page[0] && at < from), 'music while the two talk');
+  assert(page.some((at) => at > from), 'the page in the conference');
+  assert(other.some((at) => at > from && at + PERIOD_MS < handedAt), 'him in the conference');
+  assert(other.every((at) => at > from - PERIOD_MS), 'and not before');
+  assert(other.at(-1) > handedAt && page.every((at) => at < handedAt), 'him alone in the end');
+}
+
+export const tests = [
+  { name: 'a colleague is asked in and gets the customer', deadline_s: 90, run: askedIn },
+  { name: 'a page asks a telephone in', deadline_s: 90, run: fromThePage }
+];

@@ -122,6 +122,17 @@ async function wall(stage, say) {
       asked += 1;
     }
   }
+  // A colleague from over the wall is nobody, also for a call of one's own.
+  const asks = (agent) => ours.talks.person.request('POST', `/api/v1/calls/${ours.ids.call}/consult`, { colleague: agent }).then(() => 'done', ({ code }) => code);
+  const agentOf = async ({ live }) => (await live.sees('me', (me) => me.agent)).agent;
+  assert.deepEqual([await asks(await agentOf(theirs.rings)), await asks(randomUUID())], ['unknown_choice', 'unknown_choice']);
+  for (const { talks, rings } of [ours, theirs]) {
+    const { items } = await talks.person.get('/api/v1/colleagues');
+    const names = items.map(({ name }) => name);
+    assert(names.includes(rings.name) && !names.includes(talks.name), `${talks.name} sees ${names}`);
+    const others = [ours, theirs].filter((side) => side.talks !== talks).flatMap((side) => [side.talks.name, side.rings.name]);
+    assert(others.every((name) => !names.includes(name)), `${talks.name} sees ${names}`);
+  }
   const live = await Live.watch(administrator, []);
   const topic = async (id) => (await live.ask({ type: 'subscribe', topics: [`queue:${id}`] })).code;
   await until('the greeting', () => live.frames.length);

@@ -6,6 +6,7 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -69,7 +70,9 @@ struct Outcome {
 pub(crate) fn test(root: &Path) -> anyhow::Result<bool> {
     let rust = if has("cargo-nextest") {
         Step::tests(&format!(
-            "cargo nextest run --workspace {SEEDED_FAULTS} --no-fail-fast --color never"
+            "cargo nextest run --workspace {SEEDED_FAULTS} --no-fail-fast --color never \
+             --test-threads {}",
+            tests_at_once()
         ))
     } else {
         println!("xtask: cargo-nextest is not here, tests run with plain cargo test");
@@ -148,6 +151,12 @@ pub(crate) fn check(root: &Path) -> anyhow::Result<bool> {
 /// Whether this is CI, as every runner of tests here is told.
 fn ci() -> bool {
     std::env::var_os("CI").is_some_and(|value| value == "true")
+}
+
+/// Half as many again as there are cores: many tests wait for real time and not for a core.
+fn tests_at_once() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    cores + cores.div_ceil(2)
 }
 
 /// Licences, bans and sources. The advisory database cannot be had everywhere, so advisories are

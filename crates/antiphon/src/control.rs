@@ -17,7 +17,7 @@ use model::domain::Domain;
 use model::id::{AgentId, TenantId};
 use model::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use store::{ConfigDraft, Ctx, Edit, HouseKey, Store, Tenant, User};
+use store::{ConfigDraft, Ctx, Edit, HouseKey, KeyError, Store, Tenant, User};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
 use tokio::task::JoinHandle;
@@ -178,7 +178,13 @@ pub(crate) async fn ask(
         Err(error)
             if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) =>
         {
-            let key = HouseKey::load_or_create(&settings.key_file())?;
+            // Nothing here needs the key, and one of another place must not come to be used.
+            let key = match HouseKey::load(&settings.key_file()) {
+                Err(KeyError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
+                    HouseKey::generate()
+                }
+                key => key?,
+            };
             let store = Store::open(dir, &key).await?;
             let done = carry_out(request, &store, None, now).await;
             store.close().await;

@@ -63,6 +63,14 @@ pub(crate) struct House {
     floor: FloorThread,
 }
 
+/// Opens the record with the house key, which is made with the house.
+async fn open_record(settings: &Settings) -> anyhow::Result<(Store, HouseKey)> {
+    let key = HouseKey::load_or_create(&settings.key_file())?;
+    let store = Store::open(&settings.data.dir, &key).await?;
+    store.seal_phones().await?;
+    Ok((store, key))
+}
+
 /// Logs to the error stream; libraries that speak of every packet or statement only from warnings
 /// up.
 pub(crate) fn log_to_stderr() {
@@ -79,8 +87,7 @@ impl House {
         let dir = &settings.data.dir;
         store::make_private_folder(dir)
             .with_context(|| format!("the data folder {} cannot be made", dir.display()))?;
-        let key = HouseKey::load_or_create(&settings.key_file())?;
-        let store = Store::open(dir, &key).await?;
+        let (store, key) = open_record(settings).await?;
         // Whatever may be wrong with the settings shows before anybody can call.
         let proxies = proxies(settings)?;
         let sip_config = SipConfig { tls: sip_tls(settings)?, ..sip_config(settings)? };

@@ -328,6 +328,41 @@ mod tests {
     }
 
     #[test]
+    fn a_colleague_who_was_asked_in_is_let_go_before_the_agent() {
+        let (tenant, call): (TenantId, CallId) = (mint(1), mint(5));
+        let (agent, colleague, consult): (AgentId, AgentId, OfferId) = (mint(8), mint(9), mint(10));
+        let (queue, leg) = (mint(11), mint(12));
+        let joined = [
+            Event::Connected { call, entry: mint(13), queue, agent, leg },
+            Event::ConsultStarted { call, consult, agent, colleague },
+            Event::ConsultJoined { call, consult, colleague, leg: mint(14) },
+            Event::ConferenceStarted { call, consult },
+        ];
+        for (known, conference, outcome) in [
+            (2, false, ConsultOutcome::Withdrawn),
+            (3, false, ConsultOutcome::Over),
+            (4, true, ConsultOutcome::Over),
+        ] {
+            let begun = joined.iter().take(known).cloned().zip(1..).map(|(event, seq)| {
+                let at = Timestamp::from_micros(2);
+                Recorded { tenant, seq, at, config: 1, event }
+            });
+            let begun: Vec<Recorded> = begun.collect();
+            let end = Timestamp::from_micros(9);
+            let mut closing = Closing::new(tenant, end, end, 1, 5);
+            closing.call(&row(call), &begun);
+            let (ends, ..) = closing.finish();
+            let mut ends = ends.into_iter().map(|recorded| recorded.event);
+            if conference {
+                assert_eq!(ends.next(), Some(Event::ConferenceEnded { call, consult }));
+            }
+            let over = Event::ConsultEnded { call, consult, agent, colleague, outcome };
+            assert_eq!(ends.next(), Some(over));
+            assert!(matches!(ends.next(), Some(Event::Disconnected { .. })));
+        }
+    }
+
+    #[test]
     fn a_call_without_a_beginning_is_closed_all_the_same() {
         let end = Timestamp::from_micros(9);
         let mut closing = Closing::new(mint(1), end, end, 1, 5);

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::config::TenantConfig;
-use model::event::{AgentState, Event, OfferOutcome, Recorded};
+use model::event::{AgentState, ConsultOutcome, Event, OfferOutcome, Recorded};
 use model::id::{AgentId, QueueId};
 use model::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -107,10 +107,12 @@ impl AgentFold {
                 self.book_time(*agent, at);
                 self.spells.insert(*agent, Spell { state: *state, booked_until: at });
             }
-            Event::OfferEnded { agent, outcome: OfferOutcome::NoAnswer, .. } => {
+            Event::OfferEnded { agent, outcome: OfferOutcome::NoAnswer, .. }
+            | Event::ConsultEnded { colleague: agent, outcome: ConsultOutcome::NoAnswer, .. } => {
                 self.interval(*agent, start_of(at)).missed += 1;
             }
-            Event::OfferEnded { agent, outcome: OfferOutcome::Declined, .. } => {
+            Event::OfferEnded { agent, outcome: OfferOutcome::Declined, .. }
+            | Event::ConsultEnded { colleague: agent, outcome: ConsultOutcome::Declined, .. } => {
                 self.interval(*agent, start_of(at)).declined += 1;
             }
             // As with queues: what ran may have ended unseen.

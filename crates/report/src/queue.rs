@@ -80,6 +80,7 @@ impl QueueFold {
                     self.places.remove(call);
                 }
                 if let Some(booking) = self.handlings.apply(at, event) {
+                    let booking = booking.of_queue();
                     booking.book(&mut self.interval(booking.queue, booking.at).handling);
                 }
             }
@@ -167,6 +168,7 @@ impl QueueFold {
 
 #[cfg(test)]
 mod tests {
+    use model::event::ConsultOutcome;
     use model::random::Random;
 
     use super::*;
@@ -215,6 +217,33 @@ mod tests {
             HandleFacts { handled: 1, talk_us: 780 * SECOND, hold_us: 0, wrap_up_us: 110 * SECOND };
         assert_eq!(third.handling, expected);
         assert_eq!(fold.handlings, Handlings::default(), "nothing is kept");
+    }
+
+    #[test]
+    fn a_call_that_is_left_to_a_colleague_is_handled_once_by_the_queue() {
+        let mut story = Story::new(1);
+        let (call, ann, bob) = (id(50), id(60), id(61));
+        story.queue(0, call, 70, id(1));
+        story.leave(5, call, 70, QueueOutcome::Answered, 5);
+        story.connect(5, call, 70, ann);
+        let (consult, outcome) = (id(90), ConsultOutcome::HandedOver);
+        let over = Event::ConsultEnded { call, consult, agent: ann, colleague: bob, outcome };
+        story.add(65, over);
+        story.disconnect(65, call, ann);
+        story.connect(65, call, 70, bob);
+        story.disconnect(95, call, bob);
+        story.end(95, call, model::event::CallOutcome::Handled);
+        let fold = fold(&story);
+        let (_, facts) = fold.intervals(id(1)).next().unwrap();
+        let expected = HandleFacts { handled: 1, talk_us: 90 * SECOND, hold_us: 0, wrap_up_us: 0 };
+        assert_eq!(facts.handling, expected);
+        assert_eq!(fold.handlings, Handlings::default());
+        let mut agents = crate::AgentFold::default();
+        story.events.iter().for_each(|event| agents.apply(event));
+        for (agent, talk_s) in [(ann, 60), (bob, 30)] {
+            let facts = agents.figures(agent, at(0), at(86_400)).handling;
+            assert_eq!((facts.handled, facts.talk_us), (1, talk_s * SECOND), "of each agent");
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 11] = [
+const MIGRATIONS: [Migration; 12] = [
     Migration { n: 1, sql: include_str!("../migrations/0001_house.sql") },
     Migration { n: 2, sql: include_str!("../migrations/0002_config.sql") },
     Migration { n: 3, sql: include_str!("../migrations/0003_floor.sql") },
@@ -28,6 +28,7 @@ const MIGRATIONS: [Migration; 11] = [
     Migration { n: 9, sql: include_str!("../migrations/0009_fewer_call_indexes.sql") },
     Migration { n: 10, sql: include_str!("../migrations/0010_recorded_legs.sql") },
     Migration { n: 11, sql: include_str!("../migrations/0011_phone.sql") },
+    Migration { n: 12, sql: include_str!("../migrations/0012_sealed_secret.sql") },
 ];
 
 /// The schema this build writes.

@@ -15,6 +15,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use crate::error::StoreError;
 use crate::key::{RowKey, SEALED};
 use crate::secret::{Token, hex, random_bytes};
+use crate::store::Store;
 use crate::tenant::TenantDb;
 use crate::text::{Columns, word};
 
@@ -41,11 +42,12 @@ impl TenantDb {
     /// # Errors
     /// Faults of the database; damaged rows.
     pub async fn phones(&self) -> Result<Vec<PhoneAccount>, StoreError> {
-        let rows =
-            sqlx::query("SELECT device_id, username, digest, ha1 FROM phone WHERE tenant_id = $1")
-                .bind(self.id())
-                .fetch_all(self.readers())
-                .await?;
+        let rows = sqlx::query(
+            "SELECT device_id, username, digest, sealed FROM phone WHERE tenant_id = $1",
+        )
+        .bind(self.id())
+        .fetch_all(self.readers())
+        .await?;
         let mut accounts = Vec::with_capacity(rows.len());
         for row in &rows {
             let kept = account(row)?;
@@ -165,18 +167,29 @@ fn account(row: &SqliteRow) -> Result<PhoneAccount, StoreError> {
     Ok(PhoneAccount {
         device: row.parsed("device_id")?,
         username: row.parsed("username")?,
-        ha1: Ha1::new(row.word("digest")?, row.text("ha1")?),
+        ha1: Ha1::new(row.word("digest")?, row.text("sealed")?),
     })
 }
 
-/// Seals what earlier builds kept readable.
-pub(crate) async fn seal_all(conn: &mut SqliteConnection, key: &RowKey) -> Result<(), StoreError> {
+impl Store {
+    /// Seals what builds before schema 12 kept readable. For the house itself, which surely has the
+    /// right key.
+    ///
+    /// # Errors
+    /// Faults of the database.
+    pub async fn seal_phones(&self) -> Result<(), StoreError> {
+        let key = self.inner.phone_key.clone();
+        self.inner.writer.run(move |conn| Box::pin(async move { seal_all(conn, &key).await })).await
+    }
+}
+
+async fn seal_all(conn: &mut SqliteConnection, key: &RowKey) -> Result<(), StoreError> {
     let tenants: Vec<String> =
         sqlx::query_scalar("SELECT id FROM tenant ORDER BY id").fetch_all(&mut *conn).await?;
     for tenant in tenants {
         let rows = sqlx::query(
-            "SELECT device_id, username, digest, ha1 FROM phone
-             WHERE tenant_id = $1 AND ha1 NOT LIKE $2",
+            "SELECT device_id, username, digest, sealed FROM phone
+             WHERE tenant_id = $1 AND sealed NOT LIKE $2",
         )
         .bind(&tenant)
         .bind(format!("{SEALED}%"))
@@ -184,7 +197,7 @@ pub(crate) async fn seal_all(conn: &mut SqliteConnection, key: &RowKey) -> Resul
         .await?;
         for row in &rows {
             let account = account(row)?;
-            sqlx::query("UPDATE phone SET ha1 = $1 WHERE tenant_id = $2 AND device_id = $3")
+            sqlx::query("UPDATE phone SET sealed = $1 WHERE tenant_id = $2 AND device_id = $3")
                 .bind(sealed(key, &tenant, &account))
                 .bind(&tenant)
                 .bind(account.device.to_string())

@@ -14,7 +14,6 @@ use crate::error::StoreError;
 use crate::floor::FloorLane;
 use crate::key::{HouseKey, RowKey};
 use crate::migrate;
-use crate::phone;
 use crate::tenant::{Ctx, TenantDb};
 use crate::writer::{Figures, Writer};
 
@@ -74,7 +73,6 @@ impl Store {
         let mut conn = connect::writer(&file).await?;
         migrate::migrate(&mut conn, &file).await?;
         let phone_key = Arc::new(key.of_rows("phone"));
-        phone::seal_all(&mut conn, &phone_key).await?;
         let readers = connect::readers(&file, connect::READERS).await?;
         let doors = connect::readers(&file, connect::DOORS).await?;
         crate::blob::sync_dir(dir)?;

@@ -34,6 +34,12 @@ export class Floor {
     this.timer = setTimeout(act, seconds * 1000);
   }
 
+  /** Nobody looks any more. */
+  stop() {
+    clearTimeout(this.timer);
+    this.tell = () => {};
+  }
+
   next(seconds) {
     if (this.scene.state !== 'live') return;
     this.after(seconds, () => {

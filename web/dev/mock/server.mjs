@@ -116,6 +116,7 @@ export async function start({ port = 0, frozen = null, setup = false, times = {}
     /** Everybody has left and nothing has happened yet: for the next who comes. */
     fresh(next) {
       wss.clients.forEach((socket) => socket.terminate());
+      seats.forEach(({ floor }) => floor.stop());
       seats.clear();
       sockets.clear();
       delete wss.shouldHandle;

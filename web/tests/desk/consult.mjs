@@ -24,10 +24,13 @@ export async function consult({ page, mock, state, signIn }) {
   await ask();
   await state('Hold');
   await says('With Navid Rahimi');
+  const sent = [];
+  page.on('request', (request) => request.method() === 'POST' && sent.push(request.url().split('/').at(-1)));
   await page.keyboard.press('h');
   await key('All three').click();
   await state('Talking');
   await says('All three, with Navid Rahimi');
+  assert.deepEqual(sent, ['conference'], 'the key for hold means nothing here');
   await key('Colleague alone').click();
   await state('Hold');
   await key('Back to the caller').click();
@@ -39,4 +42,15 @@ export async function consult({ page, mock, state, signIn }) {
   await page.keyboard.press('Control+k');
   await page.getByRole('option', { name: 'Hand over' }).click();
   await state('Wrap-up');
+
+  // As the colleague one can leave, and nothing else.
+  await page.context().addCookies([{ name: 'antiphon_session', value: 'guest', url: mock.url }]);
+  await page.goto(mock.url);
+  await says('With Navid Rahimi');
+  await page.locator('.phone').getByRole('button', { name: 'Leave' }).waitFor();
+  for (const name of ['Hold', 'Transfer', 'Keypad', 'All three', 'Hand over', 'Back to the caller']) assert.equal(await key(name).count(), 0, name);
+  sent.length = 0;
+  await page.keyboard.press('h');
+  await page.evaluate(() => fetch('/api/v1/me').then((answer) => answer.text()));
+  assert.deepEqual(sent, []);
 }

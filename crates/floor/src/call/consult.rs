@@ -38,6 +38,8 @@ pub(crate) struct Joined {
     pub(crate) at: Timestamp,
     /// The page is gone and may come back.
     pub(crate) lost: bool,
+    /// Held with the own key of the telephone.
+    pub(crate) held: bool,
     /// The customer is let in.
     pub(crate) conference: bool,
 }
@@ -117,7 +119,7 @@ impl Cell {
         let Some(consult) = self.consult_mut(id).filter(|consult| consult.joined.is_none()) else {
             return;
         };
-        consult.joined = Some(Joined { leg, at, lost: false, conference: false });
+        consult.joined = Some(Joined { leg, at, lost: false, held: false, conference: false });
         let (name, colleague) = (consult.id, consult.colleague);
         self.timers.clear(Reason::Consult(id));
         self.changed.calls.insert(id);
@@ -160,9 +162,9 @@ impl Cell {
         let talk = self.talk_mut(id)?;
         let consult = *talk.consult.take()?;
         let (agent, colleague) = (talk.agent, consult.colleague);
-        talk.consult_missed = Some(ConsultMissed { colleague, outcome });
         if std::mem::take(&mut talk.holds.in_consult) {
             talk.holds.by_command = true;
+            talk.consult_missed = Some(ConsultMissed { colleague, outcome });
         }
         self.remember_offer(consult.id);
         self.timers.clear(Reason::Consult(id));
@@ -177,6 +179,8 @@ impl Cell {
         if outcome == ConsultOutcome::HandedOver {
             return Some(consult);
         }
+        // An agent who holds at the telephone leaves the customer alone now.
+        self.holds_changed(id);
         if let Some(leg) = consult.dialled
             && self.legs.remove(&leg).is_some()
         {
@@ -197,6 +201,14 @@ impl Cell {
             _ => {}
         }
         Some(consult)
+    }
+
+    /// A colleague's telephone holds by its own key, or is back.
+    pub(crate) fn colleague_held(&mut self, id: CallId, is_held: bool) {
+        if let Some(joined) = self.consult_mut(id).and_then(|consult| consult.joined.as_mut()) {
+            joined.held = is_held;
+            self.changed.calls.insert(id);
+        }
     }
 
     /// The agent goes back to the customer, or the colleague leaves.
@@ -231,7 +243,7 @@ impl Cell {
             return Err(Refusal::NoDevice);
         }
         let consult = talk.consult.as_deref_mut().ok_or(Refusal::WrongState)?;
-        let name = consult.id;
+        let (name, colleague) = (consult.id, consult.colleague);
         let joined =
             consult.joined.as_mut().filter(|joined| joined.conference != all && !joined.lost);
         joined.ok_or(Refusal::WrongState)?.conference = all;
@@ -244,7 +256,7 @@ impl Cell {
             self.event(Event::ConferenceEnded { call: id, consult: name });
             self.holds_changed(id);
         }
-        self.changed.agents.insert(agent);
+        self.changed.agents.extend([agent, colleague]);
         Ok(())
     }
 
@@ -258,7 +270,8 @@ impl Cell {
     /// Whoever was lost wraps nothing up.
     pub(crate) fn hand_over(&mut self, id: CallId, cause: LegCause, wraps_up: bool) -> bool {
         let present = self.consult_of(id).and_then(Consult::present).copied();
-        let (Some(Joined { leg, .. }), Some(contact)) = (present, self.contact_view(id)) else {
+        let (Some(Joined { leg, held, .. }), Some(contact)) = (present, self.contact_view(id))
+        else {
             return false;
         };
         let Some(consult) = self.end_consult(id, ConsultOutcome::HandedOver) else { return false };
@@ -280,7 +293,7 @@ impl Cell {
             queued_at,
             connected_at: self.now,
             hold_since: None,
-            holds: Holds::default(),
+            holds: Holds { at_telephone: held, ..Holds::default() },
             lost: false,
             consult: None,
             consult_missed: None,
@@ -294,6 +307,7 @@ impl Cell {
         self.changed.calls.insert(id);
         self.lease(agent, Some(Lease::Talk(id)));
         self.event(Event::Connected { call: id, entry, queue, agent, leg });
+        self.holds_changed(id);
         true
     }
 }

@@ -39,8 +39,8 @@ impl Cell {
             }
             Stage::Talking(talk) => {
                 let together = together(call, talk);
-                for leg in &together {
-                    graph.hears.insert(*leg, others(*leg, &together));
+                for leg in present(talk) {
+                    graph.hears.insert(leg, others(leg, &together));
                 }
                 match together.contains(&call.leg) {
                     true => others(call.leg, &together),
@@ -73,17 +73,29 @@ impl Cell {
 
 /// Who hear each other in a conversation. A customer who is not among them hears music.
 fn together(call: &Call, talk: &Talk) -> Vec<LegId> {
-    let colleague = talk.consult.as_ref().and_then(|consult| consult.present());
-    let agent = (!talk.lost).then_some(talk.leg);
-    // A lost agent leaves the customer alone, unless somebody else is with them.
-    let is_heard = agent.is_some() || colleague.is_some_and(|joined| joined.conference);
+    let present = talk.consult.as_ref().and_then(|consult| consult.present());
+    let colleague = present.filter(|joined| !joined.held).map(|joined| joined.leg);
+    // A conference goes on without whoever holds at their telephone.
+    let is_away = talk.lost || talk.is_conference() && talk.holds.at_telephone;
+    let agent = (!is_away).then_some(talk.leg);
+    // Nobody leaves the customer alone in silence.
+    let is_heard = agent.is_some() || talk.is_conference() && colleague.is_some();
     let customer = (is_heard && talk.hold_since.is_none()).then_some(call.leg);
-    [customer, agent, colleague.map(|joined| joined.leg)].into_iter().flatten().collect()
+    [customer, agent, colleague].into_iter().flatten().collect()
 }
 
+/// The legs of agent and colleague that are there, also of one who holds.
+fn present(talk: &Talk) -> impl Iterator<Item = LegId> {
+    let colleague = talk.consult.as_ref().and_then(|consult| consult.present());
+    let agent = (!talk.lost).then_some(talk.leg);
+    [agent, colleague.map(|joined| joined.leg)].into_iter().flatten()
+}
+
+/// The others who are together with a leg; nobody for one that is not among them.
 fn others(leg: LegId, together: &[LegId]) -> Hears {
     let others: Vec<_> = together.iter().copied().filter(|other| *other != leg).collect();
-    if others.is_empty() { Hears::Silence } else { Hears::Legs(others) }
+    let is_in = others.len() < together.len();
+    if is_in && !others.is_empty() { Hears::Legs(others) } else { Hears::Silence }
 }
 
 fn hears(playing: Option<&Playing>) -> Option<Hears> {

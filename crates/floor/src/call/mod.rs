@@ -187,6 +187,21 @@ pub(crate) struct Holds {
     pub(crate) in_consult: bool,
 }
 
+impl Talk {
+    /// Whether the customer hears music: the agent wants it, or is not there and nobody else is. A
+    /// colleague in a conference stays with the customer while the agent's telephone holds.
+    pub(crate) fn holds_customer(&self) -> bool {
+        let Holds { by_command, at_telephone, in_consult } = self.holds;
+        by_command || in_consult || at_telephone && !self.is_conference()
+    }
+
+    /// Whether a colleague is there and the customer is let in.
+    pub(crate) fn is_conference(&self) -> bool {
+        let joined = self.consult.as_ref().and_then(|consult| consult.joined);
+        joined.is_some_and(|joined| joined.conference)
+    }
+}
+
 impl Cell {
     pub(crate) fn wait_mut(&mut self, call: CallId) -> Option<&mut Wait> {
         match &mut self.calls.get_mut(&call)?.stage {

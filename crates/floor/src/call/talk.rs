@@ -128,6 +128,7 @@ impl Cell {
         if talk.consult.is_some() || std::mem::replace(&mut talk.holds.by_command, true) {
             return Err(Refusal::WrongState);
         }
+        talk.consult_missed = None;
         self.holds_changed(call);
         Ok(())
     }
@@ -140,6 +141,7 @@ impl Cell {
         if !std::mem::take(&mut talk.holds.by_command) {
             return Err(Refusal::WrongState);
         }
+        talk.consult_missed = None;
         self.holds_changed(call);
         Ok(())
     }
@@ -147,10 +149,16 @@ impl Cell {
     /// An agent's telephone holds the conversation by its own key, or is back. A customer who holds
     /// holds nobody: what they play is heard.
     pub(crate) fn leg_held(&mut self, leg: LegId, is_held: bool) {
-        let Some(&LegOwner::Talk(call)) = self.legs.get(&leg) else { return };
-        if let Some(talk) = self.talk_mut(call) {
-            talk.holds.at_telephone = is_held;
-            self.holds_changed(call);
+        match self.legs.get(&leg) {
+            Some(&LegOwner::Talk(call)) => {
+                if let Some(talk) = self.talk_mut(call) {
+                    talk.holds.at_telephone = is_held;
+                    self.changed.calls.insert(call);
+                    self.holds_changed(call);
+                }
+            }
+            Some(&LegOwner::Consult(call)) => self.colleague_held(call, is_held),
+            _ => {}
         }
     }
 
@@ -158,7 +166,7 @@ impl Cell {
     pub(crate) fn holds_changed(&mut self, call: CallId) {
         let now = self.now;
         let Some(talk) = self.talk_mut(call) else { return };
-        let (agent, holds) = (talk.agent, talk.holds != Holds::default());
+        let (agent, holds) = (talk.agent, talk.holds_customer());
         if holds == talk.hold_since.is_some() {
             return;
         }

@@ -96,3 +96,45 @@ fn other_calls_are_passed_over() {
     story.end(4, id(51), model::event::CallOutcome::LeftInFlow);
     assert_eq!(ladder(&story.events), alone);
 }
+
+#[test]
+fn a_colleague_who_is_asked_in_has_a_lane_and_gets_the_customer() {
+    use SegmentKind::{Consult, Hold, Offered, Talking};
+    let (call, consult, ann, bob) = (id(50), id(90), id(60), id(61));
+    let mut story = Story::new(1);
+    story.start(0, call);
+    story.connect(10, call, 70, ann);
+    story.add(20, Event::ConsultStarted { call, consult, agent: ann, colleague: bob });
+    story.add(20, Event::HoldStarted { call, agent: ann });
+    story.add(25, Event::ConsultJoined { call, consult, colleague: bob, leg: id(104) });
+    story.add(30, Event::HoldEnded { call, agent: ann });
+    story.add(30, Event::ConferenceStarted { call, consult });
+    story.add(40, Event::ConferenceEnded { call, consult });
+    let outcome = ConsultOutcome::HandedOver;
+    story.add(40, Event::ConsultEnded { call, consult, agent: ann, colleague: bob, outcome });
+    story.disconnect(40, call, ann);
+    story.connect(40, call, 70, bob);
+    story.disconnect(60, call, bob);
+    let drawn = ladder(&story.events).unwrap();
+    let far = Some(Detail::Leg(LegCause::FarHangup));
+    assert_eq!(
+        rows(&drawn.lanes[3]),
+        [
+            (Talking, 10, Some(20), None),
+            (Hold, 20, Some(30), None),
+            (Talking, 30, Some(40), far.clone()),
+        ]
+    );
+    assert_eq!(drawn.lanes[4].actor, Actor::Agent(bob));
+    assert_eq!(
+        rows(&drawn.lanes[4]),
+        [
+            (Offered, 20, Some(25), Some(Detail::Offer(OfferOutcome::Accepted))),
+            (Consult, 25, Some(30), None),
+            (Talking, 30, Some(40), Some(Detail::Consult(outcome))),
+            (Talking, 40, Some(60), far),
+        ]
+    );
+    let mark = Mark { at: at(40), kind: MarkKind::HandedOver(bob) };
+    assert_eq!(drawn.marks, [mark]);
+}

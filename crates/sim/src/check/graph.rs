@@ -54,7 +54,8 @@ impl Check for WhoHearsWhom {
             };
             let talk = ledger.talks.iter().find(|(_, talk)| talk.call == *call);
             let consult = ledger.consult_in(*call);
-            heard(*call, open.leg, graph, talk.map(|(_, talk)| talk), consult)?;
+            let held = &ledger.held;
+            heard(*call, (open.leg, held), graph, talk.map(|(_, talk)| talk), consult)?;
         }
         for (agent, talk) in &ledger.talks {
             ensure(self.graphs.contains_key(&talk.call), || format!("{agent:?} talks unheard"))?;
@@ -112,15 +113,19 @@ impl WhoHearsWhom {
 /// Who talks is heard by all who talk with them, and by nobody else.
 fn heard(
     call: CallId,
-    customer: LegId,
+    (customer, held): (LegId, &BTreeSet<LegId>),
     graph: &Graph,
     talk: Option<&OpenTalk>,
     consult: Option<&OpenConsult>,
 ) -> Verdict {
-    let agent = talk.filter(|talk| talk.lost.is_none()).map(|talk| talk.leg);
+    let three = consult.is_some_and(|consult| consult.conference);
+    // In a conference a telephone that holds takes itself out, alone it takes the customer out.
+    let agent = talk.filter(|talk| talk.lost.is_none() && !(three && held.contains(&talk.leg)));
+    let agent = agent.map(|talk| talk.leg);
     let colleague = consult.filter(|consult| consult.lost.is_none()).and_then(|c| c.leg);
-    let with_colleague = colleague.is_some() && consult.is_some_and(|c| c.conference);
-    let is_in = talk.is_some_and(|talk| !talk.hold) && (agent.is_some() || with_colleague);
+    let colleague = colleague.filter(|leg| !held.contains(leg));
+    let is_company = agent.is_some() || three && colleague.is_some();
+    let is_in = is_company && talk.is_some_and(|talk| !talk.hold);
     let together: BTreeSet<LegId> =
         [is_in.then_some(customer), agent, colleague].into_iter().flatten().collect();
     for (leg, hears) in &graph.hears {

@@ -46,6 +46,8 @@ pub struct Ledger {
     pub devices: BTreeMap<AgentId, LegId>,
     /// Telephones that are registered, as the cell was told.
     pub phones: BTreeSet<DeviceId>,
+    /// Telephones that hold with their own key, as the cell was told.
+    pub held: BTreeSet<LegId>,
     /// Offers that ended without the contact being taken, by wait and agent.
     pub refused: BTreeMap<(QueueEntryId, AgentId), (OfferOutcome, Timestamp)>,
     /// When the house last could not ring an agent's telephone.
@@ -72,6 +74,7 @@ impl Ledger {
             states: BTreeMap::new(),
             devices: BTreeMap::new(),
             phones: BTreeSet::new(),
+            held: BTreeSet::new(),
             refused: BTreeMap::new(),
             rests: BTreeMap::new(),
             clips: BTreeSet::new(),
@@ -136,6 +139,12 @@ impl Ledger {
             }
             Input::DeviceDown { agent, leg } if self.devices.get(agent) == Some(leg) => {
                 self.devices.remove(agent);
+            }
+            Input::LegHeld { leg, is_held: true } => {
+                self.held.insert(*leg);
+            }
+            Input::LegHeld { leg, is_held: false } => {
+                self.held.remove(leg);
             }
             // A telephone that fails in conversation counts as missed.
             Input::LegEnded { leg, cause } if is_of_the_telephone(*cause) => {

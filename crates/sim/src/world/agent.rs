@@ -289,6 +289,12 @@ impl World {
                 _ => LegCause::FarHangup,
             };
             self.plan(2 * length_ms, colleague, Act::PutDown(leg, cause));
+            if self.chance(self.scenario.people.hold) {
+                for is_held in [true, false] {
+                    let at = self.soon(length_ms);
+                    self.agenda.add(at, Happening::Tell(Input::LegHeld { leg, is_held }));
+                }
+            }
             return;
         }
         let (close, reload) = (self.scenario.people.close_tab, self.scenario.people.reload);

@@ -238,7 +238,7 @@ impl Write {
         for account in &self.phone_secrets {
             let PhoneAccount { device, username, ha1 } = account;
             sqlx::query(
-                "INSERT INTO phone (tenant_id, device_id, username, digest, ha1, made_at)
+                "INSERT INTO phone (tenant_id, device_id, username, digest, sealed, made_at)
                  VALUES ($1, $2, $3, $4, $5, $6)",
             )
             .bind(self.tenant.as_str())

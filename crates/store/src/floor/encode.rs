@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::event::{Event, OfferOutcome};
+use model::event::{ConsultOutcome, Event, OfferOutcome};
 use model::{AgentId, TenantId};
 use serde::Serialize;
 
@@ -51,15 +51,20 @@ impl Encoded {
     }
 }
 
-/// The agent whose contact this event ended: a conversation, or an offer that was declined or not
-/// answered. An agent's calls are found by these alone, and then whole; an index entry for each of
-/// their events would cost each commit a page per agent.
+/// The agent whose contact this event ended: a conversation, or an offer or a question of a
+/// colleague that was declined or not answered. An agent's calls are found by these alone, and then
+/// whole; an index entry for each of their events would cost each commit a page per agent.
 fn contact_of(event: &Event) -> Option<AgentId> {
     match event {
         Event::Disconnected { agent, .. }
         | Event::OfferEnded {
             agent,
             outcome: OfferOutcome::NoAnswer | OfferOutcome::Declined,
+            ..
+        }
+        | Event::ConsultEnded {
+            colleague: agent,
+            outcome: ConsultOutcome::NoAnswer | ConsultOutcome::Declined,
             ..
         } => Some(*agent),
         _ => None,

@@ -104,7 +104,10 @@ async fn a_digest_lies_sealed_and_opens_with_its_key_at_its_place() {
     store.close().await;
     let rows = || async {
         let mut conn = SqliteConnection::connect(&file).await.unwrap();
-        sqlx::query_scalar::<_, String>("SELECT ha1 FROM phone").fetch_all(&mut conn).await.unwrap()
+        sqlx::query_scalar::<_, String>("SELECT sealed FROM phone")
+            .fetch_all(&mut conn)
+            .await
+            .unwrap()
     };
     let [sealed] = &rows().await[..] else { panic!("one") };
     assert!(sealed.starts_with("sealed:") && !sealed.contains(&plain), "{sealed}");
@@ -129,11 +132,13 @@ async fn a_digest_lies_sealed_and_opens_with_its_key_at_its_place() {
     moved.close().await;
 
     // A row of a build that did not seal.
-    let update = "UPDATE phone SET ha1 = $1, username = $2";
+    let update = "UPDATE phone SET sealed = $1, username = $2";
     let query = sqlx::query(update).bind(&plain).bind(account.username.as_str());
     query.execute(&mut conn).await.unwrap();
     conn.close().await.unwrap();
     let upgraded = Store::open(dir.path(), &key).await.unwrap();
+    assert_eq!(upgraded.system(house.tenant).phones().await.unwrap(), []);
+    upgraded.seal_phones().await.unwrap();
     let kept = upgraded.system(house.tenant).phones().await.unwrap();
     assert_eq!(kept, std::slice::from_ref(account));
     upgraded.close().await;

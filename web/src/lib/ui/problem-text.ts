@@ -6,6 +6,7 @@ const TEXTS: Record<string, () => string> = {
   not_found: m.problem_not_found,
   offer_gone: m.problem_offer_gone,
   wrong_state: m.problem_wrong_state,
+  not_free: m.problem_not_free,
   no_device: m.problem_no_device,
   no_phone: m.problem_no_phone,
   unknown_choice: m.problem_unknown_choice,

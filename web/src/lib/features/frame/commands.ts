@@ -52,7 +52,8 @@ function contactCommands(): CommandItem[] {
   const items: CommandItem[] = [];
   if (me?.offer) {
     if (!desk.isSip) items.push({ id: 'accept', group, word: m.accept(), icon: icon(Phone), kbd: 'F8', run: () => void desk.accept() });
-    for (const { code, word } of DECLINE_REASONS) {
+    if (me.offer.asked_by) items.push({ id: 'decline', group, word: m.decline(), icon: icon(PhoneMissed), run: () => void desk.decline('other') });
+    else for (const { code, word } of DECLINE_REASONS) {
       items.push({ id: `decline-${code}`, group, word: `${m.decline()}: ${word()}`, icon: icon(PhoneMissed), run: () => void desk.decline(code) });
     }
   }

@@ -59,10 +59,7 @@ impl Cell {
         id: CallId,
         colleague: AgentId,
     ) -> Result<(), Refusal> {
-        let talk = self.own_talk(agent, id)?;
-        if talk.lost {
-            return Err(Refusal::NoDevice);
-        }
+        let talk = self.heard_talk(agent, id)?;
         if talk.consult.is_some() {
             return Err(Refusal::WrongState);
         }
@@ -238,10 +235,7 @@ impl Cell {
 
     /// Lets the customer in, or takes them out again.
     pub(crate) fn confer(&mut self, agent: AgentId, id: CallId, all: bool) -> Result<(), Refusal> {
-        let talk = self.own_talk(agent, id)?;
-        if talk.lost {
-            return Err(Refusal::NoDevice);
-        }
+        let talk = self.heard_talk(agent, id)?;
         let consult = talk.consult.as_deref_mut().ok_or(Refusal::WrongState)?;
         let (name, colleague) = (consult.id, consult.colleague);
         let joined =

@@ -121,10 +121,7 @@ impl Cell {
 
     pub(crate) fn hold(&mut self, agent: AgentId, call: CallId) -> Result<(), Refusal> {
         self.stumble(Fault::Hold, call);
-        let talk = self.own_talk(agent, call)?;
-        if talk.lost {
-            return Err(Refusal::NoDevice);
-        }
+        let talk = self.heard_talk(agent, call)?;
         if talk.consult.is_some() || std::mem::replace(&mut talk.holds.by_command, true) {
             return Err(Refusal::WrongState);
         }
@@ -134,10 +131,7 @@ impl Cell {
     }
 
     pub(crate) fn resume(&mut self, agent: AgentId, call: CallId) -> Result<(), Refusal> {
-        let talk = self.own_talk(agent, call)?;
-        if talk.lost {
-            return Err(Refusal::NoDevice);
-        }
+        let talk = self.heard_talk(agent, call)?;
         if !std::mem::take(&mut talk.holds.by_command) {
             return Err(Refusal::WrongState);
         }
@@ -189,6 +183,16 @@ impl Cell {
         self.own_talk(agent, call)?;
         self.end_call(call, LegCause::Hangup, By::House);
         Ok(())
+    }
+
+    /// A conversation of the agent's, whose telephone is there.
+    pub(crate) fn heard_talk(
+        &mut self,
+        agent: AgentId,
+        call: CallId,
+    ) -> Result<&mut Talk, Refusal> {
+        let talk = self.own_talk(agent, call)?;
+        if talk.lost { Err(Refusal::NoDevice) } else { Ok(talk) }
     }
 
     pub(crate) fn own_talk(&mut self, agent: AgentId, call: CallId) -> Result<&mut Talk, Refusal> {

@@ -18,10 +18,7 @@ impl Cell {
         id: CallId,
         to: QueueId,
     ) -> Result<(), Refusal> {
-        let talk = self.own_talk(agent, id)?;
-        if talk.lost {
-            return Err(Refusal::NoDevice);
-        }
+        let talk = self.heard_talk(agent, id)?;
         if talk.consult.is_some() {
             return Err(Refusal::WrongState);
         }

@@ -126,6 +126,8 @@ pub const DEVICE_GRACE_MS: i64 = 30_000;
 /// Time a colleague rings who is asked into a conversation whose queue is gone, in milliseconds;
 /// otherwise it is the queue's ring time.
 pub const CONSULT_RING_MS: i64 = 20_000;
+/// Colleagues that an agent is shown to ask one of, those who are free first.
+pub const COLLEAGUES_MAX: usize = 500;
 /// Longest wrap-up, in milliseconds, extensions included.
 pub const WRAP_UP_MS_MAX: i64 = 3_600_000;
 /// Longest time a call may live, in milliseconds. What is older is a fault and is ended.

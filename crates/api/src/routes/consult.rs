@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use model::event::AgentState;
 use model::input::Command;
-use model::{AgentId, CallId, Refusal, Topic};
+use model::{AgentId, CallId, Refusal, Topic, limits};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -30,7 +30,7 @@ pub(crate) struct ConsultBody {
 /// Those whom an agent can ask.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Colleagues {
-    /// By name.
+    /// Those who can be asked first, then by name; at most 500.
     items: Vec<Colleague>,
 }
 
@@ -82,7 +82,8 @@ pub(crate) async fn list(
             }
         })
         .collect();
-    items.sort_by(|a, b| a.name.cmp(&b.name));
+    items.sort_by(|a, b| (!a.free, &a.name).cmp(&(!b.free, &b.name)));
+    items.truncate(limits::COLLEAGUES_MAX);
     Ok(Json(Colleagues { items }))
 }
 

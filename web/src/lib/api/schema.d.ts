@@ -1108,7 +1108,7 @@ export interface components {
         };
         /** @description Those whom an agent can ask. */
         Colleagues: {
-            /** @description By name. */
+            /** @description Those who can be asked first, then by name; at most 500. */
             items: components["schemas"]["Colleague"][];
         };
         /** @description The company. */

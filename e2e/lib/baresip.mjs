@@ -101,6 +101,7 @@ export class Telephone {
 
   static async #start(house, { user, at, over, code, account }) {
     const telephone = new Telephone();
+    telephone.at = at;
     telephone.folder = join(house.folder, `telephone-${user}`);
     telephone.program = start(telephone.folder, { user, at, over, code, account });
     await telephone.says(/baresip is ready/);
@@ -124,6 +125,20 @@ export class Telephone {
 
   hangUp() {
     this.program.write('/hangup');
+  }
+
+  /** Calls the house, until that hangs up; gives the codes that were heard. */
+  async dials(code) {
+    const before = new Set(recordings(this.folder));
+    const ends = () => this.lines.filter((line) => /: session closed|: Call with .* terminated/.test(line)).length;
+    const ended = ends();
+    this.program.write(`/dial sip:${code}@${this.at}`);
+    await until(`baresip: the call to ${code} is over`, () => ends() > ended);
+    const file = recordings(this.folder).find((name) => !before.has(name) && name.endsWith('-dec.wav'));
+    if (!file) return [];
+    const bytes = readFileSync(file);
+    bytes.writeUInt32LE(bytes.length - HEADER_BYTES, HEADER_BYTES - 4);
+    return (await hear(this.folder, channels(bytes).channels[0])).codes;
   }
 
   /** Holds by its own key, or is back. */

@@ -11,9 +11,10 @@ export class Seat {
 
   /**
    * Somebody who takes the calls of a house, or of a twin of it, at the telephone of an address, or
-   * without one at a telephone that registers. Signed in, not ready. The name is nobody's yet.
+   * without one at a telephone that registers. Their shift has begun, if so wished, and they are not
+   * ready. The name is nobody's yet.
    */
-  static async take(house, name, address) {
+  static async take(house, name, address, { begins = true } = {}) {
     const { items } = await house.get('/api/v1/queues');
     const queue = items.find((one) => one.name === QUEUE).id;
     const mail = `${name.toLowerCase()}@telephone.example`;
@@ -23,7 +24,7 @@ export class Seat {
     const person = await house.signIn(mail, PASSWORD);
     const live = await Live.watch(person, ['me', `queue:${queue}`]);
     const seat = Object.assign(new Seat(), { id, name, person, live, queue });
-    await seat.#command('sign-in');
+    if (begins) await seat.#command('sign-in');
     return seat;
   }
 

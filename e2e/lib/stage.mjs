@@ -51,8 +51,8 @@ export class Stage {
   }
 
   /** An agent without a page, at the telephone of an address. `house` may be a twin. */
-  async seat(name, address, house = this.#house) {
-    const seat = await Seat.take(house, name, address);
+  async seat(name, address, { house = this.#house, begins } = {}) {
+    const seat = await Seat.take(house, name, address, { begins });
     this.also(seat);
     return seat;
   }

@@ -1,8 +1,10 @@
 // Agents at SIP telephones: two legs of SIP, no page. One telephone is baresip, of another make.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { delays, of } from '../lib/audio.mjs';
 import { Telephone, noBaresip } from '../lib/baresip.mjs';
+import { chirps } from '../lib/house.mjs';
 import { assertLength, waitBegan } from '../lib/record.mjs';
 import { CODES, PERIOD_MS, TELLING, said } from '../lib/voice.mjs';
 import { pause, until } from '../lib/wait.mjs';
@@ -233,10 +235,49 @@ async function outlivesACrash(stage, say) {
   await served();
 }
 
+/** A whole shift by telephone: no page, no click. */
+async function byTelephoneAlone(stage) {
+  const house = await stage.house({ first: 'notice', wrap_up_ms: 60_000 });
+  // What the house says to whoever is ready, in a voice that is known.
+  const ready = await chirps(house.folder, CODES.other, 0.6, 8_000);
+  await house.request('PUT', '/api/v1/prompts/phone_ready/en', readFileSync(ready), { type: 'audio/wav' });
+  const ann = await stage.seat('Ann', null, { begins: false });
+  const account = await house.request('POST', `/api/v1/users/${ann.id}/phone-secret`, { digest: 'md5' });
+  const telephone = await Telephone.registering(house, account, CODES.page);
+  stage.also(telephone);
+  await until('it is registered', async () => /^antiphon_sip_phones 1$/m.test(await (await fetch(`${house.http}/metrics`)).text()));
+  await ann.shows('signed_out');
+  assert.deepEqual(await telephone.dials('*61'), [CODES.other], 'the house says so');
+  await ann.shows('ready');
+
+  const caller = stage.caller({ keys: '' });
+  await ann.shows('talking');
+  await pause(SHORT_MS);
+  telephone.hangUp();
+  const diary = await caller.over();
+  assert(diary.heard.includes(CODES.page), 'the caller hears the agent');
+  assert.equal((await recordOf(house, caller)).agent.name, 'Ann');
+
+  // Done with the wrap-up, a break, and home.
+  await ann.shows('wrap_up');
+  await telephone.dials('*61');
+  await ann.shows('ready');
+  await telephone.dials('*62');
+  await ann.shows('break');
+  await telephone.dials('*63');
+  await ann.shows('signed_out');
+
+  // A number of the company is called as customers do, and nothing else can be called.
+  await telephone.dials('*99');
+  await telephone.says(/404 Not Found/);
+  assert.equal((await house.calls()).length, 1, 'calls to the house are no calls of customers');
+}
+
 export const tests = [
   { name: 'agents at SIP telephones', deadline_s: 90, skip: noBaresip, run: twoTelephones },
   { name: "an agent's telephone registers", deadline_s: 90, skip: noBaresip, run: registers },
   { name: 'telephones over TCP and TLS', deadline_s: 90, skip: noBaresip, run: overConnections },
+  { name: 'a shift by telephone alone', deadline_s: 90, skip: noBaresip, run: byTelephoneAlone },
   { name: 'a telephone is rung after a crash of the house', deadline_s: 90, skip: noBaresip, run: outlivesACrash },
   { name: "an agent's SIP telephone is not answered", deadline_s: 60, run: notAnswered }
 ];

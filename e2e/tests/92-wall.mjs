@@ -60,8 +60,8 @@ async function routesOf(house) {
 async function atWork(stage, house, { names, more, number }) {
   const talker = await stage.telephones('--chirp', String(CODES.other));
   const silent = await stage.telephones('--never');
-  const talks = await stage.seat(names[0], talker.addresses[0], house);
-  const rings = await stage.seat(names[1], silent.addresses[0], house);
+  const talks = await stage.seat(names[0], talker.addresses[0], { house });
+  const rings = await stage.seat(names[1], silent.addresses[0], { house });
   await talks.ready();
   const callers = [stage.caller({ keys: '', more })];
   const { call } = await talks.live.sees('me', (me) => me.call?.recording && me.call);

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::agent::{AgentSlot, Lease};
 use crate::call::{By, Call};
+use crate::errand::Errand;
 use crate::fault::Fault;
 use crate::live::Live;
 use crate::mutation::Mutation;
@@ -37,6 +38,8 @@ pub(crate) enum LegOwner {
     Talk(CallId),
     /// The telephone of a colleague who was asked in, ringing or talking.
     Consult(CallId),
+    /// An agent's telephone that calls the house itself.
+    Errand(CallId),
     /// The page of an agent.
     Page(AgentId),
 }
@@ -62,6 +65,9 @@ pub struct Cell {
     /// Telephones that are registered.
     #[serde(default)]
     pub(crate) phones: BTreeSet<DeviceId>,
+    /// Calls of agents' telephones to the house itself, by what names their graphs.
+    #[serde(default)]
+    pub(crate) errands: BTreeMap<CallId, Errand>,
     /// Whose telephone the house could not ring a moment ago: ready, and offered nothing.
     #[serde(default)]
     pub(crate) resting: BTreeSet<AgentId>,
@@ -95,6 +101,7 @@ impl Cell {
             offers_gone: VecDeque::new(),
             agents: BTreeMap::new(),
             phones: BTreeSet::new(),
+            errands: BTreeMap::new(),
             resting: BTreeSet::new(),
             lines: BTreeMap::new(),
             legs: BTreeMap::new(),
@@ -162,7 +169,10 @@ impl Cell {
     #[must_use]
     pub fn call_of_leg(&self, leg: LegId) -> Option<CallId> {
         match *self.legs.get(&leg)? {
-            LegOwner::Customer(call) | LegOwner::Talk(call) | LegOwner::Consult(call) => Some(call),
+            LegOwner::Customer(call)
+            | LegOwner::Talk(call)
+            | LegOwner::Consult(call)
+            | LegOwner::Errand(call) => Some(call),
             LegOwner::Offer(offer) => self.offers.get(&offer).map(|offer| offer.call),
             LegOwner::Page(agent) => match self.lease_of(agent) {
                 Some(&(Lease::Talk(call) | Lease::Consult(call))) => Some(call),
@@ -177,6 +187,9 @@ impl Cell {
             Input::Wake => self.wake(),
             Input::CallOffered { leg, caller, party, dialled } => {
                 self.call_offered(leg, caller, party, dialled);
+            }
+            Input::PhoneDialled { leg, device, dialled } => {
+                self.phone_dialled(leg, device, &dialled);
             }
             Input::LegUp { leg } => self.leg_up(leg),
             Input::LegEnded { leg, cause } => self.leg_ended(leg, cause),
@@ -249,7 +262,10 @@ impl Cell {
             Reason::Exclusion(entry, _) | Reason::LongestWait(entry) => {
                 self.entries.get(&entry).copied()
             }
-            Reason::Flow(call) | Reason::CallAge(call) | Reason::Consult(call) => Some(call),
+            Reason::Flow(call)
+            | Reason::CallAge(call)
+            | Reason::Consult(call)
+            | Reason::Errand(call) => Some(call),
             Reason::DeviceGrace(agent) => match self.lease_of(agent) {
                 Some(&(Lease::Talk(call) | Lease::Consult(call))) => Some(call),
                 _ => None,
@@ -271,6 +287,7 @@ impl Cell {
             }
             Reason::Flow(call) => self.flow_timer(call),
             Reason::Consult(call) => self.consult_rang_out(call),
+            Reason::Errand(call) => self.end_errand(call, LegCause::Hangup),
             Reason::DeviceGrace(agent) => self.device_grace_over(agent),
             Reason::WrapUp(agent) => self.end_wrap_up(agent, None, None),
             Reason::CallAge(call) => self.end_call(call, LegCause::InternalError, By::House),

@@ -9,6 +9,7 @@ mod call;
 mod cell;
 mod command;
 mod configure;
+mod errand;
 mod fault;
 pub mod flow;
 mod live;

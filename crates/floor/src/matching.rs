@@ -7,6 +7,8 @@
 //! priority, then longer wait, in one queue and across queues) goes to the agent of its queue who
 //! has been ready longest, and again until nothing is left.
 
+use std::collections::BTreeSet;
+
 use model::{AgentId, QueueEntryId, QueueId, Timestamp};
 
 use crate::agent::Standing;
@@ -72,8 +74,7 @@ impl Cell {
         if !class.waiting.contains(&wait.place) {
             return None;
         }
-        let is_out =
-            |agent: &AgentId| wait.excluded.contains(agent) || self.resting.contains(agent);
+        let is_out = |agent: &AgentId| wait.excluded.contains(agent) || self.is_spared(*agent);
         let is_free = |turn: &&Turn| !is_out(&turn.1);
         let chosen = if self.mutated(Mutation::WrongTieBreak) {
             class.ready.iter().rev().find(is_free)
@@ -81,8 +82,9 @@ impl Cell {
             class.ready.iter().find(is_free)
         };
         let &(ready_since, agent) = chosen?;
-        let out = wait.excluded.union(&self.resting);
-        let out = out.filter(|agent| self.is_ready_in(class, **agent)).count();
+        let out = wait.excluded.iter().chain(&self.resting).copied().chain(self.on_errands());
+        let out: BTreeSet<AgentId> = out.filter(|agent| self.is_ready_in(class, *agent)).collect();
+        let out = out.len();
         let eligible = u32::try_from(class.ready.len() - out).unwrap_or(u32::MAX);
         Some(Pair { place: wait.place, queue: wait.queue, agent, ready_since, eligible })
     }
@@ -96,7 +98,7 @@ impl Cell {
     fn place_for_agent(&self, agent: AgentId) -> Option<Place> {
         let config = self.config.agents.get(&agent)?;
         let is_ready = matches!(self.agents.get(&agent)?.standing, Standing::Ready(_));
-        if !is_ready || self.resting.contains(&agent) {
+        if !is_ready || self.is_spared(agent) {
             return None;
         }
         let is_free = |place: &&Place| {

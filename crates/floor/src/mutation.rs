@@ -49,11 +49,13 @@ pub enum Mutation {
     UnsavedIntent,
     /// The end of a consultation leaves the colleague's lease in place.
     StuckColleague,
+    /// A telephone that is on an errand is rung.
+    RungOnErrand,
 }
 
 impl Mutation {
     /// Every fault, in a fixed order.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::LostRingTimer,
         Self::LostWrapUpTimer,
         Self::DoubleOffer,
@@ -74,6 +76,7 @@ impl Mutation {
         Self::ForgottenLeg,
         Self::UnsavedIntent,
         Self::StuckColleague,
+        Self::RungOnErrand,
     ];
 }
 

@@ -23,6 +23,8 @@ pub enum Reason {
     Flow(CallId),
     /// A colleague who is asked in has rung for long enough.
     Consult(CallId),
+    /// A telephone's call to the house itself is over, whatever it hears.
+    Errand(CallId),
     /// The page of the talking agent did not come back.
     DeviceGrace(AgentId),
     /// The wrap-up is over.

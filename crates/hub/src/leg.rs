@@ -6,7 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use model::Input;
-use model::id::{LegId, PartyId};
+use model::id::{DeviceId, LegId, PartyId};
 use model::media::{Direction, MediaCommand, MediaDesc, MediaFault, Peer};
 use model::number::DialString;
 use model::sip::{Callee, Caller, LegCause, SipCommand, SipEvent};
@@ -53,11 +53,20 @@ struct Change {
     source: IpAddr,
 }
 
+/// Who calls.
+#[derive(Debug, Clone)]
+pub(crate) enum From {
+    /// A customer.
+    Customer { party: PartyId, number: Option<DialString> },
+    /// An agent's telephone, and it wants the house and no number of the company.
+    Telephone(DeviceId),
+}
+
 #[derive(Debug)]
 enum State {
-    /// A customer's INVITE waits for its port.
-    Arriving { dialled: DialString, caller: Option<DialString>, party: PartyId },
-    /// The cell knows the customer; not answered yet.
+    /// An INVITE waits for its port.
+    Arriving { dialled: DialString, from: From },
+    /// The cell knows of it; not answered yet.
     Offered,
     /// Our 200 is out; `late` when it carried the offer.
     Answered,
@@ -72,16 +81,15 @@ enum State {
 }
 
 impl Leg {
-    /// A customer's leg, just arrived.
+    /// The leg of whoever calls, just arrived.
     pub(crate) fn incoming(
         leg: LegId,
-        party: PartyId,
+        from: From,
         dialled: DialString,
-        caller: Option<DialString>,
         offer: Option<MediaDesc>,
         source: IpAddr,
     ) -> (Self, Vec<LegOutput>) {
-        let state = State::Arriving { dialled, caller, party };
+        let state = State::Arriving { dialled, from };
         let remote = offer.map(|desc| Peer { desc, signalled_from: Some(source) });
         let prepare = MediaCommand::Prepare { leg, remote };
         (Self::new(leg, state, source), vec![LegOutput::Media(prepare)])
@@ -118,9 +126,12 @@ impl Leg {
         self.local = Some(local.clone());
         let leg = self.leg;
         match std::mem::replace(&mut self.state, State::Offered) {
-            State::Arriving { dialled, caller, party } => {
-                vec![LegOutput::Cell(Input::CallOffered { leg, caller, party, dialled })]
-            }
+            State::Arriving { dialled, from } => vec![LegOutput::Cell(match from {
+                From::Customer { party, number: caller } => {
+                    Input::CallOffered { leg, caller, party, dialled }
+                }
+                From::Telephone(device) => Input::PhoneDialled { leg, device, dialled },
+            })],
             State::Preparing { callee, caller } => {
                 self.state = State::Dialling;
                 vec![LegOutput::Sip(SipCommand::Dial { leg, callee, caller, local })]
@@ -155,7 +166,7 @@ impl Leg {
         }
     }
 
-    /// The cell answers the customer.
+    /// The cell answers whoever calls.
     pub(crate) fn answer(&mut self) -> Vec<LegOutput> {
         match (&self.state, &self.local) {
             (State::Offered, Some(local)) => {
@@ -167,7 +178,7 @@ impl Leg {
         }
     }
 
-    /// The cell refuses the customer.
+    /// The cell refuses whoever calls.
     pub(crate) fn refuse(&mut self, status: u16) -> Vec<LegOutput> {
         let retry_after_s = (status == 503).then_some(5);
         self.state = State::Ending;
@@ -366,9 +377,10 @@ mod tests {
 
     fn arrived() -> Leg {
         let party = IdMint::new(2).mint(Timestamp::from_micros(1));
+        let from = From::Customer { party, number: None };
         let dialled: DialString = "100".parse().expect("dialable");
         let offer = Some(desc(Direction::SendRecv, &[Codec::Pcmu]));
-        let (leg, outputs) = Leg::incoming(leg_id(), party, dialled, None, offer, FROM.ip());
+        let (leg, outputs) = Leg::incoming(leg_id(), from, dialled, offer, FROM.ip());
         let [LegOutput::Media(MediaCommand::Prepare { remote: Some(remote), .. })] = &outputs[..]
         else {
             panic!("{outputs:?}")

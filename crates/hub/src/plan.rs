@@ -48,11 +48,15 @@ impl NumberPlan {
             Some(named) => *named,
             None => claims.first()?.0,
         };
+        Some((tenant, self.find_of(tenant, dialled)?))
+    }
+
+    /// The number as that tenant's configuration spells it, if it is one of theirs.
+    #[must_use]
+    pub fn find_of(&self, tenant: TenantId, dialled: &DialString) -> Option<&DialString> {
+        let claims = self.claims.get(bare(dialled))?;
         let own = || claims.iter().filter(|(of, _)| *of == tenant).map(|(_, number)| number);
-        own()
-            .find(|number| *number == dialled)
-            .or_else(|| own().next())
-            .map(|found| (tenant, found))
+        own().find(|number| *number == dialled).or_else(|| own().next())
     }
 }
 

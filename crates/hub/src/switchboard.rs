@@ -27,7 +27,7 @@ use crate::caught::Caught;
 use crate::clock::HouseClock;
 use crate::contacts::Known;
 use crate::keyboard::Keyboards;
-use crate::leg::{Leg, LegOutput};
+use crate::leg::{From, Leg, LegOutput};
 use crate::mailbox::{Mailbox, Message};
 use crate::plan::NumberPlan;
 
@@ -123,6 +123,10 @@ enum Ending {
     Sip(SipCommand),
     Media(MediaCommand),
 }
+
+/// Whose call it is, the telephone that wants the house itself, and the number as the cell knows
+/// it; or status and Retry-After.
+type Wanted = Result<(TenantId, Option<DeviceId>, DialString), (u16, Option<u32>)>;
 
 /// The three streams the switchboard listens to.
 pub(crate) struct Streams {
@@ -396,7 +400,7 @@ impl Switchboard {
         if let Input::Digit { leg, digit } = input {
             return self.key(tenant, leg, digit);
         }
-        if !matches!(input, Input::CallOffered { .. }) {
+        if !matches!(input, Input::CallOffered { .. } | Input::PhoneDialled { .. }) {
             self.tell(tenant, input);
             return;
         }
@@ -420,10 +424,18 @@ impl Switchboard {
     }
 
     fn sip(&mut self, event: SipEvent) {
-        if let SipEvent::Incoming { leg, caller, dialled, domain, offer, source, .. } = event {
-            match self.whose(domain.as_ref(), &dialled) {
-                Ok((tenant, dialled)) => {
-                    self.arrive(leg, tenant, (caller, dialled), offer, source.ip());
+        if let SipEvent::Incoming {
+            leg, caller, dialled, domain, offer, source, telephone, ..
+        } = event
+        {
+            let whose = match telephone {
+                None => self.whose(domain.as_ref(), &dialled),
+                Some((tenant, device)) => self.wanted_by(tenant, device, &dialled),
+            };
+            match whose {
+                Ok((tenant, device, dialled)) => {
+                    let from = self.caller(leg, device, caller);
+                    self.arrive(leg, tenant, (from, dialled), offer, source.ip());
                 }
                 Err((status, retry_after_s)) => {
                     self.signal(SipCommand::Reject { leg, status, retry_after_s });
@@ -456,27 +468,41 @@ impl Switchboard {
         &mut self,
         leg: LegId,
         tenant: TenantId,
-        (caller, dialled): (Caller, DialString),
+        (from, dialled): (From, DialString),
         offer: Option<MediaDesc>,
         source: IpAddr,
     ) {
-        let party: PartyId = self.mint.mint(self.clock.now());
-        let number = caller.number.clone();
-        self.callers.insert(leg, (party, caller));
-        let (machine, outputs) = Leg::incoming(leg, party, dialled, number, offer, source);
+        let (machine, outputs) = Leg::incoming(leg, from, dialled, offer, source);
         self.legs.insert(leg, (tenant, machine));
         self.carry_out(tenant, leg, outputs);
     }
 
+    /// Who calls, as its cell is told. What shows of a customer is kept for the cell's rows.
+    fn caller(&mut self, leg: LegId, device: Option<DeviceId>, caller: Caller) -> From {
+        if let Some(device) = device {
+            return From::Telephone(device);
+        }
+        let party: PartyId = self.mint.mint(self.clock.now());
+        let number = caller.number.clone();
+        self.callers.insert(leg, (party, caller));
+        From::Customer { party, number }
+    }
+
     /// Whose call it is and the number as its cell knows it, or the refusal.
-    fn whose(
-        &self,
-        domain: Option<&Domain>,
-        dialled: &DialString,
-    ) -> Result<(TenantId, DialString), (u16, Option<u32>)> {
+    fn whose(&self, domain: Option<&Domain>, dialled: &DialString) -> Wanted {
         let plan = self.numbers.as_ref().ok_or((503, Some(PLAN_RETRY_S)))?;
         let (tenant, number) = plan.find(domain, dialled).ok_or((404, None))?;
-        Ok((tenant, number.clone()))
+        Ok((tenant, None, number.clone()))
+    }
+
+    /// What an agent's telephone wants: a number of its own company, which it calls as a customer
+    /// does, or the house.
+    fn wanted_by(&self, tenant: TenantId, device: DeviceId, dialled: &DialString) -> Wanted {
+        let plan = self.numbers.as_ref().ok_or((503, Some(PLAN_RETRY_S)))?;
+        Ok(match plan.find_of(tenant, dialled) {
+            Some(number) => (tenant, None, number.clone()),
+            None => (tenant, Some(device), dialled.clone()),
+        })
     }
 
     fn media(&mut self, event: MediaEvent) {

@@ -49,16 +49,16 @@ pub enum Plane {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
-    /// Answer the customer's leg.
+    /// Answer the leg of a customer, or of a telephone that dialled.
     Answer {
         /// The leg.
         leg: LegId,
     },
-    /// Refuse the customer's leg.
+    /// Refuse such a leg.
     Refuse {
         /// The leg.
         leg: LegId,
-        /// SIP status, 404 or 503.
+        /// SIP status: 404, 486 or 503.
         status: u16,
     },
     /// Ring a SIP device. The shell prepares media, dials, and reports `LegUp` and `LegEnded`.

@@ -36,6 +36,16 @@ pub enum Input {
         /// The number that was dialled.
         dialled: DialString,
     },
+    /// A telephone of an agent, which has proven that it is the one, dials what is no number of the
+    /// company. Answered with `Effect::Answer` or `Effect::Refuse`.
+    PhoneDialled {
+        /// The telephone's leg.
+        leg: LegId,
+        /// The telephone.
+        device: DeviceId,
+        /// What was dialled.
+        dialled: DialString,
+    },
     /// A leg that we dialled or answered is up, with media.
     LegUp {
         /// The leg.

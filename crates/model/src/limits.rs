@@ -123,6 +123,8 @@ pub const OFFERS_REMEMBERED_MAX: usize = 1_000;
 pub const PLAY_LATE_MS: i64 = 5_000;
 /// Time a customer waits for a lost agent's page to come back, in milliseconds.
 pub const DEVICE_GRACE_MS: i64 = 30_000;
+/// Longest time for which a telephone's call to the house itself waits to be up, in milliseconds.
+pub const ERRAND_MS_MAX: i64 = 30_000;
 /// Time a colleague rings who is asked into a conversation whose queue is gone, in milliseconds;
 /// otherwise it is the queue's ring time.
 pub const CONSULT_RING_MS: i64 = 20_000;

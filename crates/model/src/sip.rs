@@ -253,6 +253,8 @@ pub enum SipEvent {
         offer: Option<MediaDesc>,
         /// The Call-ID header, for the trace.
         sip_call_id: String,
+        /// The telephone of the house that has proven to be the caller, and whose it is.
+        telephone: Option<(TenantId, DeviceId)>,
     },
     /// The far side rings (180, 183).
     Ringing {

@@ -225,7 +225,7 @@ impl People {
             transfer: some(300),
             pause: some(300),
             nonsense: some(500),
-            consult: some(500),
+            consult: some(600),
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::digest::{Credentials, Nonces, Worth};
 use crate::filter::{busy, warning};
 use crate::location::{Locations, Refused, Registration};
 use crate::lockout::Lockouts;
-use crate::message::Message;
+use crate::message::{Message, Method};
 use crate::reply::Refusal;
 use crate::way::Way;
 use crate::wire::Name;
@@ -178,7 +178,7 @@ impl Registrar {
         if !self.is_open {
             return Answer::Refuse(Why::Full, busy(NOT_OPEN_RETRY_S));
         }
-        let (tenant, device) = match self.prove(now_s, request) {
+        let (tenant, device) = match self.prove(now_s, request, request.to()) {
             Ok(owner) => owner,
             Err((why, refusal)) => return Answer::Refuse(why, refusal),
         };
@@ -199,15 +199,37 @@ impl Registrar {
         }
     }
 
-    /// Whose telephone sent the request, if its sender knows the secret.
-    fn prove(
+    /// Whether a call says that a telephone of the house begins it.
+    pub(crate) fn knows_caller(&self, request: &Message) -> bool {
+        user(request.from()).is_some_and(|user| self.accounts.contains_key(&user))
+    }
+
+    /// Whose telephone begins a call, if it knows the secret.
+    ///
+    /// # Errors
+    /// What is answered instead.
+    pub(crate) fn caller(
         &mut self,
         now_s: u64,
         request: &Message,
     ) -> Result<(TenantId, DeviceId), (Why, Refusal)> {
+        if !self.is_open {
+            return Err((Why::Full, busy(NOT_OPEN_RETRY_S)));
+        }
+        self.prove(now_s, request, request.from())
+    }
+
+    /// Whose telephone sent the request, if its sender knows the secret. `about` is the header that
+    /// must name the telephone.
+    fn prove(
+        &mut self,
+        now_s: u64,
+        request: &Message,
+        about: &str,
+    ) -> Result<(TenantId, DeviceId), (Why, Refusal)> {
         let said = request.head.all(Name::Authorization).filter_map(Credentials::read);
         let Some(credentials) = said.into_iter().find(|said| said.realm == REALM) else {
-            return Err((Why::Unproven, self.challenge(now_s, request, false)));
+            return Err((Why::Unproven, self.challenge(now_s, request, about, false)));
         };
         let (source, username) = (request.peer.ip(), &credentials.username);
         if self.lockouts.holds(now_s, source, username) {
@@ -216,34 +238,42 @@ impl Registrar {
         }
         let account = self.accounts.get(username.as_ref());
         let ha1 = account.map(|account| &account.ha1);
-        let worth = self.nonces.weigh((now_s, source), "REGISTER", &credentials, ha1);
+        let method = request.method().map_or("", Method::name);
+        let worth = self.nonces.weigh((now_s, source), method, &credentials, ha1);
+        // What was proven is that this was asked for, and nothing else (RFC 7616 section 3.4.6).
+        let is_meant = addr::user(&credentials.uri) == addr::user(request.uri());
         match (worth, account) {
-            // Also its address of record must be its own (RFC 3261 section 10.3, step 4).
-            (Worth::Proven, Some(account)) if of_record(request).as_deref() == Some(username) => {
+            // Nobody speaks for another telephone: its address of record is its own (RFC 3261
+            // section 10.3, step 4), and so is who calls.
+            (Worth::Proven, Some(account))
+                if is_meant && user(about).as_deref() == Some(username) =>
+            {
                 Ok((account.tenant, account.device))
             }
-            (Worth::Stale, _) => Err((Why::Unproven, self.challenge(now_s, request, true))),
+            (Worth::Stale, _) => Err((Why::Unproven, self.challenge(now_s, request, about, true))),
             (Worth::Proven | Worth::Wrong, _) => {
                 self.lockouts.wrong(now_s, source, username);
                 Err((Why::WrongSecret, forbidden(WRONG)))
             }
             // Whoever did not hear the challenge may not be where it says it is.
-            (Worth::Unasked, _) => Err((Why::Unproven, self.challenge(now_s, request, false))),
+            (Worth::Unasked, _) => {
+                Err((Why::Unproven, self.challenge(now_s, request, about, false)))
+            }
         }
     }
 
     /// By the algorithm of the telephone that the request is about; nobody's is challenged as most.
-    fn challenge(&self, now_s: u64, request: &Message, is_stale: bool) -> Refusal {
-        let account = of_record(request).and_then(|user| self.accounts.get(&user));
+    fn challenge(&self, now_s: u64, request: &Message, about: &str, is_stale: bool) -> Refusal {
+        let account = user(about).and_then(|user| self.accounts.get(&user));
         let digest = account.map(|account| account.ha1.digest()).unwrap_or_default();
         let challenge = self.nonces.challenge((now_s, request.peer.ip()), is_stale, digest.into());
         Refusal::new(401, "Unauthorized").with("WWW-Authenticate", &challenge)
     }
 }
 
-/// Whom a request is about: the user part of To.
-fn of_record(request: &Message) -> Option<String> {
-    addr::user(addr::name_addr(request.to())?.uri)
+/// The user part of a From or To.
+fn user(header: &str) -> Option<String> {
+    addr::user(addr::name_addr(header)?.uri)
 }
 
 /// When a telephone that came before its account was named may try again, in seconds.

@@ -89,6 +89,7 @@ impl Cell {
             Some(&LegOwner::Customer(call)) => self.customer_up(call),
             Some(&LegOwner::Offer(offer)) => self.accept_offer(offer, leg),
             Some(&LegOwner::Consult(call)) => self.join_consult(call, leg),
+            Some(&LegOwner::Errand(errand)) => self.errand_answered(errand),
             Some(LegOwner::Talk(_) | LegOwner::Page(_)) => {}
             // Answered in the instant in which its offer was taken back: nobody may be left on it.
             None => self.effect(Effect::Hangup { leg, cause: LegCause::Cancelled }),

@@ -68,7 +68,7 @@ impl Cell {
             return Err(Refusal::UnknownChoice);
         }
         let standing = self.agents.get(&colleague).map(|slot| slot.standing);
-        if !matches!(standing, Some(Standing::Ready(_))) || self.resting.contains(&colleague) {
+        if !matches!(standing, Some(Standing::Ready(_))) || self.is_spared(colleague) {
             return Err(Refusal::NotFree);
         }
         let ring_ms = self.config.queues.get(&queue).map(|queue| queue.ring_ms);

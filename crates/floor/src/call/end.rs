@@ -43,14 +43,20 @@ impl Cell {
                 self.legs.remove(&leg);
                 self.consult_leg_ended(call, cause);
             }
+            Some(LegOwner::Errand(errand)) => {
+                self.legs.remove(&leg);
+                self.end_errand(errand, cause);
+            }
             Some(LegOwner::Page(agent)) => self.device_down(agent, leg),
             None => {}
         }
     }
 
-    /// Ends a call.
+    /// Ends a call, or an errand.
     pub(crate) fn end_call(&mut self, id: CallId, cause: LegCause, by: By) {
-        let Some(outcome) = self.outcome_of(id, cause, by) else { return };
+        let Some(outcome) = self.outcome_of(id, cause, by) else {
+            return self.end_errand(id, cause);
+        };
         match self.calls.get(&id).map(|call| &call.stage) {
             Some(Stage::Waiting(_)) => self.leave_by_end(id, cause),
             Some(Stage::Talking(_)) => self.part_by_end(id, cause),

@@ -162,7 +162,7 @@ impl Cell {
 
     /// A play-out came to its end. An older one than the present is no news.
     pub(crate) fn play_ended(&mut self, id: CallId, play: PlayId) {
-        let Some(call) = self.calls.get_mut(&id) else { return };
+        let Some(call) = self.calls.get_mut(&id) else { return self.errand_said(id, play) };
         let playing = match &mut call.stage {
             Stage::Flow(ask) => &mut ask.playing,
             Stage::Waiting(wait) => &mut wait.playing,

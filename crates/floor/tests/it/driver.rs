@@ -14,8 +14,8 @@ use model::id::{Id, IdMint};
 use model::input::Command;
 use model::media::Hears;
 use model::{
-    AgentId, CallId, Effect, Input, LegId, OfferId, Output, PartyId, PlayId, QueueId, RequestId,
-    TenantConfig, Timestamp, Topic,
+    AgentId, CallId, DeviceId, Effect, Input, LegId, OfferId, Output, PartyId, PlayId, QueueId,
+    RequestId, TenantConfig, Timestamp, Topic,
 };
 use serde_json::Value;
 
@@ -111,11 +111,15 @@ impl Driver {
                 Input::DeviceDown { agent: self.world.agents[agent], leg: self.leg(leg) }
             }
             ["phone", agent, way] => {
-                let known = &self.world.config.agents[&self.world.agents[agent]];
-                let Device::Phone { device } = known.device else {
-                    panic!("`{agent}` has no telephone that registers")
-                };
-                Input::Phone { device, is_up: way == "up" }
+                Input::Phone { device: self.phone_of(agent), is_up: way == "up" }
+            }
+            ["dials", agent, leg, dialled] => {
+                let device = self.phone_of(agent);
+                Input::PhoneDialled {
+                    leg: self.leg(leg),
+                    device,
+                    dialled: dialled.parse().unwrap(),
+                }
             }
             ["fail", leg] => Input::CallFailed { call: self.call(leg) },
             ["config"] => {
@@ -130,6 +134,14 @@ impl Driver {
             [agent, verb, ref rest @ ..] => self.command(agent, verb, rest),
             _ => panic!("what is `{words:?}`?"),
         }
+    }
+
+    fn phone_of(&self, agent: &str) -> DeviceId {
+        let known = &self.world.config.agents[&self.world.agents[agent]];
+        let Device::Phone { device } = known.device else {
+            panic!("`{agent}` has no telephone that registers")
+        };
+        device
     }
 
     fn command(&mut self, agent: &str, verb: &str, rest: &[&str]) -> Input {

@@ -543,15 +543,16 @@ fn the_same_seed_writes_the_same_journal_also_through_a_snapshot() {
     assert_eq!(run(false), run(true));
 }
 
-/// Faults of what this oracle does not look at: what legs hear, consent, replies, strangers and
-/// wishes. The invariants of `sim` do.
+/// Faults of what this oracle does not look at: what legs hear, consent, replies, strangers,
+/// wishes and errands. The invariants of `sim` do.
 #[cfg(feature = "mutations")]
-const UNSEEN: [floor::Mutation; 5] = [
+const UNSEEN: [floor::Mutation; 6] = [
     floor::Mutation::RecordedRefusal,
     floor::Mutation::HeardOnHold,
     floor::Mutation::SilentRefusal,
     floor::Mutation::StrangersPage,
     floor::Mutation::UnsavedIntent,
+    floor::Mutation::RungOnErrand,
 ];
 
 /// The second opinion is awake: it catches each seeded fault of the cell that it could see.

@@ -62,6 +62,9 @@ impl World {
         for prompt in ["hello", "menu", "wrong", "number", "notice", "soon", "sorry", "music"] {
             world.prompt(prompt, "*", 2_000);
         }
+        // Nobody has spoken the one for signing out.
+        world.prompt("phone_ready", "*", 1_000);
+        world.prompt("phone_break", "*", 1_000);
         world.prompt("hello", "el", 3_000);
         let weekday = vec![Interval { from_min: 9 * 60, until_min: 17 * 60 }];
         let calendar = Calendar {

@@ -61,7 +61,7 @@ impl CellTask {
                     let _ = reply.send(Err(Refusal::WrongState));
                 }
             }
-            Input::CallOffered { leg, .. } => {
+            Input::CallOffered { leg, .. } | Input::PhoneDialled { leg, .. } => {
                 let effect = Effect::Refuse { leg: *leg, status: 500 };
                 let request = Request::Effect { tenant: self.tenant, effect, recording_file: None };
                 let _ = self.switchboard.send(request);
@@ -121,6 +121,7 @@ fn call_of(cell: &Cell, input: &Input) -> Option<CallId> {
         | Input::TimerPutOff
         | Input::ClockJumped { .. }
         | Input::Phone { .. }
+        | Input::PhoneDialled { .. }
         | Input::CallOffered { .. } => None,
     }
 }

@@ -101,6 +101,10 @@ async fn a_refused_graph_ends_the_recording_it_was_to_begin() {
     assert!(bench.board.recordings.contains_key(&id(5)));
 }
 
+fn customer() -> From {
+    From::Customer { party: id(8), number: None }
+}
+
 #[tokio::test]
 async fn a_leg_whose_session_media_does_not_take_is_hung_up() {
     let mut bench = Bench::new();
@@ -108,7 +112,7 @@ async fn a_leg_whose_session_media_does_not_take_is_hung_up() {
     let dialled: DialString = "100".parse().expect("dialable");
     let source = (Ipv4Addr::LOCALHOST, 5_060).into();
     let from = Ipv4Addr::LOCALHOST.into();
-    let (machine, _) = Leg::incoming(leg, id(8), dialled, None, Some(desc(4_000)), from);
+    let (machine, _) = Leg::incoming(leg, customer(), dialled, Some(desc(4_000)), from);
     bench.board.legs.insert(leg, (bench.tenant, machine));
     bench.board.media(MediaEvent::Prepared { leg, local: desc(6_000) });
     bench.board.effect(bench.tenant, Effect::Answer { leg }, None);
@@ -135,7 +139,7 @@ async fn a_full_mailbox_refuses_new_calls_and_nothing_else() {
     let leg: LegId = id(7);
     let dialled: DialString = "100".parse().expect("dialable");
     let from = Ipv4Addr::LOCALHOST.into();
-    let (machine, _) = Leg::incoming(leg, id(8), dialled, None, Some(desc(4_000)), from);
+    let (machine, _) = Leg::incoming(leg, customer(), dialled, Some(desc(4_000)), from);
     bench.board.legs.insert(leg, (bench.tenant, machine));
     bench.board.media(MediaEvent::Prepared { leg, local: desc(6_000) });
     let refused = SipCommand::Reject { leg, status: 503, retry_after_s: Some(5) };

@@ -10,7 +10,7 @@ use model::Domain;
 use model::config::{Agent, Clip, Device, Prompt, Queue, Strategy};
 use model::effect::Fact;
 use model::event::{AgentState, Event};
-use model::id::{AgentId, CallId, IdMint, LegId, TenantId};
+use model::id::{AgentId, CallId, DeviceId, IdMint, LegId, TenantId};
 use model::input::Command;
 use model::media::{ClipId, Codec, Direction, MediaCommand, MediaDesc, MediaEvent};
 use model::refusal::Refusal;
@@ -358,6 +358,20 @@ impl House {
 
     /// The same with this offer, or none.
     pub(crate) async fn incoming_with(&mut self, uri: &str, offer: Option<MediaDesc>) -> LegId {
+        self.incoming_from(None, uri, offer).await
+    }
+
+    /// A telephone that has proven who it is dials `number`.
+    pub(crate) async fn dialled_by(&mut self, device: DeviceId, number: &str) -> LegId {
+        self.incoming_from(Some((self.tenant, device)), number, Some(desc())).await
+    }
+
+    async fn incoming_from(
+        &mut self,
+        telephone: Option<(TenantId, DeviceId)>,
+        uri: &str,
+        offer: Option<MediaDesc>,
+    ) -> LegId {
         let (dialled, host) = uri.split_once('@').unwrap_or((uri, "192.0.2.1"));
         let leg = self.mint.mint(Timestamp::from_micros(2));
         let caller = Caller { number: "+302105550142".parse().ok(), name: None };
@@ -369,6 +383,7 @@ impl House {
             source: "127.0.0.1:5".parse().expect("address"),
             offer,
             sip_call_id: "test".to_owned(),
+            telephone,
         };
         self.sip_event(event).await;
         leg
@@ -377,16 +392,25 @@ impl House {
     /// A call arrives and is answered.
     pub(crate) async fn ring(&mut self, uri: &str) -> LegId {
         let leg = self.incoming(uri).await;
+        self.answered(leg).await;
+        leg
+    }
+
+    /// A call that has arrived is answered.
+    pub(crate) async fn answered(&mut self, leg: LegId) {
         self.media_until(|command| matches!(command, MediaCommand::Prepare { .. })).await;
         self.media_event(MediaEvent::Prepared { leg, local: desc() }).await;
         self.sip_until(|command| matches!(command, SipCommand::Answer { .. })).await;
         self.sip_event(SipEvent::Confirmed { leg, remote: None }).await;
-        leg
     }
 
     /// The status of a call that is refused.
     pub(crate) async fn refused(&mut self, uri: &str) -> u16 {
         let leg = self.incoming(uri).await;
+        self.refusal_of(leg).await
+    }
+
+    pub(crate) async fn refusal_of(&mut self, leg: LegId) -> u16 {
         let status = |command: &SipCommand| match command {
             SipCommand::Reject { leg: of, status, .. } if *of == leg => Some(*status),
             _ => None,

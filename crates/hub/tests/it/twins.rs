@@ -1,13 +1,16 @@
 //! Two tenants with the same names, people, queues and numbers in one house: a call reaches the one
 //! it names, and the other never hears of it.
 
+use model::config::Device;
 use model::event::AgentState;
 use model::id::TenantId;
 use model::input::Command;
+use model::media::{MediaCommand, MediaEvent};
 use model::refusal::Refusal;
-use model::sip::LegCause;
+use model::sip::{LegCause, SipCommand};
+use model::time::Timestamp;
 
-use crate::house::House;
+use crate::house::{House, desc};
 
 /// Rings `uri` and fails unless the call is one of `tenant` alone, under the number `dialled`.
 async fn reaches(
@@ -73,6 +76,41 @@ async fn a_call_reaches_the_tenant_it_names_and_otherwise_the_oldest_claim() {
     house.stop().await;
 }
 
+/// A telephone calls the numbers of its own company, whatever others have, and the house.
+#[tokio::test]
+async fn a_telephone_reaches_its_own_company_alone() {
+    let (mut house, [_, two]) = House::twins().await;
+    house.turn_to(two).await;
+    let config = house.db().config().await.expect("a configuration");
+    let agent = *config.agents.keys().next().expect("an agent");
+    let device = store::fresh_id(Timestamp::from_micros(3));
+    let number = |text: &str| text.parse::<model::DialString>().expect("dialable");
+    house
+        .edit(|draft| {
+            draft.config.numbers.remove(&number("200"));
+            let agent = draft.config.agents.get_mut(&agent).expect("an agent");
+            agent.device = Device::Phone { device };
+        })
+        .await;
+    let leg = house.dialled_by(device, "+100").await;
+    house.answered(leg).await;
+    assert_eq!(house.own_call_until(leg).await.dialled.as_str(), "100");
+    // The twin has one of that number.
+    let leg = house.dialled_by(device, "200").await;
+    house.media_until(|command| matches!(command, MediaCommand::Prepare { .. })).await;
+    house.media_event(MediaEvent::Prepared { leg, local: desc() }).await;
+    assert_eq!(house.refusal_of(leg).await, 404);
+
+    let leg = house.dialled_by(device, "*61").await;
+    house.answered(leg).await;
+    house.view_until(agent, |view| view.state == AgentState::NoDevice).await;
+    let ends =
+        |command: &SipCommand| matches!(command, SipCommand::Hangup { leg: of, .. } if *of == leg);
+    house.sip_until(ends).await;
+    assert_eq!(house.own_call(leg).await, None, "it is no call of a customer");
+    house.stop().await;
+}
+
 #[tokio::test]
 async fn agents_are_offered_calls_of_their_own_tenant_and_a_crash_mixes_nothing_up() {
     let (mut house, [one, two]) = House::twins().await;
@@ -88,8 +126,7 @@ async fn agents_are_offered_calls_of_their_own_tenant_and_a_crash_mixes_nothing_
     house.turn_to(one).await;
     let idle = house.agent_until(|view| view.state == AgentState::Ready).await;
     assert_eq!(idle.offer, None);
-    let nowhere =
-        (store::fresh_id(model::Timestamp::default()), store::fresh_id(Default::default()));
+    let nowhere = (store::fresh_id(Timestamp::default()), store::fresh_id(Default::default()));
     for (offer, call) in [(offered.offer, call), nowhere] {
         let reason = "busy".to_owned();
         let disposition = "answered".to_owned();

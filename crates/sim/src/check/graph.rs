@@ -46,9 +46,18 @@ impl Check for WhoHearsWhom {
         let ledger = settled.ledger;
         for call in std::mem::take(&mut self.changed) {
             let Some((_, graph)) = self.graphs.get(&call) else { continue };
+            if errand_of(call, ledger).is_some() {
+                continue;
+            }
             self.legs_are_ours(call, graph, ledger)?;
         }
         for (call, (_, graph)) in &self.graphs {
+            if let Some(leg) = errand_of(*call, ledger) {
+                let alone = graph.hears.keys().eq([&leg]) && graph.record.is_none();
+                let heard = matches!(graph.hears.get(&leg), Some(Hears::Play { .. }));
+                ensure(alone && heard, || format!("an errand of {leg:?} is none: {graph:?}"))?;
+                continue;
+            }
             let Some(open) = ledger.calls.get(call) else {
                 return Err(format!("{call:?} is over and has a graph"));
             };
@@ -108,6 +117,12 @@ impl WhoHearsWhom {
             format!("{call:?} records a leg that is not the customer's")
         })
     }
+}
+
+/// The telephone's leg, where a graph is that of a call to the house.
+fn errand_of(call: CallId, ledger: &Ledger) -> Option<LegId> {
+    let errand = ledger.errands.iter().find(|(_, errand)| errand.call == Some(call));
+    errand.map(|(leg, _)| *leg)
 }
 
 /// Who talks is heard by all who talk with them, and by nobody else.

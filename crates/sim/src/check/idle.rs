@@ -28,7 +28,8 @@ impl Check for NoIdlePair {
                 let rests = ledger
                     .rests_until(**agent)
                     .is_some_and(|until| settled.now <= until + settled.slack);
-                ensure(excluded || rests || !ledger.fits(**agent, wait), || {
+                let spared = excluded || rests || ledger.is_on_errand(**agent);
+                ensure(spared || !ledger.fits(**agent, wait), || {
                     format!("{entry:?} waits while {agent:?} is ready")
                 })?;
             }

@@ -20,7 +20,8 @@ impl Check for OneOffer {
                 let free = before.offer_of(*agent).is_none()
                     && !before.talks.contains_key(agent)
                     && !before.wraps.contains_key(agent)
-                    && before.asked_into(*agent).is_none();
+                    && before.asked_into(*agent).is_none()
+                    && !before.is_on_errand(*agent);
                 ensure(free, || format!("{agent:?} is offered {entry:?} and is not free"))?;
                 let Some(wait) = before.waits.get(entry) else {
                     return Err(format!("{entry:?} is offered and does not wait"));
@@ -33,6 +34,7 @@ impl Check for OneOffer {
                 let free = before.derived(*colleague) == AgentState::Ready;
                 ensure(free, || format!("{colleague:?} is asked in and is not ready"))?;
                 let rests = before.rests_until(*colleague).is_some_and(|u| recorded.at < u);
+                let rests = rests || before.is_on_errand(*colleague);
                 ensure(!rests, || format!("{colleague:?} is asked in and rests"))?;
                 let talk = before.talks.get(agent);
                 let theirs = talk.is_some_and(|talk| talk.call == *call && talk.lost.is_none());

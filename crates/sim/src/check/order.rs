@@ -64,6 +64,7 @@ impl Check for LongestReady {
                 && before.derived(*other) == AgentState::Ready
                 && before.fits(*other, wait)
                 && before.excluded_until(*entry, *other).is_none()
+                && !before.is_on_errand(*other)
                 // The end of a rest is a timer, and a timer may be late.
                 && before.rests_until(*other).is_none_or(|until| until + LATE <= recorded.at);
             ensure(!passed, || format!("{agent:?} was offered before {other:?}"))?;

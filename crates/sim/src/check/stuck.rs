@@ -7,6 +7,9 @@ use model::{Input, Span, Timestamp, limits};
 
 use super::{Check, Settled, Verdict, ensure};
 
+/// More than the longest prompt of an errand.
+const PROMPT: Span = Span::from_secs(10);
+
 /// Offers, wrap-ups and lost pages end in time; a wake does what was due first.
 #[derive(Debug, Default)]
 pub(super) struct NothingStuck {
@@ -40,6 +43,11 @@ impl Check for NothingStuck {
         }
         for (agent, (_, until)) in &ledger.wraps {
             ensure(now <= *until + slack, || format!("{agent:?} wraps up for ever"))?;
+        }
+        let longest = Span::from_millis(limits::ERRAND_MS_MAX + limits::PLAY_LATE_MS) + PROMPT;
+        for errand in ledger.errands.values() {
+            let in_time = now <= errand.since + longest + slack;
+            ensure(in_time, || format!("{:?} is on an errand for ever", errand.agent))?;
         }
         let grace = Span::from_millis(limits::DEVICE_GRACE_MS) + slack;
         for (id, consult) in &ledger.consults {

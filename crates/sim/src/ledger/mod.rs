@@ -16,10 +16,13 @@ use model::input::Command;
 use model::media::ClipId;
 use model::sip::LegCause;
 use model::{
-    AgentId, CallId, DeviceId, FlowId, Input, LegId, OfferId, QueueEntryId, Span, Timestamp, limits,
+    AgentId, CallId, DeviceId, Effect, FlowId, Input, LegId, OfferId, QueueEntryId, Span,
+    Timestamp, limits,
 };
 
-pub(crate) use open::{Duty, OpenCall, OpenConsult, OpenOffer, OpenTalk, OpenWait, Wish};
+pub(crate) use open::{
+    Duty, OpenCall, OpenConsult, OpenErrand, OpenOffer, OpenTalk, OpenWait, Wish,
+};
 
 /// What is open now.
 #[derive(Debug, Clone)]
@@ -50,6 +53,8 @@ pub struct Ledger {
     pub held: BTreeSet<LegId>,
     /// Offers that ended without the contact being taken, by wait and agent.
     pub refused: BTreeMap<(QueueEntryId, AgentId), (OfferOutcome, Timestamp)>,
+    /// Calls of agents' telephones to the house itself, by their legs.
+    pub errands: BTreeMap<LegId, OpenErrand>,
     /// When the house last could not ring an agent's telephone.
     pub rests: BTreeMap<AgentId, Timestamp>,
     /// Every clip that was ever configured: a play-out under way keeps its own.
@@ -76,6 +81,7 @@ impl Ledger {
             phones: BTreeSet::new(),
             held: BTreeSet::new(),
             refused: BTreeMap::new(),
+            errands: BTreeMap::new(),
             rests: BTreeMap::new(),
             clips: BTreeSet::new(),
             flows: BTreeMap::new(),
@@ -153,11 +159,58 @@ impl Ledger {
                     self.miss(now, *agent);
                 }
             }
+            Input::LegEnded { leg, .. } if self.errands.remove(leg).is_some() => {}
+            Input::PhoneDialled { leg, device, dialled } => {
+                self.dialled(now, *leg, *device, dialled.as_str());
+            }
             Input::Command { agent, command, .. } if self.config.agents.contains_key(agent) => {
                 self.command(now, *agent, command);
             }
             _ => {}
         }
+    }
+
+    /// Learns what is to be done about a call of a telephone to the house.
+    pub fn asked(&mut self, effect: &Effect) {
+        match effect {
+            Effect::Hangup { leg, .. } => {
+                self.errands.remove(leg);
+            }
+            Effect::Media { call, graph, .. } => {
+                let leg = graph.hears.keys().find(|leg| self.errands.contains_key(leg)).copied();
+                if let Some(errand) = leg.and_then(|leg| self.errands.get_mut(&leg)) {
+                    errand.call = Some(*call);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A telephone asks by a code for what its agent could ask for on the page.
+    fn dialled(&mut self, now: Timestamp, leg: LegId, device: DeviceId, code: &str) {
+        let phone = Device::Phone { device };
+        let owner = self.config.agents.iter().find(|(_, agent)| agent.device == phone);
+        let Some(agent) = owner.map(|(agent, _)| *agent) else { return };
+        let wish = match code {
+            "*61" => Wish::Ready,
+            "*62" => Wish::Break,
+            "*63" => Wish::Away,
+            _ => return,
+        };
+        if self.is_on_errand(agent) || self.errands.contains_key(&leg) {
+            return;
+        }
+        self.errands.insert(leg, OpenErrand { agent, since: now, call: None });
+        let duty = self.duties.entry(agent).or_insert(Duty { wish: Wish::Away, since: now });
+        if duty.wish != wish {
+            *duty = Duty { wish, since: now };
+        }
+    }
+
+    /// Whether an agent's telephone is on a call to the house.
+    #[must_use]
+    pub fn is_on_errand(&self, agent: AgentId) -> bool {
+        self.errands.values().any(|errand| errand.agent == agent)
     }
 
     fn command(&mut self, now: Timestamp, agent: AgentId, command: &Command) {
@@ -289,6 +342,7 @@ impl Ledger {
             && self.offers.is_empty()
             && self.talks.is_empty()
             && self.consults.is_empty()
+            && self.errands.is_empty()
             && self.wraps.is_empty()
     }
 }

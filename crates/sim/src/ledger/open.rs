@@ -88,6 +88,17 @@ pub struct OpenConsult {
     pub lost: Option<Timestamp>,
 }
 
+/// A call of an agent's telephone to the house itself.
+#[derive(Debug, Clone, Copy)]
+pub struct OpenErrand {
+    /// Whose telephone.
+    pub agent: AgentId,
+    /// Since when.
+    pub since: Timestamp,
+    /// What names its graph, once it hears something.
+    pub call: Option<CallId>,
+}
+
 /// A conversation.
 #[derive(Debug, Clone, Copy)]
 pub struct OpenTalk {

@@ -21,7 +21,7 @@ use crate::scenario::{Company, Scenario};
 pub(crate) use change::changed;
 
 /// Prompts of the flow and their lengths in milliseconds.
-const PROMPTS: [(&str, u32); 8] = [
+const PROMPTS: [(&str, u32); 10] = [
     ("welcome", 2_000),
     ("menu", 4_000),
     ("invalid", 1_000),
@@ -30,6 +30,9 @@ const PROMPTS: [(&str, u32); 8] = [
     ("hold_on", 1_500),
     ("bye", 1_200),
     ("music", 30_000),
+    // Whoever signs out by telephone hears nothing.
+    ("phone_ready", 900),
+    ("phone_break", 800),
 ];
 /// The prompts that have a Greek variant beside the one for every language.
 const GREEK: [&str; 2] = ["menu", "hold_on"];

@@ -5,8 +5,9 @@ use model::config::Device;
 use model::event::AgentState;
 use model::input::Command;
 use model::sip::LegCause;
-use model::{AgentId, CallId, Input, LegId, OfferId, Span};
+use model::{AgentId, CallId, DeviceId, Input, LegId, OfferId, Span};
 
+use super::shell::DeskLeg;
 use super::{Happening, World};
 use crate::trace::Failure;
 
@@ -121,10 +122,40 @@ impl World {
     }
 
     pub(super) fn command(&mut self, agent: AgentId, command: Command) -> Result<(), Failure> {
+        if let Some((device, code)) = self.code_for(agent, &command)
+            && self.chance(300)
+        {
+            return self.dial_house(agent, device, code);
+        }
         // The house gives commands too, and reads no reply.
         let request =
             (self.scenario.plain_queue || !self.chance(50)).then(|| self.mint.mint(self.now));
         self.feed(Input::Command { request, agent, command })
+    }
+
+    /// The telephone of an agent who has one, and the code that asks for the same.
+    fn code_for(&self, agent: AgentId, command: &Command) -> Option<(DeviceId, &'static str)> {
+        let Device::Phone { device } = self.config.agents.get(&agent)?.device else { return None };
+        let code = match command {
+            Command::SignIn | Command::Ready | Command::WrapUp { .. } => "*61",
+            Command::Break { .. } => "*62",
+            Command::SignOut => "*63",
+            // Somebody mistypes.
+            Command::Resume { .. } => "*6",
+            _ => return None,
+        };
+        Some((device, code))
+    }
+
+    /// A telephone dials the house, and is perhaps put down before it has heard everything.
+    fn dial_house(&mut self, agent: AgentId, device: DeviceId, code: &str) -> Result<(), Failure> {
+        let leg: LegId = self.mint.mint(self.now);
+        self.desk_legs.insert(leg, DeskLeg { agent, up: true });
+        if self.chance(200) {
+            self.plan(4_000, agent, Act::PutDown(leg, LegCause::FarHangup));
+        }
+        let dialled = code.parse().expect("it can be dialled");
+        self.feed(Input::PhoneDialled { leg, device, dialled })
     }
 
     /// A page replaces the one before it; the end of that one is told later.

@@ -322,7 +322,10 @@ impl World {
                 self.ledger.apply(recorded);
                 Ok(())
             }
-            Output::Effect(effect) => check::ask(&mut self.checks, |check| check.effect(effect)),
+            Output::Effect(effect) => {
+                self.ledger.asked(effect);
+                check::ask(&mut self.checks, |check| check.effect(effect))
+            }
             Output::Touched(_) => Ok(()),
         }
     }

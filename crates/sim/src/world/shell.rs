@@ -15,7 +15,7 @@ const MEDIA_TIMEOUT: Span = Span::from_secs(30);
 /// Time after which an answer that nobody acknowledged is given up (RFC 3261, 64 x T1).
 const NO_ACK: Span = Span::from_secs(32);
 
-/// A dialled SIP telephone.
+/// A SIP telephone that was dialled, or dialled the house.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct DeskLeg {
     pub(super) agent: AgentId,
@@ -31,13 +31,16 @@ impl World {
             }
             Effect::Refuse { leg, .. } => {
                 self.customers.remove(leg);
+                self.desk_legs.remove(leg);
             }
             Effect::Dial { leg, callee, .. } => self.dial(*leg, callee),
             Effect::Hangup { leg, .. } => self.hang_up(*leg),
             Effect::Media { call, graph, .. } => self.apply_graph(*call, graph),
+            Effect::MediaEnd { call } => {
+                self.graphs.remove(call);
+            }
             // Said of flows that ask for secrets; the example tenant's asks for none.
             Effect::Keys { .. }
-            | Effect::MediaEnd { .. }
             | Effect::SaveFact { .. }
             | Effect::SaveIntent { .. }
             | Effect::SaveNote { .. }
@@ -71,12 +74,18 @@ impl World {
     }
 
     pub(super) fn customer_up(&mut self, leg: LegId) -> Result<(), Failure> {
-        let Some(customer) = self.customers.get_mut(&leg) else { return Ok(()) };
+        let given_up = Input::LegEnded { leg, cause: LegCause::NoAck };
+        let Some(customer) = self.customers.get_mut(&leg) else {
+            // A telephone that dialled the house.
+            if self.desk_legs.contains_key(&leg) {
+                self.tell(0, Input::LegUp { leg }, Some((NO_ACK, given_up)));
+            }
+            return Ok(());
+        };
         customer.up = true;
         if self.scenario.plain_queue {
             return self.feed(Input::LegUp { leg });
         }
-        let given_up = Input::LegEnded { leg, cause: LegCause::NoAck };
         self.tell(0, Input::LegUp { leg }, Some((NO_ACK, given_up)));
         Ok(())
     }
@@ -109,7 +118,8 @@ impl World {
     }
 
     fn apply_graph(&mut self, call: CallId, graph: &Graph) {
-        if let Some(leg) = self.calls.get(&call).copied() {
+        let on_errand = || graph.hears.keys().find(|leg| self.desk_legs.contains_key(leg));
+        if let Some(leg) = self.calls.get(&call).or_else(on_errand).copied() {
             let before = self.graphs.get(&call).and_then(|graph| graph.hears.get(&leg)).cloned();
             let hears = graph.hears.get(&leg);
             if before.as_ref() != hears

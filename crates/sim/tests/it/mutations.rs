@@ -23,6 +23,7 @@ const MEANT: [(Mutation, &str); Mutation::ALL.len()] = [
     (Mutation::LostWrapUpTimer, "nothing stuck"),
     (Mutation::StuckAgent, "state follows"),
     (Mutation::StuckColleague, "state follows"),
+    (Mutation::RungOnErrand, "one offer"),
     (Mutation::UnsavedIntent, "wish saved"),
     (Mutation::RecordedRefusal, "only with consent"),
     (Mutation::HeardOnHold, "who hears whom"),

@@ -37,7 +37,8 @@ macro_rules! vocabulary {
 }
 
 vocabulary!(input, Input: Config Wake ClockJumped CallOffered LegUp LegEnded LegHeld Digit PlayEnded
-    DeviceUp DeviceDown Phone WakeFailed TimerPutOff CallFailed Command SecretKey KeysHeld);
+    DeviceUp DeviceDown Phone PhoneDialled WakeFailed TimerPutOff CallFailed Command SecretKey
+    KeysHeld);
 vocabulary!(command, Command: SignIn SignOut Ready Break Accept Decline Hold Resume Transfer Consult
     Conference EndConference HandOver EndConsult Hangup
     ExtendWrapUp WrapUp);

@@ -2,12 +2,12 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use model::LegId;
 use model::domain::Domain;
 use model::limits;
 use model::media::MediaDesc;
 use model::number::DialString;
 use model::sip::{Caller, LegCause, SipEvent};
+use model::{DeviceId, LegId, TenantId};
 use tokio::time::Instant;
 
 use super::Core;
@@ -21,8 +21,8 @@ use crate::tags;
 use crate::transaction::Owner;
 
 impl Core {
-    /// A new call: a leg, 100, and `Incoming`.
-    pub(super) fn invite(&mut self, asked: Asked) {
+    /// A new call: a leg, 100, and `Incoming`. `telephone` is the caller who has proven who it is.
+    pub(super) fn invite(&mut self, asked: Asked, telephone: Option<(TenantId, DeviceId)>) {
         let tag = self.env.shared.tags.mint();
         let request = &asked.request;
         let Some(from_tag) = request.tag_from().map(str::to_owned) else { return };
@@ -58,6 +58,7 @@ impl Core {
             source: request.peer.address,
             offer: remote.as_ref().map(|session| session.media.clone()),
             sip_call_id: key.0.clone(),
+            telephone,
         };
         self.env.respond_plainly(&asked, 100, "");
         let owner = Owner { leg, cseq: request.cseq().unwrap_or(0) };
@@ -66,6 +67,7 @@ impl Core {
         state.remote = remote;
         state.remote_body = body;
         state.call_key = Some(key.clone());
+        state.device = telephone.map(|(_, device)| device);
         self.by_call.insert(key, leg);
         self.by_tag.insert(tag, leg);
         self.legs.insert(leg, state);

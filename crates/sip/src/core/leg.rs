@@ -24,7 +24,7 @@ pub(crate) struct Leg {
     pub(crate) call_key: Option<(String, String)>,
     /// Our INVITE, for an outgoing call.
     pub(crate) call: Option<Key>,
-    /// The telephone that was called.
+    /// The telephone that was called, or calls.
     pub(crate) device: Option<DeviceId>,
     pub(crate) origin: Origin,
     /// The newest description of the far side, as it came.

@@ -10,8 +10,10 @@ use tokio::time::Instant;
 use super::Core;
 use super::compose::Reply;
 use super::transact::Asked;
+use crate::counters::Why;
 use crate::message::Message;
 use crate::registrar::{Answer, News};
+use crate::reply::Refusal;
 use crate::tags;
 use crate::transaction::Key;
 use crate::way::Way;
@@ -38,6 +40,19 @@ impl Core {
                 self.tell_of(news);
             }
         }
+    }
+
+    /// The telephone that begins a call, where its sender says that it is one, or may call only as
+    /// one.
+    pub(super) fn telephone(
+        &mut self,
+        request: &Message,
+    ) -> Result<Option<(TenantId, DeviceId)>, (Why, Refusal)> {
+        let is_trusted = self.env.shared.is_trusted(request.peer.ip());
+        if is_trusted && !self.registrar.knows_caller(request) {
+            return Ok(None);
+        }
+        self.registrar.caller(self.second(), request).map(Some)
     }
 
     /// The telephones of a tenant that may register.

@@ -90,6 +90,19 @@ impl Core {
         if method == Method::Register {
             return self.register(key, request);
         }
+        let inside = request.tag_to().is_some();
+        let mut telephone = None;
+        if method == Method::Invite && !inside {
+            // Nothing is kept of whoever proves nothing.
+            match self.telephone(&request) {
+                Ok(known) => telephone = known,
+                Err((why, refusal)) => {
+                    self.env.shared.tally.refuse(why);
+                    self.env.refuse_at_once(&request, &refusal);
+                    return;
+                }
+            }
+        }
         // Without room to repeat its answer no call is taken; all else is answered once.
         if !self.env.transactions.begin(&key, &request) && method == Method::Invite {
             self.env.shared.tally.refuse(Why::Full);
@@ -98,10 +111,9 @@ impl Core {
             return;
         }
         self.works_for(&key);
-        let inside = request.tag_to().is_some();
         let asked = Asked { key, request };
         match method {
-            Method::Invite if !inside => self.invite(asked),
+            Method::Invite if !inside => self.invite(asked, telephone),
             _ => self.in_dialog(asked, method),
         }
     }

@@ -344,7 +344,9 @@ impl Filter {
 
     /// What only an INVITE outside a dialog must pass.
     fn new_call(&self, request: &Request<'_>) -> Check {
-        if !self.is_trusted(request.source) {
+        // Who calls from where telephones are registered has to prove to be one of them.
+        let may_be_telephone = self.homes.has(request.source.ip().to_canonical());
+        if !self.is_trusted(request.source) && !may_be_telephone {
             return answer(Why::Untrusted, 403, "Forbidden");
         }
         if request.head.first(Name::MaxForwards).is_some_and(|v| v.bytes().all(|b| b == b'0')) {

@@ -6,7 +6,7 @@ use model::sip::{
 };
 use model::{DeviceId, TenantId};
 use sha2::{Digest as _, Sha256};
-use sip::start;
+use sip::{SipConfig, start};
 use tokio::sync::mpsc::Receiver;
 
 use crate::peer::{Message, Peer, SDP};
@@ -54,16 +54,20 @@ fn register(peer: &Peer, cseq: u32, headers: &str) -> String {
     )
 }
 
-/// The Authorization header for a challenge.
+/// The Authorization header of a REGISTER for a challenge.
 fn proof(challenge: &Message, secret: &str) -> String {
+    proof_of(challenge, secret, "REGISTER", URI)
+}
+
+fn proof_of(challenge: &Message, secret: &str, method: &str, uri: &str) -> String {
     let value = challenge.header("WWW-Authenticate");
     let nonce = value.split("nonce=\"").nth(1).unwrap().split('"').next().unwrap();
     let ha1 = sha256(&format!("{USER}:{REALM}:{secret}"));
-    let ha2 = sha256(&format!("REGISTER:{URI}"));
+    let ha2 = sha256(&format!("{method}:{uri}"));
     let response = sha256(&format!("{ha1}:{nonce}:00000001:c0ffee:auth:{ha2}"));
     format!(
         "Authorization: Digest username=\"{USER}\", realm=\"{REALM}\", nonce=\"{nonce}\", \
-         uri=\"{URI}\", algorithm=SHA-256, cnonce=\"c0ffee\", qop=auth, nc=00000001, \
+         uri=\"{uri}\", algorithm=SHA-256, cnonce=\"c0ffee\", qop=auth, nc=00000001, \
          response=\"{response}\"\r\n"
     )
 }
@@ -144,4 +148,82 @@ async fn whoever_does_not_know_the_secret_is_told_so_and_nothing_happens() {
     assert_eq!(counters.refused["wrong_secret"], 1);
     assert_eq!(counters.refused["unproven"], 1);
     assert!(events.try_recv().is_err());
+}
+
+const CODE: &str = "sip:*61@house.example";
+
+fn call(peer: &Peer, cseq: u32, (from, to): (&str, &str), headers: &str) -> String {
+    let (via, contact) = (peer.via(), peer.contact());
+    format!(
+        "INVITE {to} SIP/2.0\r\nVia: {via};rport;branch=z9hG4bKi{cseq}\r\nMax-Forwards: 70\r\n\
+         From: <sip:{from}@house.example>;tag=call{cseq}\r\nTo: <{to}>\r\nCall-ID: dials\r\n\
+         CSeq: {cseq} INVITE\r\n{contact}{headers}Content-Type: application/sdp\r\n\
+         Content-Length: {}\r\n\r\n{SDP}",
+        SDP.len()
+    )
+}
+
+#[tokio::test]
+async fn a_telephone_that_calls_proves_that_it_is_the_one() {
+    let (plane, mut events) = start(SipConfig { trusted: vec![], ..quick() }).unwrap();
+    plane.send(phones("right")).unwrap();
+    let peer = Peer::new(plane.local_addr()).await;
+    let own = (USER, CODE);
+    peer.send(&call(&peer, 1, own, "")).await;
+    peer.status(403).await;
+    plane.send(SipCommand::PhonesNamed).unwrap();
+    registers(&peer, 1, &peer.contact()).await;
+    assert_eq!(told(&mut events).await, 1);
+    until("settled", || plane.counters().transactions == 0).await;
+
+    peer.send(&call(&peer, 2, own, "")).await;
+    let challenge = peer.status(401).await;
+    let counters = plane.counters();
+    assert_eq!((counters.transactions, counters.legs), (0, 0), "nothing is kept of it");
+    for (n, (from, uri, secret)) in [
+        (USER, CODE, "wrong"),
+        // What was proven is another call.
+        (USER, "sip:*63@house.example", "right"),
+        // One telephone speaks for another.
+        ("8s4x", CODE, "right"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let cseq = 3 + 2 * u32::try_from(n).unwrap();
+        peer.send(&call(&peer, cseq, own, "")).await;
+        let challenge = peer.status(401).await;
+        let proof = proof_of(&challenge, secret, "INVITE", uri);
+        peer.send(&call(&peer, cseq + 1, (from, CODE), &proof)).await;
+        peer.status(403).await;
+    }
+    let proven = call(&peer, 9, own, &proof_of(&challenge, "right", "INVITE", CODE));
+    peer.send(&proven).await;
+    peer.status(100).await;
+    let SipEvent::Incoming { leg, dialled, telephone, .. } = next(&mut events).await else {
+        panic!("no call")
+    };
+    assert_eq!((dialled.as_str(), telephone), ("*61", Some((tenant(), device()))));
+    // The same proof is good for one call.
+    peer.send(&proven.replace("z9hG4bKi9", "z9hG4bKi10").replace("call9", "call10")).await;
+    let again = peer.status(401).await;
+    assert!(again.header("WWW-Authenticate").contains("stale=true"), "{}", again.0);
+    plane.send(SipCommand::Reject { leg, status: 486, retry_after_s: None }).unwrap();
+    peer.status(486).await;
+    assert!(matches!(next(&mut events).await, SipEvent::Ended { .. }));
+}
+
+#[tokio::test]
+async fn whoever_may_call_in_cannot_speak_for_a_telephone() {
+    let (plane, mut events) = start(quick()).unwrap();
+    plane.send(phones("right")).unwrap();
+    plane.send(SipCommand::PhonesNamed).unwrap();
+    let peer = Peer::new(plane.local_addr()).await;
+    peer.send(&call(&peer, 1, (USER, CODE), "")).await;
+    peer.status(401).await;
+    assert_eq!(plane.counters().legs, 0);
+    peer.send(&call(&peer, 2, ("2105550142", CODE), "")).await;
+    peer.status(100).await;
+    let SipEvent::Incoming { telephone, .. } = next(&mut events).await else { panic!("no call") };
+    assert_eq!(telephone, None);
 }

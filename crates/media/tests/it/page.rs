@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
+use media::rtp::Header;
 use media::webrtc::install_crypto;
 use media::{dtmf, g711};
 use model::LegId;
@@ -14,7 +15,7 @@ use str0m::net::{Protocol, Receive};
 use str0m::rtp::RtpWrite;
 use str0m::{Candidate, Event, Input, Output, Rtc};
 
-use crate::support::{PATIENCE, PAUSE, Peer, Plane, id, spoken};
+use crate::support::{Heard, PATIENCE, PAUSE, Peer, Plane, id, spoken};
 
 /// The page's own payload type of key events.
 const PAGE_KEYS: u8 = 126;
@@ -230,6 +231,44 @@ fn a_page_and_a_caller_hear_each_other_also_after_a_reload() {
 /// Samples by which the sound may be behind its own clock before the stream sets it anew.
 const STALL_SAMPLES: u32 = 480;
 
+/// The sound behind a key is one stream with it: nothing is missing, nothing comes twice. `said` is
+/// how far the page's own clock went on between the two. Where the machine stalled between them,
+/// the house has filled the time.
+fn sound_behind(caller: &mut Peer, press: &[Heard], began: Instant, said: u32) -> Header {
+    let header = press[0].header;
+    let mut filled = Vec::new();
+    let sound = loop {
+        let heard = caller.hear();
+        if !heard.is_silence() {
+            break heard;
+        }
+        filled.push(heard.header);
+    };
+    assert_eq!((sound.header.payload_type, sound.header.ssrc), (0, header.ssrc));
+    let keys = press.iter().map(|heard| &heard.header);
+    let sequence = keys.chain(&filled).chain([&sound.header]).map(|header| header.sequence);
+    let count = u16::try_from(filled.len()).expect("few") + 8;
+    let next = (0..count).map(|n| header.sequence.wrapping_add(n));
+    assert_eq!(sequence.collect::<Vec<u16>>(), next.collect::<Vec<u16>>());
+    let since = |at: u32| at.wrapping_sub(header.timestamp);
+    let filled_until = filled.iter().fold(0, |until, header| {
+        assert!(since(header.timestamp) >= until, "the stream never runs backwards");
+        since(header.timestamp) + 160
+    });
+    let stamps = since(sound.header.timestamp);
+    let passed = 160 + 8 * u32::try_from(began.elapsed().as_millis()).expect("short");
+    // The sound was behind by that much at most when the key came, so it is set anew only when
+    // more time passed than the key takes.
+    if filled.is_empty() && passed <= said {
+        assert_eq!(stamps, said);
+    } else {
+        let earliest = if filled.is_empty() { said } else { filled_until };
+        let behind = passed.max(said) + STALL_SAMPLES;
+        assert!((earliest..=behind).contains(&stamps), "{stamps} of {earliest} to {behind}");
+    }
+    sound.header
+}
+
 #[test]
 fn keys_pass_between_a_page_and_a_caller_both_ways() {
     let mut plane = Plane::start();
@@ -260,40 +299,8 @@ fn keys_pass_between_a_page_and_a_caller_both_ways() {
         let header = press[0].header;
         assert!(press.iter().all(|heard| heard.header.timestamp == header.timestamp));
         assert!(header.marker && press[1..].iter().all(|heard| !heard.header.marker));
-        // One stream with the sound: nothing is missing, nothing comes twice. Where the machine
-        // stalled between the two, the house has filled the time.
-        let silence = g711::encode(Codec::Pcmu, 0);
-        let mut filled = Vec::new();
-        let sound = loop {
-            let heard = caller.hear();
-            if heard.payload.iter().any(|sample| *sample != silence) {
-                break heard;
-            }
-            filled.push(heard.header);
-        };
-        assert_eq!((sound.header.payload_type, sound.header.ssrc), (0, header.ssrc));
-        let keys = press.iter().map(|heard| &heard.header);
-        let sequence = keys.chain(&filled).chain([&sound.header]).map(|header| header.sequence);
-        let count = u16::try_from(filled.len()).expect("few") + 8;
-        let next = (0..count).map(|n| header.sequence.wrapping_add(n));
-        assert_eq!(sequence.collect::<Vec<u16>>(), next.collect::<Vec<u16>>());
-        let since = |at: u32| at.wrapping_sub(header.timestamp);
-        let filled_until = filled.iter().fold(0, |until, header| {
-            assert!(since(header.timestamp) >= until, "the stream never runs backwards");
-            since(header.timestamp) + 160
-        });
-        let stamps = since(sound.header.timestamp);
-        let passed = 160 + 8 * u32::try_from(began.elapsed().as_millis()).expect("short");
-        // The sound was behind by that much at most when the key came, so it is set anew only when
-        // more time passed than the key takes.
-        if filled.is_empty() && passed <= said {
-            assert_eq!(stamps, said);
-        } else {
-            let earliest = if filled.is_empty() { said } else { filled_until };
-            let behind = passed.max(said) + STALL_SAMPLES;
-            assert!((earliest..=behind).contains(&stamps), "{stamps} of {earliest} to {behind}");
-        }
-        if let Some(last) = last.replace(sound.header.sequence) {
+        let sound = sound_behind(&mut caller, &press, began, said);
+        if let Some(last) = last.replace(sound.sequence) {
             assert_eq!(header.sequence, u16::wrapping_add(last, 1));
         }
         let told = plane.wait(|event| match event {

@@ -127,18 +127,31 @@ export class Telephone {
     this.program.write('/hangup');
   }
 
+  /** Sends the call on by its own key, to a number or an extension. */
+  transfer(to) {
+    this.program.write(`/transfer sip:${to}@${this.at}`);
+  }
+
+  /** Calls somebody; gives what tells the codes that were heard in that call, once it is over. */
+  call(number) {
+    const before = new Set(recordings(this.folder));
+    this.program.write(`/dial sip:${number}@${this.at}`);
+    return async () => {
+      const file = recordings(this.folder).find((name) => !before.has(name) && name.endsWith('-dec.wav'));
+      if (!file) return [];
+      const bytes = readFileSync(file);
+      bytes.writeUInt32LE(bytes.length - HEADER_BYTES, HEADER_BYTES - 4);
+      return (await hear(this.folder, channels(bytes).channels[0])).codes;
+    };
+  }
+
   /** Calls the house, until that hangs up; gives the codes that were heard. */
   async dials(code) {
-    const before = new Set(recordings(this.folder));
     const ends = () => this.lines.filter((line) => /: session closed|: Call with .* terminated/.test(line)).length;
     const ended = ends();
-    this.program.write(`/dial sip:${code}@${this.at}`);
+    const heard = this.call(code);
     await until(`baresip: the call to ${code} is over`, () => ends() > ended);
-    const file = recordings(this.folder).find((name) => !before.has(name) && name.endsWith('-dec.wav'));
-    if (!file) return [];
-    const bytes = readFileSync(file);
-    bytes.writeUInt32LE(bytes.length - HEADER_BYTES, HEADER_BYTES - 4);
-    return (await hear(this.folder, channels(bytes).channels[0])).codes;
+    return heard();
   }
 
   /** Holds by its own key, or is back. */

@@ -37,6 +37,12 @@ export class Seat {
     this.live.close();
   }
 
+  /** Makes the agent be reached by an extension. */
+  async reachedBy(house, extension) {
+    const { id: _, phone_username: __, ...person } = await house.get(`/api/v1/users/${this.id}`);
+    await house.request('PUT', `/api/v1/users/${this.id}`, { ...person, extension });
+  }
+
   ready() {
     return this.#command('ready');
   }

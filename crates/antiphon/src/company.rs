@@ -308,6 +308,7 @@ fn profile(config: &TenantConfig, person: &Person) -> Agent {
         queues: queues.collect(),
         skills: person.skills.clone(),
         device: Device::Browser,
+        extension: None,
     }
 }
 

@@ -286,6 +286,7 @@ fn seat(draft: &mut ConfigDraft, user: &User, wanted: &[String]) -> anyhow::Resu
         queues: queues.into_keys().collect(),
         skills: BTreeMap::new(),
         device: Device::Browser,
+        extension: None,
     };
     draft.config.agents.insert(AgentId::of_user(user.id), agent);
     Ok(said)

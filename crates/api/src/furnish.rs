@@ -64,6 +64,7 @@ pub(crate) fn furnish(
             queues: [queue].into(),
             skills: BTreeMap::new(),
             device: Device::Browser,
+            extension: None,
         },
     );
     let list = |pairs: &[(&str, &str)]| {

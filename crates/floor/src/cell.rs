@@ -38,6 +38,8 @@ pub(crate) enum LegOwner {
     Talk(CallId),
     /// The telephone of a colleague who was asked in, ringing or talking.
     Consult(CallId),
+    /// The second line of an agent's telephone, which talks with a colleague.
+    Line(CallId),
     /// An agent's telephone that calls the house itself.
     Errand(CallId),
     /// The page of an agent.
@@ -172,6 +174,7 @@ impl Cell {
             LegOwner::Customer(call)
             | LegOwner::Talk(call)
             | LegOwner::Consult(call)
+            | LegOwner::Line(call)
             | LegOwner::Errand(call) => Some(call),
             LegOwner::Offer(offer) => self.offers.get(&offer).map(|offer| offer.call),
             LegOwner::Page(agent) => match self.lease_of(agent) {
@@ -194,6 +197,9 @@ impl Cell {
             Input::LegUp { leg } => self.leg_up(leg),
             Input::LegEnded { leg, cause } => self.leg_ended(leg, cause),
             Input::LegHeld { leg, is_held } => self.leg_held(leg, is_held),
+            Input::Referred { leg, refer, to, replaces } => {
+                self.referred(leg, refer, &to, replaces);
+            }
             Input::Digit { leg, digit } => {
                 if let Some(&LegOwner::Customer(call)) = self.legs.get(&leg) {
                     self.stumble(Fault::Key, call);

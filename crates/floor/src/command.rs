@@ -7,6 +7,7 @@ use model::input::Command;
 use model::{AgentId, OfferId, Refusal};
 
 use crate::agent::Lease;
+use crate::call::Wish;
 use crate::cell::Cell;
 use crate::offer::Offer;
 
@@ -27,7 +28,9 @@ impl Cell {
             Command::Hold { call } => self.hold(agent, call),
             Command::Resume { call } => self.resume(agent, call),
             Command::Transfer { call, queue } => self.transfer(agent, call, queue),
-            Command::Consult { call, colleague } => self.consult(agent, call, colleague),
+            Command::Consult { call, colleague, hand_over } => {
+                self.consult(agent, call, Wish { colleague, hand_over, referral: None, via: None })
+            }
             Command::Conference { call } => self.confer(agent, call, true),
             Command::EndConference { call } => self.confer(agent, call, false),
             Command::HandOver { call } => self.hand_over_by(agent, call),

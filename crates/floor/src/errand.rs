@@ -69,7 +69,16 @@ impl Cell {
         }
         let phone = Device::Phone { device };
         let owner = self.config.agents.iter().find(|(_, agent)| agent.device == phone);
-        let (Some((&agent, _)), Some(code)) = (owner, Code::read(dialled)) else {
+        let Some((&agent, _)) = owner else {
+            return self.effect(Effect::Refuse { leg, status: NOT_FOUND });
+        };
+        if let Some(colleague) = self.agent_at(dialled) {
+            if let Err(status) = self.ask_by_line(leg, agent, colleague) {
+                self.effect(Effect::Refuse { leg, status });
+            }
+            return;
+        }
+        let Some(code) = Code::read(dialled) else {
             return self.effect(Effect::Refuse { leg, status: NOT_FOUND });
         };
         if self.is_on_errand(agent) {

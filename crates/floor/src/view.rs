@@ -111,6 +111,8 @@ fn consult_view(agent: AgentId, consult: &Consult) -> ConsultView {
         colleague: consult.colleague,
         joined_at: consult.joined.map(|joined| joined.at),
         conference: consult.joined.is_some_and(|joined| joined.conference),
+        hand_over: consult.hand_over,
+        second_line: consult.via.is_some(),
     }
 }
 

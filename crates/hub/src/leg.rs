@@ -178,6 +178,18 @@ impl Leg {
         }
     }
 
+    /// The cell rings whom a telephone has called.
+    pub(crate) fn ring(&self) -> Vec<LegOutput> {
+        let ring = LegOutput::Sip(SipCommand::Ring { leg: self.leg });
+        matches!(self.state, State::Offered).then_some(ring).into_iter().collect()
+    }
+
+    /// The cell says what became of a wish of the far side.
+    pub(crate) fn refer(&self, refer: u32, status: u16) -> Vec<LegOutput> {
+        let command = SipCommand::Refer { leg: self.leg, refer, status };
+        matches!(self.state, State::Up).then_some(LegOutput::Sip(command)).into_iter().collect()
+    }
+
     /// The cell refuses whoever calls.
     pub(crate) fn refuse(&mut self, status: u16) -> Vec<LegOutput> {
         let retry_after_s = (status == 503).then_some(5);
@@ -235,6 +247,10 @@ impl Leg {
                 let counts = self.keys.info(now, digit);
                 self.pressed(digit, counts)
             }
+            SipEvent::Referred { leg, refer, to, replaces } => vec![match self.state {
+                State::Up => LegOutput::Cell(Input::Referred { leg, refer, to, replaces }),
+                _ => LegOutput::Sip(SipCommand::Refer { leg, refer, status: 491 }),
+            }],
             SipEvent::Ended { cause, .. } => self.ended(cause),
         }
     }
@@ -427,6 +443,39 @@ mod tests {
         leg.answer();
         leg.sip(NOW, SipEvent::Confirmed { leg: leg_id(), remote: None });
         leg
+    }
+
+    #[test]
+    fn whom_a_telephone_calls_is_rung_and_a_wish_of_a_leg_that_is_up_is_handed_in() {
+        let mut leg = arrived();
+        assert_eq!(words(&leg.ring()), [""; 0], "the cell does not know of it yet");
+        leg.prepared(desc(Direction::SendRecv, &[Codec::Pcmu]));
+        assert_eq!(words(&leg.ring()), ["sip Ring"]);
+        let wish = || SipEvent::Referred {
+            leg: leg_id(),
+            refer: 2,
+            to: "12".parse().expect("dialable"),
+            replaces: None,
+        };
+        assert_eq!(words(&leg.sip(NOW, wish())), ["sip Refer"], "refused: it is not up");
+        let mut leg = up();
+        assert_eq!(words(&leg.ring()), [""; 0]);
+        assert_eq!(words(&leg.sip(NOW, wish())), ["cell Referred"]);
+        assert_eq!(words(&leg.refer(2, 200)), ["sip Refer"]);
+        leg.hang_up(LegCause::Hangup);
+        assert_eq!(words(&leg.refer(2, 200)), [""; 0], "nobody is there to be told");
+    }
+
+    #[test]
+    fn a_telephone_of_the_house_is_no_customer() {
+        let device = IdMint::new(3).mint(Timestamp::from_micros(1));
+        let dialled: DialString = "*61".parse().expect("dialable");
+        let offer = Some(desc(Direction::SendRecv, &[Codec::Pcmu]));
+        let from = From::Telephone(device);
+        let (mut leg, _) = Leg::incoming(leg_id(), from, dialled, offer, FROM.ip());
+        let outputs = leg.prepared(desc(Direction::SendRecv, &[Codec::Pcmu]));
+        assert_eq!(words(&outputs), ["cell PhoneDialled"]);
+        assert_eq!(words(&leg.refuse(404)), ["sip Reject"]);
     }
 
     fn change_ended(leg: &mut Leg, change: u32, taken: bool) -> Vec<LegOutput> {

@@ -306,6 +306,10 @@ impl Switchboard {
     fn effect(&mut self, tenant: TenantId, effect: Effect, recording_file: Option<PathBuf>) {
         let (leg, outputs) = match effect {
             Effect::Answer { leg } => (leg, self.machine(leg).map(Leg::answer)),
+            Effect::Ring { leg } => (leg, self.machine(leg).map(|machine| machine.ring())),
+            Effect::Refer { leg, refer, status } => {
+                (leg, self.machine(leg).map(|machine| machine.refer(refer, status)))
+            }
             Effect::Refuse { leg, status } => {
                 (leg, self.machine(leg).map(|machine| machine.refuse(status)))
             }
@@ -447,10 +451,20 @@ impl Switchboard {
             return self.registered(tenant, device, contacts);
         }
         let Some(leg) = event.leg() else { return };
+        let event = self.spelt(event);
         let Some((tenant, machine)) = self.legs.get_mut(&leg) else { return };
         let tenant = *tenant;
         let outputs = machine.sip(self.clock.now(), event);
         self.carry_out(tenant, leg, outputs);
+    }
+
+    /// A number that a call is to go to, as its company spells it.
+    fn spelt(&self, event: SipEvent) -> SipEvent {
+        let SipEvent::Referred { leg, refer, to, replaces } = event else { return event };
+        let tenant = self.legs.get(&leg).map(|(tenant, _)| *tenant);
+        let plan = self.numbers.as_ref();
+        let own = tenant.and_then(|tenant| plan?.find_of(tenant, &to)).cloned();
+        SipEvent::Referred { leg, refer, to: own.unwrap_or(to), replaces }
     }
 
     /// The cell is told of what changes for it, and all is kept for the time after a restart.

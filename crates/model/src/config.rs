@@ -96,6 +96,9 @@ pub struct Agent {
     pub skills: BTreeMap<String, u8>,
     /// Where offers ring.
     pub device: Device,
+    /// What telephones of the company dial to reach this agent, if anything.
+    #[serde(default)]
+    pub extension: Option<DialString>,
 }
 
 /// An agent's telephone.

@@ -61,6 +61,11 @@ pub enum Effect {
         /// SIP status: 404, 486 or 503.
         status: u16,
     },
+    /// Say to a telephone that dialled that whom it called is being rung.
+    Ring {
+        /// The leg.
+        leg: LegId,
+    },
     /// Ring a SIP device. The shell prepares media, dials, and reports `LegUp` and `LegEnded`.
     Dial {
         /// The new leg, minted by the cell.
@@ -79,6 +84,15 @@ pub enum Effect {
         mode: KeyMode,
         /// Whether `Input::KeysHeld` is wanted behind the keys that were passed before.
         confirm: bool,
+    },
+    /// Tell the far side of a leg what became of its `Input::Referred`.
+    Refer {
+        /// The leg.
+        leg: LegId,
+        /// Which wish.
+        refer: u32,
+        /// As a SIP status: 200 when it was done.
+        status: u16,
     },
     /// End a leg: CANCEL, BYE or refusal. `LegEnded` follows.
     Hangup {
@@ -151,8 +165,10 @@ impl Effect {
         match self {
             Self::Answer { .. }
             | Self::Refuse { .. }
+            | Self::Ring { .. }
             | Self::Dial { .. }
             | Self::Keys { .. }
+            | Self::Refer { .. }
             | Self::Hangup { .. }
             | Self::Media { .. }
             | Self::MediaEnd { .. } => Plane::Now,

@@ -85,6 +85,16 @@ pub enum Event {
     Disconnected { call: CallId, queue: QueueId, agent: AgentId, leg: LegId, cause: LegCause },
     /// The agent sent the customer from one queue to another; `Disconnected` and `Queued` follow.
     Transferred { call: CallId, agent: AgentId, queue: QueueId, to: QueueId },
+    /// The agent sent the customer to a number of the company; `Disconnected` follows, and the flow
+    /// of that number begins.
+    Redirected {
+        call: CallId,
+        agent: AgentId,
+        queue: QueueId,
+        dialled: DialString,
+        flow: FlowId,
+        flow_version: u64,
+    },
     /// The agent asked a colleague in, whose telephone rings.
     ConsultStarted { call: CallId, consult: OfferId, agent: AgentId, colleague: AgentId },
     /// The colleague took it: the two talk alone.
@@ -160,6 +170,7 @@ impl Event {
             | Self::Connected { call, .. }
             | Self::Disconnected { call, .. }
             | Self::Transferred { call, .. }
+            | Self::Redirected { call, .. }
             | Self::ConsultStarted { call, .. }
             | Self::ConsultJoined { call, .. }
             | Self::ConferenceStarted { call, .. }

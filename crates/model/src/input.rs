@@ -65,6 +65,18 @@ pub enum Input {
         /// Whether it holds.
         is_held: bool,
     },
+    /// The far side of a leg asks for its call to go elsewhere, by a key of its own (RFC 3515).
+    /// Answered with one `Effect::Refer`, at once or later.
+    Referred {
+        /// The leg.
+        leg: LegId,
+        /// Tells this wish of the leg from any other.
+        refer: u32,
+        /// Where to: a number of the company, or an agent's extension.
+        to: DialString,
+        /// In place of this leg: the other line of the telephone.
+        replaces: Option<LegId>,
+    },
     /// A key was pressed on a leg.
     Digit {
         /// The leg.
@@ -187,6 +199,10 @@ pub enum Command {
         call: CallId,
         /// The colleague.
         colleague: AgentId,
+        /// Leave the customer to them as soon as they take it; whoever does not leaves all as it
+        /// was.
+        #[serde(default)]
+        hand_over: bool,
     },
     /// All three talk.
     Conference {

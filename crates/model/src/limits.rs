@@ -123,6 +123,13 @@ pub const OFFERS_REMEMBERED_MAX: usize = 1_000;
 pub const PLAY_LATE_MS: i64 = 5_000;
 /// Time a customer waits for a lost agent's page to come back, in milliseconds.
 pub const DEVICE_GRACE_MS: i64 = 30_000;
+/// Time after a wish that was refused within which a telephone that hangs up does so by itself, in
+/// milliseconds: the customer is kept.
+pub const REFER_GRACE_MS: i64 = 2_000;
+/// Least digits of an agent's extension.
+pub const EXTENSION_DIGITS_MIN: usize = 2;
+/// Most digits of an agent's extension.
+pub const EXTENSION_DIGITS_MAX: usize = 6;
 /// Longest time for which a telephone's call to the house itself waits to be up, in milliseconds.
 pub const ERRAND_MS_MAX: i64 = 30_000;
 /// Time a colleague rings who is asked into a conversation whose queue is gone, in milliseconds;

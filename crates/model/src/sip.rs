@@ -166,6 +166,11 @@ pub enum SipCommand {
         /// Our description: an answer, or our offer if the INVITE had none.
         local: MediaDesc,
     },
+    /// Say on an incoming leg that was not answered that somebody is being rung (180).
+    Ring {
+        /// The leg.
+        leg: LegId,
+    },
     /// Refuse an incoming leg that was not answered.
     Reject {
         /// The leg.
@@ -202,6 +207,15 @@ pub enum SipCommand {
         /// Which change is refused.
         change: u32,
         /// The final status, 400 to 699.
+        status: u16,
+    },
+    /// Say what became of a wish of the far side's (RFC 3515 section 2.4.4).
+    Refer {
+        /// The leg.
+        leg: LegId,
+        /// Which wish.
+        refer: u32,
+        /// The final status of what was asked for, 200 to 699.
         status: u16,
     },
     /// End a leg in whatever state it is: CANCEL, BYE or a refusal.
@@ -299,6 +313,18 @@ pub enum SipEvent {
         /// Whether our answer was sent.
         taken: bool,
     },
+    /// The far side asks for its call to go elsewhere (REFER, RFC 3515). It was accepted; answer
+    /// with `Refer`.
+    Referred {
+        /// The leg.
+        leg: LegId,
+        /// Tells this wish of the leg from any other.
+        refer: u32,
+        /// The user part of the URI in Refer-To.
+        to: DialString,
+        /// The leg that Replaces names (RFC 3891), where it is one that stands.
+        replaces: Option<LegId>,
+    },
     /// A key by SIP INFO (application/dtmf-relay, application/dtmf).
     Digit {
         /// The leg.
@@ -338,6 +364,7 @@ impl SipEvent {
             | Self::Reoffered { leg, .. }
             | Self::ChangeEnded { leg, .. }
             | Self::Digit { leg, .. }
+            | Self::Referred { leg, .. }
             | Self::Ended { leg, .. } => Some(*leg),
             Self::Registered { .. } => None,
         }

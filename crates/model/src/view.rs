@@ -101,6 +101,11 @@ pub struct ConsultView {
     pub joined_at: Option<Timestamp>,
     /// Whether the customer hears and speaks too.
     pub conference: bool,
+    /// Whether the customer is the colleague's as soon as they take it.
+    pub hand_over: bool,
+    /// Whether the agent talks with the colleague on a second line of the telephone, which lets the
+    /// customer in, or not, by itself.
+    pub second_line: bool,
 }
 
 /// A consultation that came to nothing.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use model::event::{Consent, ConsultOutcome, Event, OfferOutcome, QueueOutcome, Recorded};
 use model::id::{AgentId, OfferId, QueueId, RecordingId};
+use model::number::DialString;
 use model::sip::LegCause;
 use model::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -137,6 +138,8 @@ pub enum MarkKind {
     CallbackListed(QueueId),
     /// The agent sent the caller to this queue.
     Transferred(QueueId),
+    /// An agent sent the customer to a number of the company.
+    Redirected(DialString),
     /// The agent left the caller to this colleague.
     HandedOver(AgentId),
 }
@@ -327,6 +330,7 @@ impl Pen {
             Event::WrapUpExtended { agent, .. } => MarkKind::WrapUpExtended(*agent),
             Event::CallbackListed { queue, .. } => MarkKind::CallbackListed(*queue),
             Event::Transferred { to, .. } => MarkKind::Transferred(*to),
+            Event::Redirected { dialled, .. } => MarkKind::Redirected(dialled.clone()),
             Event::ConsultEnded { colleague, outcome: ConsultOutcome::HandedOver, .. } => {
                 MarkKind::HandedOver(*colleague)
             }

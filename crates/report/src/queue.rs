@@ -71,7 +71,9 @@ impl QueueFold {
                 self.left(*entry, *outcome, *waited_us);
             }
             // The flow or an agent went on: another queue is another wait.
-            Event::NodeEntered { call, .. } | Event::Transferred { call, .. } => {
+            Event::NodeEntered { call, .. }
+            | Event::Transferred { call, .. }
+            | Event::Redirected { call, .. } => {
                 self.places.remove(call);
             }
             Event::RecordGap { .. } => self.lose_sight(at),

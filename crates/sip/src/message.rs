@@ -18,10 +18,12 @@ pub(crate) enum Method {
     Info,
     Update,
     Register,
+    Refer,
+    Notify,
 }
 
 impl Method {
-    const ALL: [(Self, &str); 8] = [
+    const ALL: [(Self, &str); 10] = [
         (Self::Invite, "INVITE"),
         (Self::Ack, "ACK"),
         (Self::Cancel, "CANCEL"),
@@ -30,11 +32,19 @@ impl Method {
         (Self::Info, "INFO"),
         (Self::Update, "UPDATE"),
         (Self::Register, "REGISTER"),
+        (Self::Refer, "REFER"),
+        // We send it and take none.
+        (Self::Notify, "NOTIFY"),
     ];
 
     /// By its name, which has capital letters (RFC 3261 section 7.1).
     pub(crate) fn read(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, known)| *known == name).map(|(method, _)| *method)
+    }
+
+    /// One that we answer, by its name.
+    pub(crate) fn served(name: &str) -> Option<Self> {
+        Self::read(name).filter(|method| *method != Self::Notify)
     }
 
     pub(crate) fn name(self) -> &'static str {

@@ -9,7 +9,7 @@ use crate::via;
 use crate::wire::{Head, Name};
 
 /// The methods we know, for the Allow header.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER";
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, REGISTER";
 
 /// A final status with the headers that belong to it.
 #[derive(Debug, Clone, PartialEq, Eq)]

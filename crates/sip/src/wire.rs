@@ -25,12 +25,14 @@ pub(crate) enum Name {
     Authorization,
     Expires,
     Require,
+    ReferTo,
+    ReferSub,
     Route,
     RecordRoute,
     Other,
 }
 
-const NAMES: [(&str, Name); 26] = [
+const NAMES: [(&str, Name); 29] = [
     ("via", Name::Via),
     ("v", Name::Via),
     ("from", Name::From),
@@ -54,6 +56,9 @@ const NAMES: [(&str, Name); 26] = [
     ("authorization", Name::Authorization),
     ("expires", Name::Expires),
     ("require", Name::Require),
+    ("refer-to", Name::ReferTo),
+    ("r", Name::ReferTo),
+    ("refer-sub", Name::ReferSub),
     ("route", Name::Route),
     ("record-route", Name::RecordRoute),
     ("", Name::Other),

@@ -26,7 +26,7 @@ function summaries(w) {
 export function configuration(lang, now, empty = false) {
   const w = words(lang);
   const queue = (one, ring) => ({ ...one, strategy: 'longest_ready', skills: { repairs: 3 }, ring_ms: ring * 1000, wrap_up_ms: 60_000, music: 'hold-music', service_level_ms: 20_000, short_abandon_ms: 5_000, length_max: 100 });
-  const person = (n, name, mail, role, list, phone = null) => ({ id: id('b1', n), name, mail, role, language: lang, queues: list.map((at) => queues(lang)[at].id), skills: { repairs: 5 - n + 1, greek: 4 }, device: { kind: phone ? 'phone' : 'browser' }, phone_username: phone });
+  const person = (n, name, mail, role, list, phone = null) => ({ id: id('b1', n), name, mail, role, language: lang, queues: list.map((at) => queues(lang)[at].id), skills: { repairs: 5 - n + 1, greek: 4 }, device: { kind: phone ? 'phone' : 'browser' }, extension: phone ? `1${n}` : null, phone_username: phone });
   const document = flow(w);
   const whole = {
     n: 42,

@@ -117,11 +117,12 @@ export class Floor {
     const [agent, ...others] = colleagues(this.scene.lang, now).map(({ id, name, free }) => ({ id, name, free }));
     const colleague = others.find(({ id, free }) => id === body.colleague && free);
     if (!colleague) return { status: 409, code: 'not_free' };
-    const consult = { agent, colleague, joined_at: null, conference: false };
+    const consult = { agent, colleague, joined_at: null, conference: false, hand_over: Boolean(body.hand_over), second_line: false };
     this.change({ state: 'hold', call: { ...call, hold_since: iso(now), consult, consult_missed: null } });
     setTimeout(() => {
       const { call: still } = this.state;
-      if (still?.consult) this.change({ call: { ...still, consult: { ...still.consult, joined_at: iso(this.clock()) } } });
+      if (still?.consult?.hand_over) this.part(still);
+      else if (still?.consult) this.change({ call: { ...still, consult: { ...still.consult, joined_at: iso(this.clock()) } } });
     }, 1_000);
     return null;
   }

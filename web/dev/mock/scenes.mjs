@@ -20,7 +20,7 @@ const other = (scene, at) => (({ id: agent, name }) => ({ id: agent, name }))(co
 /** A call in which a colleague was asked. */
 function consultation(scene, now, one) {
   const conference = scene.state === 'conference';
-  const consult = { agent: other(scene, 0), colleague: other(scene, 1), joined_at: scene.state === 'consult_rings' ? null : iso(now - 21_000), conference };
+  const consult = { agent: other(scene, 0), colleague: other(scene, 1), joined_at: scene.state === 'consult_rings' ? null : iso(now - 21_000), conference, hand_over: false, second_line: false };
   return { contact: one, connected_at: iso(now - 252_000), hold_since: conference ? null : iso(now - 35_000), recording: true, consult, consult_missed: null };
 }
 
@@ -35,7 +35,7 @@ export function agentState(scene, now) {
     case 'consult':
     case 'conference': return { ...base, state: scene.state === 'conference' ? 'talking' : 'hold', call: consultation(scene, now, one) };
     case 'consult_missed': return { ...base, state: 'hold', call: { ...consultation(scene, now, one), consult: null, consult_missed: { colleague: other(scene, 1), outcome: 'no_answer' } } };
-    case 'guest': return { ...base, state: 'talking', call: { ...consultation(scene, now, one), hold_since: null, consult: { agent: other(scene, 1), colleague: other(scene, 0), joined_at: iso(now - 21_000), conference: false } } };
+    case 'guest': return { ...base, state: 'talking', call: { ...consultation(scene, now, one), hold_since: null, consult: { agent: other(scene, 1), colleague: other(scene, 0), joined_at: iso(now - 21_000), conference: false, hand_over: false, second_line: false } } };
     case 'asked': return { ...base, state: 'offered', offer: { ...offer(scene.lang, now), eligible: 1, asked_by: other(scene, 1) } };
     case 'wrap_up': return { ...base, since: iso(now - 17_000), wrap_up: { contact: one, since: iso(now - 17_000), until: iso(now + 43_000), talk_s: 252 } };
     case 'offered_anew': return { ...base, state: 'wrap_up', since: iso(now - 52_000), wrap_up: { contact: one, since: iso(now - 52_000), until: iso(now + 8_000), talk_s: 252 }, offer: offer(scene.lang, now) };

@@ -43,6 +43,18 @@ export async function consult({ page, mock, state, signIn }) {
   await page.getByRole('option', { name: 'Hand over' }).click();
   await state('Wrap-up');
 
+  // The customer is theirs as soon as they answer.
+  await page.context().addCookies([{ name: 'antiphon_session', value: 'talking', url: mock.url }]);
+  await page.goto(mock.url);
+  await state('Talking');
+  await key('Transfer').click();
+  const atOnce = page.getByRole('menuitemcheckbox', { name: 'Send at once, without talking first' });
+  await atOnce.click();
+  assert.equal(await atOnce.getAttribute('aria-checked'), 'true', 'the menu stays open');
+  await page.getByRole('menuitem', { name: /Navid Rahimi/ }).click();
+  await says('Sending to Navid Rahimi');
+  await state('Wrap-up');
+
   // As the colleague one can leave, and nothing else.
   await page.context().addCookies([{ name: 'antiphon_session', value: 'guest', url: mock.url }]);
   await page.goto(mock.url);

@@ -402,6 +402,7 @@ fn mark_row(config: &TenantConfig, mark: report::ladder::Mark) -> MarkRow {
             (MarkName::CallbackListed, queue_named(config, queue).name)
         }
         MarkKind::HandedOver(agent) => (MarkName::HandedOver, agent_named(config, agent).name),
+        MarkKind::Redirected(dialled) => (MarkName::Redirected, dialled.to_string()),
         MarkKind::Transferred(queue) => (MarkName::Transferred, queue_named(config, queue).name),
     };
     MarkRow { at: At(mark.at), kind, label }

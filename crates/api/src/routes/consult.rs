@@ -25,6 +25,9 @@ use crate::routes::named::word;
 pub(crate) struct ConsultBody {
     /// The id of a colleague.
     colleague: String,
+    /// Leave the customer to them as soon as they take it; if they do not, nothing changes.
+    #[serde(default)]
+    hand_over: bool,
 }
 
 /// Those whom an agent can ask.
@@ -100,7 +103,8 @@ pub(crate) async fn begin(
 ) -> Result<StatusCode, Problem> {
     // Whose they are decides the cell; what is no id is nobody's.
     let colleague = body.colleague.parse().map_err(|_| Problem::from(Refusal::UnknownChoice))?;
-    command_on(&app, &caller, call, Command::Consult { call, colleague }).await
+    let hand_over = body.hand_over;
+    command_on(&app, &caller, call, Command::Consult { call, colleague, hand_over }).await
 }
 
 /// Lets the colleague go, or stops ringing them: agent and customer talk again. As the colleague,

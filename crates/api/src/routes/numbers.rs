@@ -86,6 +86,11 @@ pub(crate) async fn put(
             let detail = "There is no such published flow. Publish it first.";
             Problem::unprocessable("unknown_flow", detail).at("/flow")
         })?;
+        let mut agents = config.agents.values();
+        if let Some(agent) = agents.find(|agent| agent.extension.as_ref() == Some(&dialled)) {
+            let detail = format!("{dialled} is the extension of {}.", agent.name);
+            return Err(Problem::unprocessable("extension_taken", detail));
+        }
         if !config.numbers.contains_key(&dialled) {
             check_room(config.numbers.len(), NUMBERS_MAX, "numbers")?;
         }

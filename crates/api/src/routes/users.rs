@@ -77,6 +77,10 @@ pub(crate) struct UserBody {
     #[serde(default, deserialize_with = "said")]
     #[schema(value_type = Option<DeviceBody>)]
     device: Option<Option<DeviceBody>>,
+    /// What the company's telephones dial to reach this agent: 2 to 6 digits that are no number of
+    /// the company and nobody else's.
+    #[serde(default)]
+    extension: Option<String>,
 }
 
 /// Tells `null` from nothing.
@@ -99,6 +103,8 @@ pub(crate) struct UserRow {
     queues: Vec<String>,
     skills: BTreeMap<String, u8>,
     device: Option<DeviceBody>,
+    /// What the company's telephones dial to reach them.
+    extension: Option<String>,
     /// By what their telephone registers; `null` until it has a secret.
     phone_username: Option<String>,
 }
@@ -260,7 +266,8 @@ fn put(
         None => _ = draft.config.agents.remove(&agent_id),
         Some(device) => {
             let queues = queues(draft, &body.queues)?;
-            let agent = Agent { name: body.name, queues, skills: body.skills, device };
+            let extension = extension(draft, agent_id, body.extension)?;
+            let agent = Agent { name: body.name, queues, skills: body.skills, device, extension };
             draft.config.agents.insert(agent_id, agent);
         }
     }
@@ -294,6 +301,31 @@ fn queues(draft: &ConfigDraft, ids: &BTreeSet<String>) -> Result<BTreeSet<QueueI
             })
         })
         .collect()
+}
+
+/// Numbers of the company and extensions are dialled alike, so none may be both.
+fn extension(
+    draft: &ConfigDraft,
+    agent: AgentId,
+    wanted: Option<String>,
+) -> Result<Option<DialString>, Problem> {
+    let Some(text) = wanted else { return Ok(None) };
+    let refused = |code, detail: String| Problem::unprocessable(code, detail).at("/extension");
+    let (least, most) = (limits::EXTENSION_DIGITS_MIN, limits::EXTENSION_DIGITS_MAX);
+    let is_sound = (least..=most).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    let extension: Option<DialString> = text.parse().ok().filter(|_| is_sound);
+    let Some(extension) = extension else {
+        return Err(refused("bad_extension", format!("An extension is {least} to {most} digits.")));
+    };
+    if draft.config.numbers.contains_key(&extension) {
+        return Err(refused("extension_taken", format!("{text} is a number of the company.")));
+    }
+    let mut others = draft.config.agents.iter().filter(|(id, _)| **id != agent);
+    if let Some((_, other)) = others.find(|(_, other)| other.extension.as_ref() == Some(&extension))
+    {
+        return Err(refused("extension_taken", format!("{} has {text}.", other.name)));
+    }
+    Ok(Some(extension))
 }
 
 fn device(
@@ -368,6 +400,7 @@ fn row(user: &User, agent: Option<&Agent>, phones: &PhoneNames) -> UserRow {
         queues: queues.unwrap_or_default(),
         skills: agent.map(|agent| agent.skills.clone()).unwrap_or_default(),
         device,
+        extension: agent.and_then(|agent| agent.extension.as_ref().map(ToString::to_string)),
         phone_username: agent.and_then(|agent| match &agent.device {
             Device::Phone { device } => phones.get(device).map(ToString::to_string),
             Device::Browser | Device::Sip { .. } => None,

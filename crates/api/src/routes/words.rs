@@ -82,6 +82,7 @@ pub(crate) enum MarkName {
     WrapUpExtended,
     CallbackListed,
     Transferred,
+    Redirected,
     HandedOver,
 }
 

@@ -103,6 +103,8 @@ struct ConsultBody {
     /// Nothing while it rings.
     joined_at: Option<At>,
     conference: bool,
+    hand_over: bool,
+    second_line: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -211,6 +213,8 @@ fn consult(view: &ConsultView, config: &TenantConfig) -> ConsultBody {
         colleague: agent_named(config, view.colleague),
         joined_at: view.joined_at.map(At),
         conference: view.conference,
+        hand_over: view.hand_over,
+        second_line: view.second_line,
     }
 }
 

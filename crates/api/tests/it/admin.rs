@@ -214,6 +214,54 @@ async fn people_come_and_change() {
 }
 
 #[tokio::test]
+async fn an_extension_is_one_persons_and_no_number() {
+    let (house, company, session) = opened().await;
+    let person = |name: &str, extension: &str| {
+        json!({
+            "mail": format!("{name}@example.com"), "name": name, "role": "agent",
+            "password": PASSWORD, "language": "en", "extension": extension,
+        })
+    };
+    let post = async |body| house.tell(&session, Method::POST, "/api/v1/users", &body).await;
+    let made = post(person("first", "7012")).await.json();
+    assert_eq!(made["extension"], "7012", "{made}");
+    let numbers = house.ask(&session, Method::GET, "/api/v1/numbers").await.json();
+    let numbers = numbers["items"].as_array().unwrap().iter();
+    let number = numbers.map(|row| row["dialled"].as_str().unwrap().to_owned());
+    let number = number.into_iter().find(|number| number.len() <= 6).unwrap();
+    for (extension, code) in [
+        ("7012", "extension_taken"),
+        (number.as_str(), "extension_taken"),
+        ("7", "bad_extension"),
+        ("7012345", "bad_extension"),
+        ("*61", "bad_extension"),
+        ("+701", "bad_extension"),
+        ("", "bad_extension"),
+    ] {
+        let refused = post(person("second", extension)).await;
+        assert_eq!(
+            (refused.code(), refused.json()["errors"][0]["pointer"].as_str()),
+            (code.into(), Some("/extension")),
+            "{extension}"
+        );
+    }
+    // Nor may a number become what somebody is reached by.
+    let lead = json!({"flow": company.flow.to_string()});
+    let put = house.tell(&session, Method::PUT, "/api/v1/numbers/7012", &lead).await;
+    assert_eq!(put.code(), "extension_taken");
+    // It is kept by its owner, and given back when it is left out.
+    let path = format!("/api/v1/users/{}", made["id"].as_str().unwrap());
+    let mut body = person("first", "7012");
+    body["device"] = json!({"kind": "browser"});
+    let kept = house.tell(&session, Method::PUT, &path, &body).await.json();
+    assert_eq!(kept["extension"], "7012", "{kept}");
+    body.as_object_mut().unwrap().remove("extension");
+    let left = house.tell(&session, Method::PUT, &path, &body).await.json();
+    assert_eq!(left["extension"], Value::Null, "{left}");
+    assert_eq!(post(person("second", "7012")).await.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
 async fn a_telephone_gets_a_secret_that_is_shown_once() {
     let (house, _, session) = opened().await;
     let mut body = json!({

@@ -24,6 +24,7 @@ async fn commands_arrive_as_they_were_meant() {
     let to = json!({"queue": company.queue.to_string()});
     let colleague = AgentId::of_user(company.people["agent"]);
     let with = json!({"colleague": colleague.to_string()});
+    let gives = json!({"colleague": colleague.to_string(), "hand_over": true});
     let none = serde_json::Value::Null;
     let calls = format!("/api/v1/calls/{call}");
     let offers = format!("/api/v1/offers/{offer}");
@@ -37,7 +38,8 @@ async fn commands_arrive_as_they_were_meant() {
         (format!("{calls}/hold"), &none, Command::Hold { call }),
         (format!("{calls}/resume"), &none, Command::Resume { call }),
         (format!("{calls}/transfer"), &to, Command::Transfer { call, queue: company.queue }),
-        (format!("{calls}/consult"), &with, Command::Consult { call, colleague }),
+        (format!("{calls}/consult"), &with, Command::Consult { call, colleague, hand_over: false }),
+        (format!("{calls}/consult"), &gives, Command::Consult { call, colleague, hand_over: true }),
         (format!("{calls}/consult/end"), &none, Command::EndConsult { call }),
         (format!("{calls}/consult/hand-over"), &none, Command::HandOver { call }),
         (format!("{calls}/conference"), &none, Command::Conference { call }),

@@ -351,6 +351,7 @@ fn furnish(draft: &mut ConfigDraft, dialled: DialString, hash: &store::PasswordH
             queues: [queue].into(),
             skills: BTreeMap::new(),
             device: Device::Browser,
+            extension: None,
         },
     );
     let document = Arc::new(waiting("Support"));

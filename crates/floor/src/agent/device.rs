@@ -127,6 +127,6 @@ impl Cell {
         if !self.mutated(Mutation::StuckAgent) {
             self.lease(agent, None);
         }
-        self.requeue(call);
+        self.requeue(call, LegCause::MediaTimeout);
     }
 }

@@ -60,6 +60,7 @@ impl Cell {
             steps_without_wait: 0,
             recording: None,
             sent_to: None,
+            sent_by: None,
             was_handled: false,
             stage: Stage::Answering,
             rev: 0,
@@ -89,6 +90,7 @@ impl Cell {
             Some(&LegOwner::Customer(call)) => self.customer_up(call),
             Some(&LegOwner::Offer(offer)) => self.accept_offer(offer, leg),
             Some(&LegOwner::Consult(call)) => self.join_consult(call, leg),
+            Some(&LegOwner::Line(call)) => self.line_up(call),
             Some(&LegOwner::Errand(errand)) => self.errand_answered(errand),
             Some(LegOwner::Talk(_) | LegOwner::Page(_)) => {}
             // Answered in the instant in which its offer was taken back: nobody may be left on it.

@@ -10,11 +10,23 @@ use model::{AgentId, CallId, Effect, Event, LegId, OfferId, Refusal, Span, Times
 use serde::{Deserialize, Serialize};
 
 use crate::agent::{Lease, Standing};
+use crate::call::refer::{Referral, refer_status};
 use crate::call::{Holds, Stage, Talk};
 use crate::cell::{Cell, LegOwner};
 use crate::mutation::Mutation;
 use crate::offer::ring_outcome;
 use crate::timer::Reason;
+
+/// Whom to ask, and what for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wish {
+    pub(crate) colleague: AgentId,
+    /// The customer is theirs as soon as they take it.
+    pub(crate) hand_over: bool,
+    pub(crate) referral: Option<Referral>,
+    /// The second line of the agent's telephone that asks, and talks with the colleague.
+    pub(crate) via: Option<LegId>,
+}
 
 /// A consultation.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -29,6 +41,22 @@ pub(crate) struct Consult {
     pub(crate) dialled: Option<LegId>,
     /// The colleague took it.
     pub(crate) joined: Option<Joined>,
+    /// The customer is the colleague's as soon as they take it.
+    #[serde(default)]
+    pub(crate) hand_over: bool,
+    /// The telephone that asked for it, and wants to know what became of it.
+    #[serde(default)]
+    pub(crate) referral: Option<Referral>,
+    /// The second line of the agent's telephone, which the colleague hears in place of the first.
+    #[serde(default)]
+    pub(crate) via: Option<Line>,
+}
+
+/// A second line of an agent's telephone.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Line {
+    pub(crate) leg: LegId,
+    pub(crate) up: bool,
 }
 
 /// A colleague who is there.
@@ -57,7 +85,7 @@ impl Cell {
         &mut self,
         agent: AgentId,
         id: CallId,
-        colleague: AgentId,
+        Wish { colleague, hand_over, referral, via }: Wish,
     ) -> Result<(), Refusal> {
         let talk = self.heard_talk(agent, id)?;
         if talk.consult.is_some() {
@@ -78,11 +106,24 @@ impl Cell {
         let dialled = self.ring_telephone(id, colleague, LegOwner::Consult(id));
         let (began_at, until) = (self.now, self.now + ring);
         if let Some(talk) = self.talk_mut(id) {
-            let consult =
-                Consult { id: consult, colleague, began_at, until, dialled, joined: None };
+            let via = via.map(|leg| Line { leg, up: false });
+            let consult = Consult {
+                id: consult,
+                colleague,
+                began_at,
+                until,
+                dialled,
+                joined: None,
+                hand_over,
+                referral,
+                via,
+            };
             talk.consult = Some(Box::new(consult));
             talk.consult_missed = None;
-            talk.holds = Holds { by_command: false, in_consult: true, ..talk.holds };
+            // Who asks on a second line holds the first with its own key.
+            let in_consult = via.is_none();
+            let by_command = talk.holds.by_command && !in_consult;
+            talk.holds = Holds { by_command, in_consult, ..talk.holds };
         }
         self.timers.set(until, Reason::Consult(id));
         self.lease(colleague, Some(Lease::Consult(id)));
@@ -118,10 +159,16 @@ impl Cell {
         };
         consult.joined = Some(Joined { leg, at, lost: false, held: false, conference: false });
         let (name, colleague) = (consult.id, consult.colleague);
+        if let Some(line) = consult.via {
+            self.effect(Effect::Answer { leg: line.leg });
+        }
         self.timers.clear(Reason::Consult(id));
         self.changed.calls.insert(id);
         self.event(Event::ConsultJoined { call: id, consult: name, colleague, leg });
         self.lease(colleague, Some(Lease::Consult(id)));
+        if self.consult_of(id).is_some_and(|consult| consult.hand_over) {
+            self.hand_over(id, LegCause::Hangup, true);
+        }
     }
 
     /// It has rung for long enough.
@@ -160,7 +207,8 @@ impl Cell {
         let consult = *talk.consult.take()?;
         let (agent, colleague) = (talk.agent, consult.colleague);
         if std::mem::take(&mut talk.holds.in_consult) {
-            talk.holds.by_command = true;
+            // Who asked with a key of the telephone holds, or does not, with another one.
+            talk.holds.by_command = consult.referral.is_none();
             talk.consult_missed = Some(ConsultMissed { colleague, outcome });
         }
         self.remember_offer(consult.id);
@@ -173,6 +221,16 @@ impl Cell {
         }
         let name = consult.id;
         self.event(Event::ConsultEnded { call: id, consult: name, agent, colleague, outcome });
+        if let Some(referral) = consult.referral
+            && self.legs.contains_key(&referral.leg)
+        {
+            self.refer(referral, refer_status(outcome));
+        }
+        if let Some(line) = consult.via
+            && self.legs.remove(&line.leg).is_some()
+        {
+            self.effect(Effect::Hangup { leg: line.leg, cause: line_cause(outcome) });
+        }
         if outcome == ConsultOutcome::HandedOver {
             return Some(consult);
         }
@@ -237,6 +295,10 @@ impl Cell {
     pub(crate) fn confer(&mut self, agent: AgentId, id: CallId, all: bool) -> Result<(), Refusal> {
         let talk = self.heard_talk(agent, id)?;
         let consult = talk.consult.as_deref_mut().ok_or(Refusal::WrongState)?;
+        if consult.via.is_some() {
+            // Its telephone lets the two lines hear each other, or not.
+            return Err(Refusal::WrongState);
+        }
         let (name, colleague) = (consult.id, consult.colleague);
         let joined =
             consult.joined.as_mut().filter(|joined| joined.conference != all && !joined.lost);
@@ -289,6 +351,7 @@ impl Cell {
             hold_since: None,
             holds: Holds { at_telephone: held, ..Holds::default() },
             lost: false,
+            not_sent_at: None,
             consult: None,
             consult_missed: None,
         };
@@ -303,5 +366,17 @@ impl Cell {
         self.event(Event::Connected { call: id, entry, queue, agent, leg });
         self.holds_changed(id);
         true
+    }
+}
+
+/// What the line hears on which a colleague was called.
+const fn line_cause(outcome: ConsultOutcome) -> LegCause {
+    match outcome {
+        ConsultOutcome::Declined => LegCause::Declined,
+        ConsultOutcome::NoAnswer | ConsultOutcome::DeviceLost => LegCause::NoAnswer,
+        ConsultOutcome::NotRung => LegCause::InternalError,
+        ConsultOutcome::Withdrawn | ConsultOutcome::Over | ConsultOutcome::HandedOver => {
+            LegCause::Hangup
+        }
     }
 }

@@ -43,6 +43,10 @@ impl Cell {
                 self.legs.remove(&leg);
                 self.consult_leg_ended(call, cause);
             }
+            Some(LegOwner::Line(call)) => {
+                self.legs.remove(&leg);
+                self.line_ended(call);
+            }
             Some(LegOwner::Errand(errand)) => {
                 self.legs.remove(&leg);
                 self.end_errand(errand, cause);

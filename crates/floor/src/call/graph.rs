@@ -38,12 +38,12 @@ impl Cell {
                 hears(wait.playing.as_ref()).unwrap_or_else(|| self.music(call, wait.queue))
             }
             Stage::Talking(talk) => {
-                let together = together(call, talk);
+                let circles = circles(call, talk);
                 for leg in present(talk) {
-                    graph.hears.insert(leg, others(leg, &together));
+                    graph.hears.insert(leg, others(leg, &circles));
                 }
-                match together.contains(&call.leg) {
-                    true => others(call.leg, &together),
+                match circles.iter().any(|circle| circle.contains(&call.leg)) {
+                    true => others(call.leg, &circles),
                     false => self.music(call, talk.queue),
                 }
             }
@@ -71,8 +71,9 @@ impl Cell {
     }
 }
 
-/// Who hear each other in a conversation. A customer who is not among them hears music.
-fn together(call: &Call, talk: &Talk) -> Vec<LegId> {
+/// Who hear each other in a conversation: all in one circle, or with a colleague on a second line
+/// the two of each line. A customer who is in none hears music.
+fn circles(call: &Call, talk: &Talk) -> Vec<Vec<LegId>> {
     let present = talk.consult.as_ref().and_then(|consult| consult.present());
     let colleague = present.filter(|joined| !joined.held).map(|joined| joined.leg);
     // A conference goes on without whoever holds at their telephone.
@@ -81,21 +82,30 @@ fn together(call: &Call, talk: &Talk) -> Vec<LegId> {
     // Nobody leaves the customer alone in silence.
     let is_heard = agent.is_some() || talk.is_conference() && colleague.is_some();
     let customer = (is_heard && talk.hold_since.is_none()).then_some(call.leg);
-    [customer, agent, colleague].into_iter().flatten().collect()
+    match talk.consult.as_ref().and_then(|consult| consult.via) {
+        None => vec![[customer, agent, colleague].into_iter().flatten().collect()],
+        Some(line) => {
+            let line = line.up.then_some(line.leg);
+            let first = [customer, agent].into_iter().flatten().collect();
+            vec![first, [line, colleague].into_iter().flatten().collect()]
+        }
+    }
 }
 
 /// The legs of agent and colleague that are there, also of one who holds.
 fn present(talk: &Talk) -> impl Iterator<Item = LegId> {
-    let colleague = talk.consult.as_ref().and_then(|consult| consult.present());
+    let consult = talk.consult.as_ref();
+    let colleague = consult.and_then(|consult| consult.present()).map(|joined| joined.leg);
+    let line = consult.and_then(|consult| consult.via).filter(|line| line.up);
     let agent = (!talk.lost).then_some(talk.leg);
-    [agent, colleague.map(|joined| joined.leg)].into_iter().flatten()
+    [agent, colleague, line.map(|line| line.leg)].into_iter().flatten()
 }
 
-/// The others who are together with a leg; nobody for one that is not among them.
-fn others(leg: LegId, together: &[LegId]) -> Hears {
-    let others: Vec<_> = together.iter().copied().filter(|other| *other != leg).collect();
-    let is_in = others.len() < together.len();
-    if is_in && !others.is_empty() { Hears::Legs(others) } else { Hears::Silence }
+/// The others in the circle of a leg; nobody for one that is in none.
+fn others(leg: LegId, circles: &[Vec<LegId>]) -> Hears {
+    let circle = circles.iter().find(|circle| circle.contains(&leg)).into_iter().flatten();
+    let others: Vec<_> = circle.copied().filter(|other| *other != leg).collect();
+    if others.is_empty() { Hears::Silence } else { Hears::Legs(others) }
 }
 
 fn hears(playing: Option<&Playing>) -> Option<Hears> {

@@ -7,6 +7,7 @@ mod arrival;
 mod consult;
 mod end;
 mod graph;
+mod refer;
 mod talk;
 mod transfer;
 mod wait;
@@ -23,7 +24,7 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 
-pub(crate) use crate::call::consult::{Consult, Joined};
+pub(crate) use crate::call::consult::{Consult, Joined, Wish};
 pub(crate) use crate::call::end::By;
 use crate::cell::Cell;
 use crate::queue::{Place, Skills};
@@ -58,6 +59,9 @@ pub(crate) struct Call {
     /// The queue that an agent sent the call to, in place of the one that its node names.
     #[serde(default)]
     pub(crate) sent_to: Option<QueueId>,
+    /// Who sent the call on, and does not get it back as soon as it waits.
+    #[serde(default)]
+    pub(crate) sent_by: Option<AgentId>,
     /// Whether an agent has talked to the customer.
     pub(crate) was_handled: bool,
     pub(crate) stage: Stage,
@@ -169,6 +173,9 @@ pub(crate) struct Talk {
     pub(crate) holds: Holds,
     /// The page is gone and may come back.
     pub(crate) lost: bool,
+    /// When the telephone last wished to send the customer on in vain.
+    #[serde(default)]
+    pub(crate) not_sent_at: Option<Timestamp>,
     /// The colleague who was asked in.
     #[serde(default)]
     pub(crate) consult: Option<Box<Consult>>,

@@ -7,7 +7,7 @@ use model::event::{CallOutcome, QueueOutcome};
 use model::flow::Node;
 use model::sip::LegCause;
 use model::view::ContactView;
-use model::{AgentId, CallId, Effect, Event, LegId, OfferId, Refusal};
+use model::{AgentId, CallId, Effect, Event, LegId, OfferId, Refusal, Span, limits};
 
 use crate::agent::Lease;
 use crate::call::end::By;
@@ -37,6 +37,7 @@ impl Cell {
             hold_since: None,
             holds: Holds::default(),
             lost: false,
+            not_sent_at: None,
             consult: None,
             consult_missed: None,
         };
@@ -68,10 +69,10 @@ impl Cell {
         Some(talk)
     }
 
-    /// The talking agent is lost for good: the customer goes back to the old place in the queue.
-    pub(crate) fn requeue(&mut self, id: CallId) {
+    /// The talking agent is gone for good: the customer goes back to the old place in the queue.
+    pub(crate) fn requeue(&mut self, id: CallId, cause: LegCause) {
         self.end_consult_of(id);
-        let Some(talk) = self.disconnect(id, LegCause::MediaTimeout) else { return };
+        let Some(talk) = self.disconnect(id, cause) else { return };
         match self.demand_of(id) {
             Some(demand) => self.enqueue(id, demand, talk.queued_at),
             None => self.go_on_without_queue(id),
@@ -106,16 +107,35 @@ impl Cell {
                 }
                 if !self.hand_over(call, cause, false) {
                     self.lease(agent, None);
-                    self.requeue(call);
+                    self.requeue(call, LegCause::MediaTimeout);
                 }
             }
             // Whoever puts the telephone down with a colleague on the line leaves the customer to
             // them, as everywhere.
-            _ => {
-                if !self.hand_over(call, cause, true) {
-                    self.end_call(call, LegCause::Hangup, By::House);
-                }
+            _ => self.put_down(call, cause),
+        }
+    }
+
+    /// The agent puts the telephone down. A customer who is being sent on, or could not be at this
+    /// moment, as some telephones hang up then by themselves, waits in the old place; one whom the
+    /// telephone was to keep on its first line goes.
+    fn put_down(&mut self, call: CallId, cause: LegCause) {
+        let consult = self.consult_of(call);
+        let is_being_sent = consult.is_some_and(|c| c.hand_over && c.joined.is_none());
+        let grace = Span::from_millis(limits::REFER_GRACE_MS);
+        let not_sent_at = self.talk(call).and_then(|talk| talk.not_sent_at);
+        let is_sent = is_being_sent || not_sent_at.is_some_and(|at| self.now < at + grace);
+        let on_other_line = consult.is_some_and(|consult| consult.via.is_some());
+        if !on_other_line && self.hand_over(call, cause, true) {
+            return;
+        }
+        let talk = self.talk(call).map(|talk| (talk.agent, talk.connected_at));
+        match (talk, self.contact_view(call)) {
+            (Some((agent, since)), Some(contact)) if is_sent => {
+                self.requeue(call, cause);
+                self.begin_wrap_up(agent, contact, self.now.since(since));
             }
+            _ => self.end_call(call, LegCause::Hangup, By::House),
         }
     }
 

@@ -35,8 +35,8 @@ impl Cell {
         self.event(Event::Transferred { call: id, agent, queue, to });
         self.disconnect(id, LegCause::Hangup);
         self.begin_wrap_up(agent, contact, self.now.since(since));
+        self.calls.entry(id).and_modify(|call| call.sent_by = Some(agent));
         self.enqueue(id, demand, self.now);
-        self.spare(id, agent);
         Ok(())
     }
 

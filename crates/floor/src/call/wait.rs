@@ -75,6 +75,7 @@ impl Cell {
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.stage = Stage::Waiting(Box::new(wait));
         call.keys.clear();
+        let sent_by = call.sent_by.take();
         self.entries.insert(entry, id);
         self.lines.entry(queue).or_default().present.insert((queued_at, entry));
         self.live.queues.entry(queue).or_default().offered += 1;
@@ -83,6 +84,9 @@ impl Cell {
         let longest = self.now + Span::from_secs(i64::from(wait_s_max));
         self.timers.set(longest, Reason::LongestWait(entry));
         self.event(Event::Queued { call: id, entry, queue, priority });
+        if let Some(agent) = sent_by {
+            self.spare(id, agent);
+        }
         self.set_waiting(id, true);
     }
 

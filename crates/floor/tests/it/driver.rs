@@ -30,6 +30,7 @@ pub(crate) struct Driver {
     offers: BTreeMap<AgentId, OfferId>,
     calls: BTreeMap<AgentId, CallId>,
     mint: IdMint,
+    refers: u32,
     now: Timestamp,
     seq: u64,
     waiting: BTreeMap<QueueId, i64>,
@@ -55,6 +56,7 @@ impl Driver {
             offers: BTreeMap::new(),
             calls: BTreeMap::new(),
             mint: IdMint::new(0xbeef),
+            refers: 0,
             now: Timestamp::from_micros(START),
             seq: 1,
             waiting: BTreeMap::new(),
@@ -121,6 +123,12 @@ impl Driver {
                     dialled: dialled.parse().unwrap(),
                 }
             }
+            ["refer", leg, to, ref rest @ ..] => {
+                self.refers += 1;
+                let replaces = rest.first().map(|leg| self.leg(leg));
+                let (refer, to) = (self.refers, to.parse().unwrap());
+                Input::Referred { leg: self.leg(leg), refer, to, replaces }
+            }
             ["fail", leg] => Input::CallFailed { call: self.call(leg) },
             ["config"] => {
                 self.world.config.n += 1;
@@ -169,10 +177,10 @@ impl Driver {
                 let queue = known.unwrap_or_else(|| self.mint.mint(self.now));
                 Command::Transfer { call, queue }
             }
-            ("consult", [colleague]) => {
+            ("consult" | "send", [colleague]) => {
                 let known = self.world.agents.get(*colleague).copied();
                 let colleague = known.unwrap_or_else(|| self.mint.mint(self.now));
-                Command::Consult { call, colleague }
+                Command::Consult { call, colleague, hand_over: verb == "send" }
             }
             ("conference", _) => Command::Conference { call },
             ("alone", _) => Command::EndConference { call },
@@ -388,6 +396,10 @@ fn change_config(world: &mut World, change: &str, rest: &[&str]) {
             if let Device::Sip { device, .. } = agent.device {
                 agent.device = Device::Phone { device };
             }
+        }
+        ("extension", [agent, extension]) => {
+            let agent = config.agents.get_mut(&world.agents[*agent]).unwrap();
+            agent.extension = Some(extension.parse().unwrap());
         }
         // A new version that only says goodbye.
         ("republish", [number]) => {

@@ -472,7 +472,8 @@ impl Swarm {
                 let ready = self.oracle.states.iter();
                 let ready = ready.filter(|(_, state)| **state == AgentState::Ready);
                 let ready = ready.map(|(agent, _)| *agent).collect::<Vec<_>>();
-                Command::Consult { call, colleague: self.pick(ready).unwrap_or(agent) }
+                let hand_over = self.random.below(4) == 0;
+                Command::Consult { call, colleague: self.pick(ready).unwrap_or(agent), hand_over }
             }
             5 => match self.random.below(5) {
                 0 => Command::Conference { call },

@@ -112,6 +112,7 @@ impl World {
             queues: self.config.queues.keys().copied().collect(),
             skills: skills.iter().map(|&(skill, level)| (skill.into(), level)).collect(),
             device,
+            extension: None,
         };
         self.config.agents.insert(id, agent);
         self.agents.insert(name.into(), id);

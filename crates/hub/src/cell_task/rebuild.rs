@@ -92,6 +92,7 @@ fn call_of(cell: &Cell, input: &Input) -> Option<CallId> {
         Input::LegUp { leg }
         | Input::LegEnded { leg, .. }
         | Input::LegHeld { leg, .. }
+        | Input::Referred { leg, .. }
         | Input::Digit { leg, .. }
         | Input::SecretKey { leg, .. }
         | Input::KeysHeld { leg }

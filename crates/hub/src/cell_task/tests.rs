@@ -59,6 +59,7 @@ fn config(tenant: TenantId, mint: &mut IdMint) -> TenantConfig {
         queues: [queue_id].into(),
         skills: BTreeMap::new(),
         device: Device::Browser,
+        extension: None,
     };
     let mut config = TenantConfig {
         tenant,

@@ -597,6 +597,7 @@ fn furnish(draft: &mut ConfigDraft, at: Timestamp) -> Result<(), StoreError> {
             queues: [queue].into(),
             skills: std::collections::BTreeMap::new(),
             device: Device::Browser,
+            extension: None,
         };
         draft.config.agents.insert(AgentId::of_user(id), agent);
     }

@@ -83,6 +83,7 @@ impl WhoHearsWhom {
         ours.extend(ledger.calls.get(&call).map(|open| open.leg));
         ours.extend(ledger.talks.values().filter(|talk| talk.call == call).map(|talk| talk.leg));
         ours.extend(ledger.consult_in(call).and_then(|consult| consult.leg));
+        ours.extend(ledger.consult_in(call).and_then(|consult| consult.via).map(|(leg, _)| leg));
         for (leg, hears) in &graph.hears {
             ensure(ours.contains(leg), || format!("{call:?} steers a leg that is not its own"))?;
             match hears {
@@ -141,19 +142,26 @@ fn heard(
     let colleague = colleague.filter(|leg| !held.contains(leg));
     let is_company = agent.is_some() || three && colleague.is_some();
     let is_in = is_company && talk.is_some_and(|talk| !talk.hold);
-    let together: BTreeSet<LegId> =
-        [is_in.then_some(customer), agent, colleague].into_iter().flatten().collect();
+    // With a colleague on a second line the two of each line hear each other.
+    let customer = is_in.then_some(customer);
+    let circles = match consult.and_then(|consult| consult.via) {
+        None => vec![vec![customer, agent, colleague]],
+        Some((leg, is_up)) => {
+            vec![vec![customer, agent], vec![is_up.then_some(leg), colleague]]
+        }
+    };
+    let circles: Vec<BTreeSet<LegId>> =
+        circles.into_iter().map(|circle| circle.into_iter().flatten().collect()).collect();
     for (leg, hears) in &graph.hears {
         let heard: BTreeSet<LegId> = match hears {
             Hears::Legs(legs) => legs.iter().copied().collect(),
             _ => BTreeSet::new(),
         };
-        let mut wanted = together.clone();
-        if !wanted.remove(leg) {
-            wanted.clear();
-        }
+        let circle = circles.iter().find(|circle| circle.contains(leg));
+        let mut wanted = circle.cloned().unwrap_or_default();
+        wanted.remove(leg);
         ensure(heard == wanted, || format!("{call:?}: {leg:?} hears {heard:?}, not {wanted:?}"))?;
     }
-    let all = together.iter().all(|leg| graph.hears.contains_key(leg));
+    let all = circles.iter().flatten().all(|leg| graph.hears.contains_key(leg));
     ensure(all, || format!("{call:?}: somebody who talks hears nothing"))
 }

@@ -102,7 +102,7 @@ pub fn all(tenant: TenantId, ledger: &Ledger, foreign: Vec<String>) -> Vec<Box<d
         Box::new(wish::WishSaved::default()),
         Box::new(consent::OnlyWithConsent::default()),
         Box::new(graph::WhoHearsWhom::default()),
-        Box::new(reply::OneReply),
+        Box::new(reply::OneReply::default()),
         Box::new(books::BooksBalance::new(tenant, &ledger.config)),
         Box::new(fence::NoForeignId::new(foreign)),
         Box::new(close::AllCloses),

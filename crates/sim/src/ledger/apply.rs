@@ -45,6 +45,12 @@ impl Ledger {
                     open.sent_by = Some(*agent);
                 }
             }
+            Event::Redirected { call, agent, flow, flow_version, .. } => {
+                if let Some(open) = self.calls.get_mut(call) {
+                    (open.place, open.is_sent) = (None, false);
+                    (open.flow, open.sent_by) = ((*flow, *flow_version), Some(*agent));
+                }
+            }
             Event::ConsentTaken { call, consent } => {
                 if let Some(open) = self.calls.get_mut(call) {
                     open.consent = *consent;
@@ -135,6 +141,11 @@ impl Ledger {
                     since: at,
                     ring: Span::from_millis(ring_ms),
                     dialled: self.is_sip(*colleague),
+                    via: self
+                        .line
+                        .take()
+                        .filter(|(of, _)| of == agent)
+                        .map(|(_, leg)| (leg, false)),
                     leg: None,
                     conference: false,
                     lost: None,

@@ -55,6 +55,8 @@ pub struct Ledger {
     pub refused: BTreeMap<(QueueEntryId, AgentId), (OfferOutcome, Timestamp)>,
     /// Calls of agents' telephones to the house itself, by their legs.
     pub errands: BTreeMap<LegId, OpenErrand>,
+    /// The second line on which a telephone calls a colleague in this very step.
+    line: Option<(AgentId, LegId)>,
     /// When the house last could not ring an agent's telephone.
     pub rests: BTreeMap<AgentId, Timestamp>,
     /// Every clip that was ever configured: a play-out under way keeps its own.
@@ -82,6 +84,7 @@ impl Ledger {
             held: BTreeSet::new(),
             refused: BTreeMap::new(),
             errands: BTreeMap::new(),
+            line: None,
             rests: BTreeMap::new(),
             clips: BTreeSet::new(),
             flows: BTreeMap::new(),
@@ -120,7 +123,12 @@ impl Ledger {
 
     /// Learns what the cell is told, before the outputs of it.
     pub fn told(&mut self, now: Timestamp, input: &Input) {
+        self.line = None;
         match input {
+            Input::LegUp { leg } => {
+                let lines = self.consults.values_mut().filter_map(|consult| consult.via.as_mut());
+                lines.filter(|(of, _)| of == leg).for_each(|(_, is_up)| *is_up = true);
+            }
             Input::Config(config)
                 if config.tenant == self.config.tenant && config.n >= self.config.n =>
             {
@@ -160,6 +168,7 @@ impl Ledger {
                 }
             }
             Input::LegEnded { leg, .. } if self.errands.remove(leg).is_some() => {}
+            Input::LegEnded { leg, .. } if self.line_ended(*leg) => {}
             Input::PhoneDialled { leg, device, dialled } => {
                 self.dialled(now, *leg, *device, dialled.as_str());
             }
@@ -168,6 +177,13 @@ impl Ledger {
             }
             _ => {}
         }
+    }
+
+    /// Whether it was the second line of a telephone that asks a colleague.
+    fn line_ended(&mut self, leg: LegId) -> bool {
+        let mut consults = self.consults.values_mut();
+        let consult = consults.find(|consult| consult.via.is_some_and(|(of, _)| of == leg));
+        consult.is_some_and(|consult| consult.via.take().is_some())
     }
 
     /// Learns what is to be done about a call of a telephone to the house.
@@ -191,6 +207,11 @@ impl Ledger {
         let phone = Device::Phone { device };
         let owner = self.config.agents.iter().find(|(_, agent)| agent.device == phone);
         let Some(agent) = owner.map(|(agent, _)| *agent) else { return };
+        let mut agents = self.config.agents.values();
+        if agents.any(|agent| agent.extension.as_ref().is_some_and(|own| own.as_str() == code)) {
+            self.line = Some((agent, leg));
+            return;
+        }
         let wish = match code {
             "*61" => Wish::Ready,
             "*62" => Wish::Break,

@@ -80,6 +80,8 @@ pub struct OpenConsult {
     pub ring: Span,
     /// Whether it rings at a SIP telephone instead of the page.
     pub dialled: bool,
+    /// The second line of the agent's telephone that asks, and whether it is up.
+    pub via: Option<(LegId, bool)>,
     /// The colleague's leg, once they took it.
     pub leg: Option<LegId>,
     /// Whether the customer is let in.

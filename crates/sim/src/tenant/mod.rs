@@ -159,8 +159,8 @@ fn add_agents(config: &mut TenantConfig, scenario: &Scenario, mint: &mut IdMint)
             skills.insert("orders".to_owned(), 4);
         }
         let id: AgentId = mint.mint(zero);
-        config
-            .agents
-            .insert(id, Agent { name: format!("Agent {n}"), queues: serves, skills, device });
+        let extension = (n % 2 == 1).then(|| format!("7{n}").parse().expect("digits"));
+        let name = format!("Agent {n}");
+        config.agents.insert(id, Agent { name, queues: serves, skills, device, extension });
     }
 }

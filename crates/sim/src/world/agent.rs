@@ -5,10 +5,11 @@ use model::config::Device;
 use model::event::AgentState;
 use model::input::Command;
 use model::sip::LegCause;
-use model::{AgentId, CallId, DeviceId, Input, LegId, OfferId, Span};
+use model::{AgentId, CallId, DeviceId, DialString, Input, LegId, OfferId, Span};
 
 use super::shell::DeskLeg;
 use super::{Happening, World};
+use crate::tenant;
 use crate::trace::Failure;
 
 /// What an agent or an agent's telephone does.
@@ -20,6 +21,10 @@ pub(super) enum Act {
     Take(OfferId, CallId),
     /// Asks somebody in who is ready, or anybody.
     Ask(CallId),
+    /// Sends the customer on with a key of the telephone, or puts two lines together.
+    Refer(LegId, Option<LegId>),
+    /// Calls a colleague on the second line of the telephone, and thinks about the first.
+    SecondLine(LegId),
     /// Opens the page, in place of one that may be open.
     OpenPage,
     /// Closes the page.
@@ -96,8 +101,19 @@ impl World {
                 let Some(colleague) = ready.get(nth).copied().or_else(|| self.some_agent()) else {
                     return Ok(());
                 };
-                self.command(agent, Command::Consult { call, colleague })
+                let hand_over = self.chance(250);
+                self.command(agent, Command::Consult { call, colleague, hand_over })
             }
+            Act::Refer(leg, replaces) => {
+                let to = self.somewhere();
+                self.refers += 1;
+                let refer = self.refers;
+                match self.desk_legs.contains_key(&leg) {
+                    true => self.feed(Input::Referred { leg, refer, to, replaces }),
+                    false => Ok(()),
+                }
+            }
+            Act::SecondLine(first) => self.second_line(agent, first),
             Act::OpenPage => self.open_page(agent),
             Act::ClosePage => {
                 if let Some(leg) = self.humans.get_mut(&agent).and_then(|human| human.page.take()) {
@@ -145,6 +161,45 @@ impl World {
             _ => return None,
         };
         Some((device, code))
+    }
+
+    /// A number of the company, an extension that somebody has, or what nobody has.
+    fn somewhere(&mut self) -> DialString {
+        let extensions = self.config.agents.values().filter_map(|agent| agent.extension.clone());
+        let extensions: Vec<_> = extensions.collect();
+        match self.random.below(6) {
+            0 => tenant::number(),
+            1 => "999".parse().expect("digits"),
+            _ => {
+                let nth = self.random.below(extensions.len() as u64);
+                let nth = usize::try_from(nth).unwrap_or(0);
+                extensions.get(nth).cloned().unwrap_or_else(tenant::number)
+            }
+        }
+    }
+
+    /// Holds the customer, calls a colleague, and puts the lines together, or one of them down.
+    fn second_line(&mut self, agent: AgentId, first: LegId) -> Result<(), Failure> {
+        let Some(Device::Phone { device }) = self.config.agents.get(&agent).map(|a| &a.device)
+        else {
+            return Ok(());
+        };
+        let (device, leg) = (*device, self.mint.mint(self.now));
+        if !self.desk_legs.contains_key(&first) {
+            return Ok(());
+        }
+        self.feed(Input::LegHeld { leg: first, is_held: true })?;
+        self.desk_legs.insert(leg, DeskLeg { agent, up: true });
+        let act = match self.random.below(4) {
+            0 => Act::PutDown(leg, LegCause::FarHangup),
+            1 => Act::Refer(leg, Some(first)),
+            _ => Act::Refer(first, Some(leg)),
+        };
+        self.plan(25_000, agent, act);
+        let at = self.soon(40_000);
+        self.agenda.add(at, Happening::Tell(Input::LegHeld { leg: first, is_held: false }));
+        let dialled = self.somewhere();
+        self.feed(Input::PhoneDialled { leg, device, dialled })
     }
 
     /// A telephone dials the house, and is perhaps put down before it has heard everything.
@@ -267,6 +322,12 @@ impl World {
             let at = self.now + Span::from_micros(self.below(length.micros()));
             let act = Act::Command(Command::Transfer { call, queue });
             self.agenda.add(at, Happening::Does(agent, act));
+        }
+        if self.desk_legs.contains_key(&leg) && self.chance(self.scenario.people.transfer) {
+            self.plan(length.millis(), agent, Act::Refer(leg, None));
+        }
+        if self.desk_legs.contains_key(&leg) && self.chance(self.scenario.people.consult) {
+            self.plan(length.millis(), agent, Act::SecondLine(leg));
         }
         if self.chance(self.scenario.people.consult) {
             let at = self.now + Span::from_micros(self.below(length.micros()));

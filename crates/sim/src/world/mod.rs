@@ -100,6 +100,7 @@ pub struct World {
     /// Telephones that are registered.
     phones: BTreeSet<DeviceId>,
     desk_legs: BTreeMap<LegId, DeskLeg>,
+    refers: u32,
     recent_calls: Vec<CallId>,
     recent_offers: Vec<OfferId>,
     arrivals: u32,
@@ -153,6 +154,7 @@ impl World {
             humans: BTreeMap::new(),
             phones: BTreeSet::new(),
             desk_legs: BTreeMap::new(),
+            refers: 0,
             recent_calls: Vec::new(),
             recent_offers: Vec::new(),
             arrivals: 0,

@@ -153,7 +153,11 @@ impl World {
             },
             14 => return self.nonsense_report(call),
             15 => Command::Transfer { call, queue: self.some_queue() },
-            17 => Command::Consult { call, colleague: self.some_agent().unwrap_or(agent) },
+            17 => Command::Consult {
+                call,
+                colleague: self.some_agent().unwrap_or(agent),
+                hand_over: self.chance(500),
+            },
             18 => Command::Conference { call },
             19 => Command::EndConference { call },
             20 => Command::HandOver { call },

@@ -39,8 +39,11 @@ impl World {
             Effect::MediaEnd { call } => {
                 self.graphs.remove(call);
             }
-            // Said of flows that ask for secrets; the example tenant's asks for none.
+            // Keys are said of flows that ask for secrets; the example tenant's asks for none. What
+            // a telephone is told of whom it calls, and of its wishes, makes no difference to it.
             Effect::Keys { .. }
+            | Effect::Ring { .. }
+            | Effect::Refer { .. }
             | Effect::SaveFact { .. }
             | Effect::SaveIntent { .. }
             | Effect::SaveNote { .. }

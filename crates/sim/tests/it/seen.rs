@@ -37,8 +37,8 @@ macro_rules! vocabulary {
 }
 
 vocabulary!(input, Input: Config Wake ClockJumped CallOffered LegUp LegEnded LegHeld Digit PlayEnded
-    DeviceUp DeviceDown Phone PhoneDialled WakeFailed TimerPutOff CallFailed Command SecretKey
-    KeysHeld);
+    DeviceUp DeviceDown Phone PhoneDialled Referred WakeFailed TimerPutOff CallFailed Command
+    SecretKey KeysHeld);
 vocabulary!(command, Command: SignIn SignOut Ready Break Accept Decline Hold Resume Transfer Consult
     Conference EndConference HandOver EndConsult Hangup
     ExtendWrapUp WrapUp);
@@ -47,7 +47,7 @@ vocabulary!(leg_cause, LegCause: FarHangup Hangup Cancelled Busy NoAnswer Declin
 vocabulary!(event, Event: CallStarted CallAnswered NodeEntered Chosen Collected ConsentTaken
     LanguageSet Queued QueueLeft Offered OfferEnded Connected Disconnected HoldStarted HoldEnded
     AgentLost AgentRegained RecordingStarted RecordingEnded WrapUpStarted WrapUpExtended WrapUpEnded
-    CallEnded CallbackListed Transferred ConsultStarted ConsultJoined ConferenceStarted
+    CallEnded CallbackListed Transferred Redirected ConsultStarted ConsultJoined ConferenceStarted
     ConferenceEnded ConsultEnded AgentState DeviceUp DeviceDown RecordGap ClockJumped);
 vocabulary!(queue_outcome, QueueOutcome: Answered Abandoned ShortAbandoned TimedOut Lost);
 vocabulary!(offer_outcome, OfferOutcome: Accepted Declined NoAnswer Withdrawn DeviceLost NotRung);
@@ -59,7 +59,7 @@ vocabulary!(agent_state, AgentState: SignedOut Break DidNotAnswer NoDevice Ready
     Hold WrapUp);
 vocabulary!(consent, Consent: Unasked Given Refused);
 vocabulary!(effect, Effect: Answer Refuse Dial Hangup Media MediaEnd SaveFact SaveIntent SaveNote
-    ListCallback Reply Keys);
+    ListCallback Reply Keys Ring Refer);
 vocabulary!(hears, Hears: Silence Legs Play Music);
 vocabulary!(refusal, Refusal: NotFound OfferGone WrongState NoDevice NotFree UnknownChoice
     Overloaded NotSaved);

@@ -15,6 +15,9 @@ use crate::tags;
 use crate::way;
 use crate::wire::{self, Name};
 
+/// For how long we say that we are going to tell what becomes of a REFER, in seconds.
+const REFER_S: u32 = 120;
+
 /// A message that is being written: its head so far, and its body.
 pub(crate) struct Draft {
     head: String,
@@ -35,9 +38,13 @@ impl Draft {
         self.with("Allow", ALLOW)
     }
 
-    pub(crate) fn with_sdp(mut self, body: &[u8]) -> Self {
+    pub(crate) fn with_sdp(self, body: &[u8]) -> Self {
+        self.with_body("application/sdp", body)
+    }
+
+    fn with_body(mut self, kind: &str, body: &[u8]) -> Self {
         self.body = body.to_vec();
-        self.with("Content-Type", "application/sdp")
+        self.with("Content-Type", kind)
     }
 
     /// The whole message, ready to send.
@@ -97,12 +104,15 @@ impl Reply {
 const fn phrase(status: u16) -> &'static str {
     match status {
         100 => "Trying",
+        180 => "Ringing",
         200 => "OK",
+        202 => "Accepted",
         400 => "Bad Request",
         403 => "Forbidden",
         404 => "Not Found",
         408 => "Request Timeout",
         415 => "Unsupported Media Type",
+        416 => "Unsupported URI Scheme",
         480 => "Temporarily Unavailable",
         481 => "Call/Transaction Does Not Exist",
         482 => "Loop Detected",
@@ -146,6 +156,23 @@ pub(crate) fn bye(shared: &Shared, dialog: &mut Dialog, cause: LegCause) -> Requ
     let draft = bare(shared, dialog, Method::Bye, &branch, dialog.local_cseq);
     let message = draft.with("Reason", reason(cause)).finish();
     Request { method: Method::Bye, branch, message }
+}
+
+/// A NOTIFY of what has become of a REFER: `said` is a status line, in a body of its own kind
+/// (RFC 3515 section 2.4.5).
+pub(crate) fn notify(shared: &Shared, dialog: &mut Dialog, (refer, status): (u32, u16)) -> Request {
+    dialog.local_cseq += 1;
+    let branch = tags::branch();
+    let draft = bare(shared, dialog, Method::Notify, &branch, dialog.local_cseq)
+        .with_target(shared, dialog.peer.transport)
+        .with("Event", &format!("refer;id={refer}"));
+    let draft = match status < 200 {
+        true => draft.with("Subscription-State", &format!("active;expires={REFER_S}")),
+        false => draft.with("Subscription-State", "terminated;reason=noresource"),
+    };
+    let said = format!("SIP/2.0 {status} {}\r\n", phrase(status));
+    let message = draft.with_body("message/sipfrag;version=2.0", said.as_bytes()).finish();
+    Request { method: Method::Notify, branch, message }
 }
 
 /// The ACK of a 2xx: it belongs to no transaction (RFC 3261 section 13.2.2.4).

@@ -93,6 +93,16 @@ impl Core {
         self.set_deadline(leg, None);
     }
 
+    /// 180: it makes an early dialog (RFC 3261 section 12.1).
+    pub(super) fn ring(&mut self, leg: LegId) {
+        let Some(state) = self.legs.get(&leg) else { return };
+        let State::Offered(asked) = &state.state else { return };
+        let shared = &self.env.shared;
+        let tag = &state.dialog.local_tag;
+        let reply = Reply::new(shared, &asked.request, 180, tag).with_target(shared);
+        self.env.respond(asked, reply);
+    }
+
     pub(super) fn reject(&mut self, leg: LegId, status: u16, retry_after_s: Option<u32>) {
         let status = if (300..700).contains(&status) { status } else { 500 };
         self.refuse(leg, status, retry_after_s, LegCause::Refused);

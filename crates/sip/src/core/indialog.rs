@@ -42,11 +42,12 @@ impl Core {
                 let reply = self.reply(&asked, 200).with("Allow", ALLOW);
                 self.env.respond(&asked, reply.with("Accept", "application/sdp"));
             }
-            Method::Ack | Method::Cancel | Method::Register => {}
+            Method::Refer => self.referred(leg, &asked),
+            Method::Ack | Method::Cancel | Method::Register | Method::Notify => {}
         }
     }
 
-    fn reply(&self, asked: &Asked, status: u16) -> Reply {
+    pub(super) fn reply(&self, asked: &Asked, status: u16) -> Reply {
         Reply::new(&self.env.shared, &asked.request, status, "")
     }
 

@@ -41,6 +41,8 @@ pub(crate) struct Leg {
     pub(crate) reinvited: Option<Reinvited>,
     /// The tags of others who answered as well, and were told that they are too late.
     pub(crate) forks: Vec<String>,
+    /// The wish of the far side's whose end was not told, and whether it wants to know.
+    pub(crate) referral: Option<(u32, bool)>,
     /// Keys by INFO in the second that began then.
     pub(crate) digits: (Instant, u32),
 }
@@ -222,6 +224,7 @@ impl Leg {
             pending: None,
             reinvited: None,
             forks: Vec::new(),
+            referral: None,
             digits: (Instant::now(), 0),
         }
     }

@@ -11,6 +11,7 @@ mod inbound;
 mod indialog;
 mod leg;
 mod outbound;
+mod refer;
 mod registering;
 mod transact;
 
@@ -180,15 +181,18 @@ impl Core {
     fn command(&mut self, command: SipCommand) {
         match &command {
             SipCommand::Answer { leg, .. }
+            | SipCommand::Ring { leg }
             | SipCommand::Reject { leg, .. }
             | SipCommand::Dial { leg, .. }
             | SipCommand::Reanswer { leg, .. }
             | SipCommand::RefuseChange { leg, .. }
+            | SipCommand::Refer { leg, .. }
             | SipCommand::Hangup { leg, .. } => self.works_on(*leg),
             SipCommand::Phones { .. } | SipCommand::PhonesNamed => {}
         }
         match command {
             SipCommand::Answer { leg, local } => self.answer(leg, &local),
+            SipCommand::Ring { leg } => self.ring(leg),
             SipCommand::Reject { leg, status, retry_after_s } => {
                 self.reject(leg, status, retry_after_s);
             }
@@ -199,6 +203,7 @@ impl Core {
             SipCommand::RefuseChange { leg, change, status } => {
                 self.refuse_change(leg, change, status);
             }
+            SipCommand::Refer { leg, refer, status } => self.refer_ended(leg, refer, status),
             SipCommand::Hangup { leg, cause } => self.hangup(leg, cause),
             SipCommand::PhonesNamed => self.registrar.open(),
             SipCommand::Phones { tenant, accounts, contacts } => {

@@ -13,7 +13,7 @@ use crate::way::Way;
 use crate::wire::{Head, Name, is_exact};
 
 /// Methods that exist (RFC 3261 and its extensions) and are not for us.
-const UNSUPPORTED: [&str; 6] = ["SUBSCRIBE", "NOTIFY", "MESSAGE", "REFER", "PUBLISH", "PRACK"];
+const UNSUPPORTED: [&str; 5] = ["SUBSCRIBE", "NOTIFY", "MESSAGE", "PUBLISH", "PRACK"];
 
 /// `Method SP Request-URI SP SIP/2.0`, with single spaces.
 pub(super) fn start_line<'a>(head: &'a Head<'_>) -> Check<(&'a str, &'a str)> {
@@ -42,7 +42,7 @@ pub(super) fn known_method(request: &Request<'_>) -> Check {
 
 /// A method that is for us.
 pub(super) fn served_method(request: &Request<'_>) -> Check {
-    if Method::read(request.method).is_some() {
+    if Method::served(request.method).is_some() {
         return Ok(());
     }
     let refusal = Refusal::new(405, "Method Not Allowed").with("Allow", ALLOW);

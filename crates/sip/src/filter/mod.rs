@@ -278,7 +278,7 @@ impl Filter {
         }
         match method {
             "OPTIONS" if !ours => return self.options(),
-            "BYE" | "INFO" | "UPDATE" if !ours => {
+            "BYE" | "INFO" | "UPDATE" | "REFER" if !ours => {
                 return answer(Why::NoDialog, 481, "Call/Transaction Does Not Exist");
             }
             "INVITE" if !ours => self.new_call(&request)?,

@@ -9,6 +9,7 @@ mod hostile;
 mod inbound;
 mod outbound;
 mod peer;
+mod refer;
 mod refresh;
 mod registrar;
 mod session;

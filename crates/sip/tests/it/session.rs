@@ -216,7 +216,7 @@ async fn methods_that_are_not_for_us() {
     let peer = Peer::new(plane.local_addr()).await;
     let (call, _, _) = up(&peer, &plane, &mut events, "methods").await;
     for (method, status) in
-        [("MESSAGE", 405), ("REFER", 405), ("PRACK", 405), ("OPTIONS", 200), ("FROB", 501)]
+        [("MESSAGE", 405), ("NOTIFY", 405), ("PRACK", 405), ("OPTIONS", 200), ("FROB", 501)]
     {
         call.send(method, 2, method, "", "").await;
         let reply = peer.status(status).await;

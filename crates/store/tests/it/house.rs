@@ -65,6 +65,7 @@ fn fill(draft: &mut ConfigDraft, dialled: DialString) -> (AgentId, QueueId, Flow
             queues: [queue].into(),
             skills: [("english".to_owned(), 5)].into(),
             device: Device::Browser,
+            extension: None,
         },
     );
     let document = Arc::new(hang_up());

@@ -1157,6 +1157,8 @@ export interface components {
         ConsultBody: {
             /** @description The id of a colleague. */
             colleague: string;
+            /** @description Leave the customer to them as soon as they take it; if they do not, nothing changes. */
+            hand_over?: boolean;
         };
         /** @description Who signs in. */
         Credentials: {
@@ -1310,7 +1312,7 @@ export interface components {
          * @description What a point in time is.
          * @enum {string}
          */
-        MarkName: "chosen" | "collected" | "consent" | "recording_started" | "recording_ended" | "wrap_up_extended" | "callback_listed" | "transferred" | "handed_over";
+        MarkName: "chosen" | "collected" | "consent" | "recording_started" | "recording_ended" | "wrap_up_extended" | "callback_listed" | "transferred" | "redirected" | "handed_over";
         /** @description A point in time. */
         MarkRow: {
             at: components["schemas"]["At"];
@@ -1565,6 +1567,8 @@ export interface components {
             /** @description The rows. */
             items: {
                 device?: components["schemas"]["DeviceBody"] | null;
+                /** @description What the company's telephones dial to reach them. */
+                extension?: string | null;
                 id: string;
                 language: string;
                 mail: string;
@@ -1830,6 +1834,11 @@ export interface components {
         /** @description Somebody, as they are to be. */
         UserBody: {
             device?: components["schemas"]["DeviceBody"] | null;
+            /**
+             * @description What the company's telephones dial to reach this agent: 2 to 6 digits that are no number of
+             *     the company and nobody else's.
+             */
+            extension?: string | null;
             language: string;
             mail: string;
             name: string;
@@ -1846,6 +1855,8 @@ export interface components {
         /** @description Somebody. */
         UserRow: {
             device?: components["schemas"]["DeviceBody"] | null;
+            /** @description What the company's telephones dial to reach them. */
+            extension?: string | null;
             id: string;
             language: string;
             mail: string;

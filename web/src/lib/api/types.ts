@@ -91,6 +91,10 @@ export interface Consult {
   /** Absent while it rings. */
   joined_at?: string | null;
   conference: boolean;
+  /** The customer is the colleague's as soon as they take it. */
+  hand_over: boolean;
+  /** On a second line of the agent's telephone, which lets the customer in by itself. */
+  second_line: boolean;
 }
 
 export type ConsultOutcome = 'declined' | 'no_answer' | 'withdrawn' | 'device_lost' | 'not_rung' | 'over' | 'handed_over';

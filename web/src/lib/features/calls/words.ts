@@ -35,6 +35,7 @@ const MARKS: Record<string, (label: string, fact?: Fact) => string> = {
   wrap_up_extended: (label) => m.step_wrap_up_extended({ name: label }),
   callback_listed: () => m.step_callback_listed(),
   transferred: (queue) => m.step_transferred({ queue }),
+  redirected: (number) => m.step_redirected({ number: fmt.digits(number) }),
   handed_over: (name) => m.step_handed_over({ name })
 };
 

@@ -105,10 +105,10 @@ class Desk {
     return Boolean(consult && consult.agent.id !== this.me?.agent);
   }
 
-  /** Rings a colleague; the customer hears music. */
-  async consult(colleague: string): Promise<void> {
+  /** Rings a colleague; the customer hears music, and is the colleague's on answering if so wished. */
+  async consult(colleague: string, handOver: boolean): Promise<void> {
     const call = this.me?.call;
-    if (call) await this.#run('consult', `/calls/${call.contact.call}/consult`, { colleague });
+    if (call) await this.#run('consult', `/calls/${call.contact.call}/consult`, { colleague, hand_over: handOver });
   }
 
   /** Back to the customer, without the colleague. */

@@ -38,9 +38,9 @@ export function consentInside(consent: string): string {
 }
 
 /** Who hears whom while a colleague rings or is on the line; `guest` is that colleague. */
-export function consultWord({ agent, colleague, joined_at, conference }: Consult, guest: boolean): string {
+export function consultWord({ agent, colleague, joined_at, conference, hand_over }: Consult, guest: boolean): string {
   const name = guest ? agent.name : colleague.name;
-  if (!joined_at) return m.consult_rings({ name });
+  if (!joined_at) return hand_over ? m.consult_sends({ name }) : m.consult_rings({ name });
   return conference ? m.consult_three({ name }) : m.consult_alone({ name });
 }
 

@@ -85,6 +85,9 @@ impl Cell {
             return self.effect(Effect::Refuse { leg, status: BUSY_HERE });
         }
         let id: CallId = self.mint.mint(self.now);
+        // Whoever has no shift takes no break from it, and is told so.
+        let is_away = self.agents.get(&agent).is_some_and(|one| one.intent == Intent::SignedOut);
+        let code = if is_away && code == Code::Break { Code::SignOut } else { code };
         self.errands.insert(id, Errand { agent, leg, code, playing: None });
         self.legs.insert(leg, LegOwner::Errand(id));
         let until = self.now + Span::from_millis(limits::ERRAND_MS_MAX);

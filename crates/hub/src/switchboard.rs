@@ -438,7 +438,9 @@ impl Switchboard {
             };
             match whose {
                 Ok((tenant, device, dialled)) => {
-                    let from = self.caller(leg, device, caller);
+                    // By what a telephone names itself, nobody can call it back.
+                    let number = caller.number.filter(|_| telephone.is_none());
+                    let from = self.caller(leg, device, Caller { number, ..caller });
                     self.arrive(leg, tenant, (from, dialled), offer, source.ip());
                 }
                 Err((status, retry_after_s)) => {

@@ -58,7 +58,7 @@ pub enum Effect {
     Refuse {
         /// The leg.
         leg: LegId,
-        /// SIP status: 404, 486 or 503.
+        /// SIP status, 400 to 699.
         status: u16,
     },
     /// Say to a telephone that dialled that whom it called is being rung.

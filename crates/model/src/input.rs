@@ -199,8 +199,8 @@ pub enum Command {
         call: CallId,
         /// The colleague.
         colleague: AgentId,
-        /// Leave the customer to them as soon as they take it; whoever does not leaves all as it
-        /// was.
+        /// Leave the customer to them as soon as they take it; until then, and if they do not, the
+        /// customer is on hold.
         #[serde(default)]
         hand_over: bool,
     },

@@ -250,8 +250,10 @@ impl Registrar {
             {
                 Ok((account.tenant, account.device))
             }
+            // Who knows a secret guesses none; only this is not theirs to say.
+            (Worth::Proven, _) => Err((Why::WrongSecret, forbidden(WRONG))),
             (Worth::Stale, _) => Err((Why::Unproven, self.challenge(now_s, request, about, true))),
-            (Worth::Proven | Worth::Wrong, _) => {
+            (Worth::Wrong, _) => {
                 self.lockouts.wrong(now_s, source, username);
                 Err((Why::WrongSecret, forbidden(WRONG)))
             }

@@ -25,7 +25,8 @@ use crate::routes::named::word;
 pub(crate) struct ConsultBody {
     /// The id of a colleague.
     colleague: String,
-    /// Leave the customer to them as soon as they take it; if they do not, nothing changes.
+    /// Leave the customer to them as soon as they take it; if they do not, the customer stays on
+    /// hold until `resume`.
     #[serde(default)]
     hand_over: bool,
 }

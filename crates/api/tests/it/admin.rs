@@ -247,8 +247,10 @@ async fn an_extension_is_one_persons_and_no_number() {
     }
     // Nor may a number become what somebody is reached by.
     let lead = json!({"flow": company.flow.to_string()});
-    let put = house.tell(&session, Method::PUT, "/api/v1/numbers/7012", &lead).await;
-    assert_eq!(put.code(), "extension_taken");
+    for number in ["7012", "+7012"] {
+        let path = format!("/api/v1/numbers/{number}");
+        assert_eq!(house.tell(&session, Method::PUT, &path, &lead).await.code(), "extension_taken");
+    }
     // It is kept by its owner, and given back when it is left out.
     let path = format!("/api/v1/users/{}", made["id"].as_str().unwrap());
     let mut body = person("first", "7012");

@@ -122,7 +122,7 @@ impl Cell {
             talk.consult_missed = None;
             // Who asks on a second line holds the first with its own key.
             let in_consult = via.is_none();
-            let by_command = talk.holds.by_command && !in_consult;
+            let by_command = talk.holds.by_command && (via.is_some() || referral.is_some());
             talk.holds = Holds { by_command, in_consult, ..talk.holds };
         }
         self.timers.set(until, Reason::Consult(id));
@@ -159,7 +159,8 @@ impl Cell {
         };
         consult.joined = Some(Joined { leg, at, lost: false, held: false, conference: false });
         let (name, colleague) = (consult.id, consult.colleague);
-        if let Some(line) = consult.via {
+        // Where the customer is theirs, the line is over before it began.
+        if let Some(line) = consult.via.filter(|_| !consult.hand_over) {
             self.effect(Effect::Answer { leg: line.leg });
         }
         self.timers.clear(Reason::Consult(id));
@@ -208,7 +209,7 @@ impl Cell {
         let (agent, colleague) = (talk.agent, consult.colleague);
         if std::mem::take(&mut talk.holds.in_consult) {
             // Who asked with a key of the telephone holds, or does not, with another one.
-            talk.holds.by_command = consult.referral.is_none();
+            talk.holds.by_command |= consult.referral.is_none();
             talk.consult_missed = Some(ConsultMissed { colleague, outcome });
         }
         self.remember_offer(consult.id);

@@ -22,6 +22,8 @@ pub(crate) struct Referral {
 const OK: u16 = 200;
 /// Not for whoever asks (RFC 3261 section 21.4.4).
 const FORBIDDEN: u16 = 403;
+/// Nobody can be called at this moment (RFC 3261 section 21.4.24).
+const BUSY_HERE: u16 = 486;
 /// Not as things are (RFC 3261 section 21.4.27).
 const IN_PROGRESS: u16 = 491;
 
@@ -39,7 +41,7 @@ pub(crate) const fn refer_status(outcome: ConsultOutcome) -> u16 {
 /// The same for what is refused at once.
 const fn refusal_status(refusal: Refusal) -> u16 {
     match refusal {
-        Refusal::NotFree => 486,
+        Refusal::NotFree => BUSY_HERE,
         Refusal::UnknownChoice | Refusal::NotFound => 404,
         Refusal::Overloaded | Refusal::NotSaved => 503,
         Refusal::OfferGone | Refusal::WrongState | Refusal::NoDevice => IN_PROGRESS,
@@ -122,7 +124,10 @@ impl Cell {
         }
         let via = Some(leg);
         let wish = Wish { colleague, hand_over: false, referral: None, via };
-        self.consult(agent, call, wish).map_err(refusal_status)?;
+        self.consult(agent, call, wish).map_err(|refusal| match refusal {
+            Refusal::WrongState => BUSY_HERE,
+            refusal => refusal_status(refusal),
+        })?;
         self.legs.insert(leg, LegOwner::Line(call));
         self.effect(Effect::Ring { leg });
         Ok(())

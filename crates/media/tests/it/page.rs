@@ -233,8 +233,13 @@ const STALL_SAMPLES: u32 = 480;
 
 /// The sound behind a key is one stream with it: nothing is missing, nothing comes twice. `said` is
 /// how far the page's own clock went on between the two. Where the machine stalled between them,
-/// the house has filled the time.
-fn sound_behind(caller: &mut Peer, press: &[Heard], began: Instant, said: u32) -> Header {
+/// in the `sent` that it took to send both, the house has filled the time.
+fn sound_behind(
+    caller: &mut Peer,
+    press: &[Heard],
+    (began, sent): (Instant, Duration),
+    said: u32,
+) -> Header {
     let header = press[0].header;
     let mut filled = Vec::new();
     let sound = loop {
@@ -245,6 +250,8 @@ fn sound_behind(caller: &mut Peer, press: &[Heard], began: Instant, said: u32) -
         filled.push(heard.header);
     };
     assert_eq!((sound.header.payload_type, sound.header.ssrc), (0, header.ssrc));
+    let frames = u128::try_from(filled.len()).expect("few");
+    assert!(frames * 20 <= sent.as_millis(), "{frames} frames fill {sent:?}");
     let keys = press.iter().map(|heard| &heard.header);
     let sequence = keys.chain(&filled).chain([&sound.header]).map(|header| header.sequence);
     let count = u16::try_from(filled.len()).expect("few") + 8;
@@ -289,6 +296,7 @@ fn keys_pass_between_a_page_and_a_caller_both_ways() {
         page.say();
         // How far the page's own clock went on from the key to the sound behind it.
         let said = 7 * 160 + page.paused - paused;
+        let sent = began.elapsed();
         let press: Vec<_> = (0..7).map(|_| caller.hear()).collect();
         let events = press.iter().map(|heard| dtmf::Event::parse(&heard.payload).expect("a key"));
         let events: Vec<dtmf::Event> = events.collect();
@@ -299,7 +307,7 @@ fn keys_pass_between_a_page_and_a_caller_both_ways() {
         let header = press[0].header;
         assert!(press.iter().all(|heard| heard.header.timestamp == header.timestamp));
         assert!(header.marker && press[1..].iter().all(|heard| !heard.header.marker));
-        let sound = sound_behind(&mut caller, &press, began, said);
+        let sound = sound_behind(&mut caller, &press, (began, sent), said);
         if let Some(last) = last.replace(sound.sequence) {
             assert_eq!(header.sequence, u16::wrapping_add(last, 1));
         }

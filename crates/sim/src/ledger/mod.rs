@@ -223,7 +223,9 @@ impl Ledger {
         }
         self.errands.insert(leg, OpenErrand { agent, since: now, call: None });
         let duty = self.duties.entry(agent).or_insert(Duty { wish: Wish::Away, since: now });
-        if duty.wish != wish {
+        // Whoever has no shift takes no break from it.
+        let is_away = wish == Wish::Break && duty.wish == Wish::Away;
+        if duty.wish != wish && !is_away {
             *duty = Duty { wish, since: now };
         }
     }

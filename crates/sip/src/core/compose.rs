@@ -16,7 +16,7 @@ use crate::way;
 use crate::wire::{self, Name};
 
 /// For how long we say that we are going to tell what becomes of a REFER, in seconds.
-const REFER_S: u32 = 120;
+pub(crate) const REFER_S: u64 = 120;
 
 /// A message that is being written: its head so far, and its body.
 pub(crate) struct Draft {

@@ -224,18 +224,23 @@ impl Core {
     }
 
     pub(super) fn bye(&mut self, leg: LegId, cause: LegCause) {
+        self.aim(leg);
+        let Some(state) = self.legs.get_mut(&leg) else { return };
+        let peer = state.dialog.next_hop();
+        let request = compose::bye(&self.env.shared, &mut state.dialog, cause);
+        self.env.request(request, peer, None);
+    }
+
+    /// A telephone whose connection has ended is where it registered since.
+    pub(super) fn aim(&mut self, leg: LegId) {
         let second = self.second();
         let Some(state) = self.legs.get_mut(&leg) else { return };
-        // A telephone whose connection has ended is where it registered since.
         if !self.env.port.leads(state.dialog.peer)
             && let Some((target, way)) =
                 state.device.and_then(|device| self.registrar.find(second, device))
         {
             (state.dialog.target, state.dialog.peer) = (target, way);
         }
-        let peer = state.dialog.next_hop();
-        let request = compose::bye(&self.env.shared, &mut state.dialog, cause);
-        self.env.request(request, peer, None);
     }
 }
 

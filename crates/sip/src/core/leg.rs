@@ -41,8 +41,8 @@ pub(crate) struct Leg {
     pub(crate) reinvited: Option<Reinvited>,
     /// The tags of others who answered as well, and were told that they are too late.
     pub(crate) forks: Vec<String>,
-    /// The wish of the far side's whose end was not told, and whether it wants to know.
-    pub(crate) referral: Option<(u32, bool)>,
+    /// The wish of the far side's whose end was not told.
+    pub(crate) referral: Option<Referral>,
     /// Keys by INFO in the second that began then.
     pub(crate) digits: (Instant, u32),
 }
@@ -83,6 +83,14 @@ pub(crate) struct Pending {
     /// `None` in a re-INVITE that wishes for an offer of ours, and in an UPDATE that only tells
     /// where its sender is now.
     pub(crate) offer: Option<Session>,
+}
+
+/// A wish to go elsewhere.
+pub(crate) struct Referral {
+    pub(crate) refer: u32,
+    /// The far side wants to know what becomes of it.
+    pub(crate) wants: bool,
+    pub(crate) since: Instant,
 }
 
 /// A re-INVITE that got its 200.

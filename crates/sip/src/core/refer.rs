@@ -9,13 +9,16 @@ use model::sip::SipEvent;
 
 use super::Core;
 use super::compose;
-use super::leg::State;
+use super::leg::{Referral, State};
 use super::transact::Asked;
 use crate::addr;
 use crate::counters::Why;
 use crate::message::Message;
 use crate::wire::Name;
+use tokio::time::{Duration, Instant};
 
+/// How long we said that we are going to tell what becomes of a wish.
+const FORGOTTEN: Duration = Duration::from_secs(compose::REFER_S);
 /// It is being seen to (RFC 3261 section 21.1.1).
 const TRYING: u16 = 100;
 
@@ -24,9 +27,17 @@ impl Core {
     pub(super) fn referred(&mut self, leg: LegId, asked: &Asked) {
         let Some(state) = self.legs.get(&leg) else { return };
         let is_up = matches!(state.state, State::Up);
+        // Nobody waits for an end that was lost.
+        let waits = state.referral.as_ref().is_some_and(|wish| wish.since.elapsed() < FORGOTTEN);
         let wish = match refer_to(&asked.request) {
-            _ if !is_up || state.referral.is_some() => Err((491, Why::Pending)),
-            wish => wish,
+            _ if !is_up || waits => Err((491, Why::Pending)),
+            Ok((to, None)) => Ok((to, None)),
+            // What is to be put together stands, or nothing is done.
+            Ok((to, Some(dialog))) => match self.replaced(&dialog) {
+                Some(leg) => Ok((to, Some(leg))),
+                None => Err((481, Why::NoDialog)),
+            },
+            Err(refusal) => Err(refusal),
         };
         let (to, replaces) = match wish {
             Ok(wish) => wish,
@@ -36,7 +47,6 @@ impl Core {
                 return;
             }
         };
-        let replaces = replaces.and_then(|dialog| self.replaced(&dialog));
         let refer = asked.request.cseq().unwrap_or(0);
         // RFC 4488: it does not want to know.
         let wants = asked.request.head.first(Name::ReferSub).is_none_or(|value| value != "false");
@@ -46,7 +56,7 @@ impl Core {
         }
         self.env.respond(asked, reply);
         if let Some(state) = self.legs.get_mut(&leg) {
-            state.referral = Some((refer, wants));
+            state.referral = Some(Referral { refer, wants, since: Instant::now() });
         }
         self.notify(leg, refer, TRYING);
         self.tell(leg, SipEvent::Referred { leg, refer, to, replaces });
@@ -57,13 +67,15 @@ impl Core {
         let status = if (200..700).contains(&status) { status } else { 500 };
         self.notify(leg, refer, status);
         if let Some(state) = self.legs.get_mut(&leg) {
-            state.referral.take_if(|(of, _)| *of == refer);
+            state.referral.take_if(|wish| wish.refer == refer);
         }
     }
 
     fn notify(&mut self, leg: LegId, refer: u32, status: u16) {
+        self.aim(leg);
         let Some(state) = self.legs.get_mut(&leg) else { return };
-        if state.referral != Some((refer, true)) || !matches!(state.state, State::Up) {
+        let is_wanted = |wish: &Referral| wish.refer == refer && wish.wants;
+        if !state.referral.as_ref().is_some_and(is_wanted) || !matches!(state.state, State::Up) {
             return;
         }
         let request = compose::notify(&self.env.shared, &mut state.dialog, (refer, status));
@@ -99,13 +111,14 @@ fn refer_to(request: &Message) -> Result<(DialString, Option<Replaces>), (u16, W
     }
     let parsed = addr::sip_uri(uri).ok_or(malformed)?;
     let to = addr::user(uri).and_then(|user| user.parse().ok()).ok_or((404, Why::NoSuchNumber))?;
-    Ok((to, replaces(parsed.headers)))
+    let mut pairs = parsed.headers.split('&').filter_map(|pair| pair.split_once('='));
+    let named = pairs.find(|(name, _)| name.eq_ignore_ascii_case("replaces"));
+    let dialog = named.map(|(_, value)| replaces(value).ok_or(malformed)).transpose()?;
+    Ok((to, dialog))
 }
 
-/// `Replaces=call-id%3Bto-tag%3Da%3Bfrom-tag%3Db` among the headers of a URI.
-fn replaces(headers: &str) -> Option<Replaces> {
-    let mut pairs = headers.split('&').filter_map(|pair| pair.split_once('='));
-    let (_, value) = pairs.find(|(name, _)| name.eq_ignore_ascii_case("replaces"))?;
+/// `call-id%3Bto-tag%3Da%3Bfrom-tag%3Db`, as it stands among the headers of a URI.
+fn replaces(value: &str) -> Option<Replaces> {
     let value = addr::unescape(value);
     let (call_id, params) = value.split_at(value.find(';')?);
     Some(Replaces {

@@ -106,25 +106,27 @@ async fn two_calls_are_put_together_by_the_names_of_their_dialogs() {
         )
     };
     let tag = second.to_tag.clone();
-    for (n, (headers, replaced)) in [
-        (replaces("second", &tag, "a1"), Some(other)),
-        // Whoever does not know the dialog does not replace it.
-        (replaces("second", &tag, "a2"), None),
-        (replaces("first", &tag, "a1"), None),
-        (replaces("second", "nobody", "a1"), None),
-        ("Refer-To: <sip:12@house.example?Replaces=second>\r\n".to_owned(), None),
+    refers(&first, 2, &replaces("second", &tag, "a1")).await;
+    peer.status(202).await;
+    notified(&peer, 2).await;
+    assert_eq!(referred(&mut events).await, (leg, "12".to_owned(), Some(other)));
+    plane.send(SipCommand::Refer { leg, refer: 2, status: 403 }).unwrap();
+    let (refused, is_last) = notified(&peer, 2).await;
+    assert_eq!((refused.body(), is_last), ("SIP/2.0 403 Forbidden\r\n", true));
+    // Whoever does not know the dialog does not replace it, and nothing else is done instead.
+    for (n, (headers, status)) in [
+        (replaces("second", &tag, "a2"), 481),
+        (replaces("first", &tag, "a1"), 481),
+        (replaces("second", "nobody", "a1"), 481),
+        ("Refer-To: <sip:12@house.example?Replaces=second>\r\n".to_owned(), 400),
+        ("Refer-To: <sip:12@house.example?replaces=second%3Bto-tag%3Dx>\r\n".to_owned(), 400),
     ]
     .into_iter()
     .enumerate()
     {
-        let cseq = 2 + u32::try_from(n).unwrap();
-        refers(&first, cseq, &headers).await;
-        peer.status(202).await;
-        notified(&peer, cseq).await;
-        assert_eq!(referred(&mut events).await, (leg, "12".to_owned(), replaced), "{headers}");
-        plane.send(SipCommand::Refer { leg, refer: cseq, status: 403 }).unwrap();
-        let (refused, is_last) = notified(&peer, cseq).await;
-        assert_eq!((refused.body(), is_last), ("SIP/2.0 403 Forbidden\r\n", true));
+        refers(&first, 3 + u32::try_from(n).unwrap(), &headers).await;
+        peer.status(status).await;
+        assert!(events.try_recv().is_err(), "{headers}");
     }
 }
 

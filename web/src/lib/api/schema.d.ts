@@ -1157,7 +1157,10 @@ export interface components {
         ConsultBody: {
             /** @description The id of a colleague. */
             colleague: string;
-            /** @description Leave the customer to them as soon as they take it; if they do not, nothing changes. */
+            /**
+             * @description Leave the customer to them as soon as they take it; if they do not, the customer stays on
+             *     hold until `resume`.
+             */
             hand_over?: boolean;
         };
         /** @description Who signs in. */

@@ -55,7 +55,7 @@ struct Change {
 
 /// Who calls.
 #[derive(Debug, Clone)]
-pub(crate) enum From {
+pub(crate) enum CallingParty {
     /// A customer.
     Customer { party: PartyId, number: Option<DialString> },
     /// An agent's telephone, and it wants the house and no number of the company.
@@ -65,7 +65,7 @@ pub(crate) enum From {
 #[derive(Debug)]
 enum State {
     /// An INVITE waits for its port.
-    Arriving { dialled: DialString, from: From },
+    Arriving { dialled: DialString, from: CallingParty },
     /// The cell knows of it; not answered yet.
     Offered,
     /// Our 200 is out; `late` when it carried the offer.
@@ -84,7 +84,7 @@ impl Leg {
     /// The leg of whoever calls, just arrived.
     pub(crate) fn incoming(
         leg: LegId,
-        from: From,
+        from: CallingParty,
         dialled: DialString,
         offer: Option<MediaDesc>,
         source: IpAddr,
@@ -127,10 +127,10 @@ impl Leg {
         let leg = self.leg;
         match std::mem::replace(&mut self.state, State::Offered) {
             State::Arriving { dialled, from } => vec![LegOutput::Cell(match from {
-                From::Customer { party, number: caller } => {
+                CallingParty::Customer { party, number: caller } => {
                     Input::CallOffered { leg, caller, party, dialled }
                 }
-                From::Telephone(device) => Input::PhoneDialled { leg, device, dialled },
+                CallingParty::Telephone(device) => Input::PhoneDialled { leg, device, dialled },
             })],
             State::Preparing { callee, caller } => {
                 self.state = State::Dialling;
@@ -393,7 +393,7 @@ mod tests {
 
     fn arrived() -> Leg {
         let party = IdMint::new(2).mint(Timestamp::from_micros(1));
-        let from = From::Customer { party, number: None };
+        let from = CallingParty::Customer { party, number: None };
         let dialled: DialString = "100".parse().expect("dialable");
         let offer = Some(desc(Direction::SendRecv, &[Codec::Pcmu]));
         let (leg, outputs) = Leg::incoming(leg_id(), from, dialled, offer, FROM.ip());
@@ -471,7 +471,7 @@ mod tests {
         let device = IdMint::new(3).mint(Timestamp::from_micros(1));
         let dialled: DialString = "*61".parse().expect("dialable");
         let offer = Some(desc(Direction::SendRecv, &[Codec::Pcmu]));
-        let from = From::Telephone(device);
+        let from = CallingParty::Telephone(device);
         let (mut leg, _) = Leg::incoming(leg_id(), from, dialled, offer, FROM.ip());
         let outputs = leg.prepared(desc(Direction::SendRecv, &[Codec::Pcmu]));
         assert_eq!(words(&outputs), ["cell PhoneDialled"]);

@@ -3,19 +3,17 @@
 //! One task owns every leg of the house. It decides nothing: tenants come from the number plan,
 //! calls from the cells, legs from their small machines.
 
+mod arrival;
 mod guard;
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use model::Input;
-use model::domain::Domain;
 use model::effect::Effect;
 use model::id::{AgentId, CallId, DeviceId, IdMint, LegId, PartyId, RecordingId, TenantId};
-use model::media::{ClipId, MediaCommand, MediaDesc, MediaEvent, MediaFault};
-use model::number::DialString;
+use model::media::{ClipId, MediaCommand, MediaEvent, MediaFault};
 use model::refusal::Refusal;
 use model::sip::{Caller, LegCause, PhoneAccount, PhoneContact, SipCommand, SipEvent};
 use store::FloorRow;
@@ -27,7 +25,7 @@ use crate::caught::Caught;
 use crate::clock::HouseClock;
 use crate::contacts::Known;
 use crate::keyboard::Keyboards;
-use crate::leg::{From, Leg, LegOutput};
+use crate::leg::{Leg, LegOutput};
 use crate::mailbox::{Mailbox, Message};
 use crate::plan::NumberPlan;
 
@@ -35,9 +33,6 @@ use guard::About;
 
 /// How often forgotten browser legs are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
-/// When a call that came before the number plan was read may try again, in seconds.
-const PLAN_RETRY_S: u32 = 5;
-
 /// The planes below, as the switchboard sees them. False means: refused, too much at once.
 #[derive(Clone)]
 pub struct Ports {
@@ -123,10 +118,6 @@ enum Ending {
     Sip(SipCommand),
     Media(MediaCommand),
 }
-
-/// Whose call it is, the telephone that wants the house itself, and the number as the cell knows
-/// it; or status and Retry-After.
-type Wanted = Result<(TenantId, Option<DeviceId>, DialString), (u16, Option<u32>)>;
 
 /// The three streams the switchboard listens to.
 pub(crate) struct Streams {
@@ -428,26 +419,8 @@ impl Switchboard {
     }
 
     fn sip(&mut self, event: SipEvent) {
-        if let SipEvent::Incoming {
-            leg, caller, dialled, domain, offer, source, telephone, ..
-        } = event
-        {
-            let whose = match telephone {
-                None => self.whose(domain.as_ref(), &dialled),
-                Some((tenant, device)) => self.wanted_by(tenant, device, &dialled),
-            };
-            match whose {
-                Ok((tenant, device, dialled)) => {
-                    // By what a telephone names itself, nobody can call it back.
-                    let number = caller.number.filter(|_| telephone.is_none());
-                    let from = self.caller(leg, device, Caller { number, ..caller });
-                    self.arrive(leg, tenant, (from, dialled), offer, source.ip());
-                }
-                Err((status, retry_after_s)) => {
-                    self.signal(SipCommand::Reject { leg, status, retry_after_s });
-                }
-            }
-            return;
+        if matches!(event, SipEvent::Incoming { .. }) {
+            return self.incoming(event);
         }
         if let SipEvent::Registered { tenant, device, contacts } = event {
             return self.registered(tenant, device, contacts);
@@ -460,15 +433,6 @@ impl Switchboard {
         self.carry_out(tenant, leg, outputs);
     }
 
-    /// A number that a call is to go to, as its company spells it.
-    fn spelt(&self, event: SipEvent) -> SipEvent {
-        let SipEvent::Referred { leg, refer, to, replaces } = event else { return event };
-        let tenant = self.legs.get(&leg).map(|(tenant, _)| *tenant);
-        let plan = self.numbers.as_ref();
-        let own = tenant.and_then(|tenant| plan?.find_of(tenant, &to)).cloned();
-        SipEvent::Referred { leg, refer, to: own.unwrap_or(to), replaces }
-    }
-
     /// The cell is told of what changes for it, and all is kept for the time after a restart.
     fn registered(&mut self, tenant: TenantId, device: DeviceId, contacts: Vec<PhoneContact>) {
         let is_up = !contacts.is_empty();
@@ -478,47 +442,6 @@ impl Switchboard {
         }
         // Ends with the house.
         let _ = self.contacts.send(Known { tenant, device, contacts });
-    }
-
-    fn arrive(
-        &mut self,
-        leg: LegId,
-        tenant: TenantId,
-        (from, dialled): (From, DialString),
-        offer: Option<MediaDesc>,
-        source: IpAddr,
-    ) {
-        let (machine, outputs) = Leg::incoming(leg, from, dialled, offer, source);
-        self.legs.insert(leg, (tenant, machine));
-        self.carry_out(tenant, leg, outputs);
-    }
-
-    /// Who calls, as its cell is told. What shows of a customer is kept for the cell's rows.
-    fn caller(&mut self, leg: LegId, device: Option<DeviceId>, caller: Caller) -> From {
-        if let Some(device) = device {
-            return From::Telephone(device);
-        }
-        let party: PartyId = self.mint.mint(self.clock.now());
-        let number = caller.number.clone();
-        self.callers.insert(leg, (party, caller));
-        From::Customer { party, number }
-    }
-
-    /// Whose call it is and the number as its cell knows it, or the refusal.
-    fn whose(&self, domain: Option<&Domain>, dialled: &DialString) -> Wanted {
-        let plan = self.numbers.as_ref().ok_or((503, Some(PLAN_RETRY_S)))?;
-        let (tenant, number) = plan.find(domain, dialled).ok_or((404, None))?;
-        Ok((tenant, None, number.clone()))
-    }
-
-    /// What an agent's telephone wants: a number of its own company, which it calls as a customer
-    /// does, or the house.
-    fn wanted_by(&self, tenant: TenantId, device: DeviceId, dialled: &DialString) -> Wanted {
-        let plan = self.numbers.as_ref().ok_or((503, Some(PLAN_RETRY_S)))?;
-        Ok(match plan.find_of(tenant, dialled) {
-            Some(number) => (tenant, None, number.clone()),
-            None => (tenant, Some(device), dialled.clone()),
-        })
     }
 
     fn media(&mut self, event: MediaEvent) {

@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use model::limits;
 use model::media::{Codec, Direction, Graph, MediaDesc, RecordWish};
+use model::number::DialString;
 use model::time::Timestamp;
 
 use super::*;
+use crate::leg::CallingParty;
 use crate::mailbox::{Inbox, mailbox};
 
 /// A switchboard whose media plane takes commands or not.
@@ -101,8 +103,8 @@ async fn a_refused_graph_ends_the_recording_it_was_to_begin() {
     assert!(bench.board.recordings.contains_key(&id(5)));
 }
 
-fn customer() -> From {
-    From::Customer { party: id(8), number: None }
+fn customer() -> CallingParty {
+    CallingParty::Customer { party: id(8), number: None }
 }
 
 #[tokio::test]

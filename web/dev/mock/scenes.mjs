@@ -1,7 +1,7 @@
 /** The states of an agent that a picture or a developer may ask for. A scene name is `state[.lang][.role][.elsewhere][.late][.deskless][.phone]`: with `elsewhere` the telephone is on another computer, with `late` the disk of the house does not keep up, `deskless` takes no calls, with `phone` they ring at a desk phone and with `sip` at a SIP address. */
 import { colleagues, contact, id, queues } from './data.mjs';
 
-export const SCENES = ['ready', 'signed_out', 'break', 'did_not_answer', 'no_device', 'offered', 'talking', 'hold', 'consult_rings', 'consult', 'conference', 'consult_missed', 'guest', 'asked', 'wrap_up', 'offered_anew', 'live', 'empty', 'slow', 'broken', 'forbidden', 'dead'];
+export const SCENES = ['ready', 'signed_out', 'break', 'did_not_answer', 'no_device', 'offered', 'talking', 'hold', 'consult_rings', 'consult_sends', 'consult', 'second_line', 'conference', 'consult_missed', 'guest', 'asked', 'wrap_up', 'offered_anew', 'live', 'empty', 'slow', 'broken', 'forbidden', 'dead'];
 
 export function parse(name) {
   const parts = String(name ?? '').split('.');
@@ -20,7 +20,7 @@ const other = (scene, at) => (({ id: agent, name }) => ({ id: agent, name }))(co
 /** A call in which a colleague was asked. */
 function consultation(scene, now, one) {
   const conference = scene.state === 'conference';
-  const consult = { agent: other(scene, 0), colleague: other(scene, 1), joined_at: scene.state === 'consult_rings' ? null : iso(now - 21_000), conference, hand_over: false, second_line: false };
+  const consult = { agent: other(scene, 0), colleague: other(scene, 1), joined_at: ['consult_rings', 'consult_sends'].includes(scene.state) ? null : iso(now - 21_000), conference, hand_over: scene.state === 'consult_sends', second_line: scene.state === 'second_line' };
   return { contact: one, connected_at: iso(now - 252_000), hold_since: conference ? null : iso(now - 35_000), recording: true, consult, consult_missed: null };
 }
 
@@ -32,7 +32,9 @@ export function agentState(scene, now) {
     case 'talking': return { ...base, call: { contact: one, connected_at: iso(now - 252_000), hold_since: null, recording: true } };
     case 'hold': return { ...base, since: iso(now - 35_000), call: { contact: one, connected_at: iso(now - 252_000), hold_since: iso(now - 35_000), recording: true } };
     case 'consult_rings':
+    case 'consult_sends':
     case 'consult':
+    case 'second_line':
     case 'conference': return { ...base, state: scene.state === 'conference' ? 'talking' : 'hold', call: consultation(scene, now, one) };
     case 'consult_missed': return { ...base, state: 'hold', call: { ...consultation(scene, now, one), consult: null, consult_missed: { colleague: other(scene, 1), outcome: 'no_answer' } } };
     case 'guest': return { ...base, state: 'talking', call: { ...consultation(scene, now, one), hold_since: null, consult: { agent: other(scene, 1), colleague: other(scene, 0), joined_at: iso(now - 21_000), conference: false, hand_over: false, second_line: false } } };

@@ -29,7 +29,7 @@ impl NumberPlan {
             }
         }
         for NumberClaim { tenant, dialled, .. } in claims {
-            plan.claims.entry(bare(&dialled).to_owned()).or_default().push((tenant, dialled));
+            plan.claims.entry(dialled.bare().to_owned()).or_default().push((tenant, dialled));
         }
         plan
     }
@@ -43,7 +43,7 @@ impl NumberPlan {
         domain: Option<&Domain>,
         dialled: &DialString,
     ) -> Option<(TenantId, &DialString)> {
-        let claims = self.claims.get(bare(dialled))?;
+        let claims = self.claims.get(dialled.bare())?;
         let tenant = match domain.and_then(|domain| self.domains.get(domain)) {
             Some(named) => *named,
             None => claims.first()?.0,
@@ -54,14 +54,10 @@ impl NumberPlan {
     /// The number as that tenant's configuration spells it, if it is one of theirs.
     #[must_use]
     pub fn find_of(&self, tenant: TenantId, dialled: &DialString) -> Option<&DialString> {
-        let claims = self.claims.get(bare(dialled))?;
+        let claims = self.claims.get(dialled.bare())?;
         let own = || claims.iter().filter(|(of, _)| *of == tenant).map(|(_, number)| number);
         own().find(|number| *number == dialled).or_else(|| own().next())
     }
-}
-
-fn bare(number: &DialString) -> &str {
-    number.as_str().strip_prefix('+').unwrap_or(number.as_str())
 }
 
 #[cfg(test)]

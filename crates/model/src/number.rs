@@ -72,6 +72,12 @@ impl DialString {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The same without a plus sign in front: by that a number plan knows a number.
+    #[must_use]
+    pub fn bare(&self) -> &str {
+        self.0.strip_prefix('+').unwrap_or(&self.0)
+    }
 }
 
 impl FromStr for DialString {

@@ -17,7 +17,6 @@ use crate::extract::{Id, IfMatch, etag};
 use crate::guard::Administrator;
 use crate::page::Page;
 use crate::problem::Problem;
-use crate::routes::users::bare;
 
 /// Numbers of one tenant.
 const NUMBERS_MAX: usize = 10_000;
@@ -88,7 +87,7 @@ pub(crate) async fn put(
             Problem::unprocessable("unknown_flow", detail).at("/flow")
         })?;
         let mut agents = config.agents.values();
-        let is_own = |own: &DialString| own.as_str() == bare(&dialled);
+        let is_own = |own: &DialString| own.as_str() == dialled.bare();
         if let Some(agent) = agents.find(|agent| agent.extension.as_ref().is_some_and(is_own)) {
             let detail = format!("{dialled} is the extension of {}.", agent.name);
             return Err(Problem::unprocessable("extension_taken", detail));

@@ -303,11 +303,6 @@ fn queues(draft: &ConfigDraft, ids: &BTreeSet<String>) -> Result<BTreeSet<QueueI
         .collect()
 }
 
-/// A number as telephones of the company may dial it.
-pub(crate) fn bare(number: &DialString) -> &str {
-    number.as_str().trim_start_matches('+')
-}
-
 /// Numbers of the company and extensions are dialled alike, so none may be both.
 fn extension(
     draft: &ConfigDraft,
@@ -323,7 +318,7 @@ fn extension(
         return Err(refused("bad_extension", format!("An extension is {least} to {most} digits.")));
     };
     let mut numbers = draft.config.numbers.keys();
-    if numbers.any(|number| bare(number) == extension.as_str()) {
+    if numbers.any(|number| number.bare() == extension.as_str()) {
         return Err(refused("extension_taken", format!("{text} is a number of the company.")));
     }
     let mut others = draft.config.agents.iter().filter(|(id, _)| **id != agent);

@@ -71,7 +71,7 @@ impl Cell {
                 let wish = Wish { colleague, hand_over: true, referral, via: None };
                 self.consult(agent, call, wish)
             }
-            None => self.redirect(agent, call, to, Some(referral)),
+            None => self.redirect(agent, call, to, referral),
         };
         if let Err(refusal) = result {
             self.refer(referral, refusal_status(refusal));
@@ -181,7 +181,7 @@ impl Cell {
         agent: AgentId,
         id: CallId,
         dialled: &DialString,
-        referral: Option<Referral>,
+        referral: Referral,
     ) -> Result<(), Refusal> {
         let talk = self.heard_talk(agent, id)?;
         if talk.consult.is_some() {
@@ -194,9 +194,7 @@ impl Cell {
         let contact = self.contact_view(id).ok_or(Refusal::NotFound)?;
         let dialled = dialled.clone();
         self.event(Event::Redirected { call: id, agent, queue, dialled, flow, flow_version });
-        if let Some(referral) = referral {
-            self.refer(referral, OK);
-        }
+        self.refer(referral, OK);
         self.disconnect(id, LegCause::Hangup);
         self.begin_wrap_up(agent, contact, self.now.since(since));
         let Some(call) = self.calls.get_mut(&id) else { return Ok(()) };

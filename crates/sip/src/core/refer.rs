@@ -6,6 +6,7 @@
 use model::LegId;
 use model::number::DialString;
 use model::sip::SipEvent;
+use tokio::time::{Duration, Instant};
 
 use super::Core;
 use super::compose;
@@ -15,7 +16,6 @@ use crate::addr;
 use crate::counters::Why;
 use crate::message::Message;
 use crate::wire::Name;
-use tokio::time::{Duration, Instant};
 
 /// How long we said that we are going to tell what becomes of a wish.
 const FORGOTTEN: Duration = Duration::from_secs(compose::REFER_S);
